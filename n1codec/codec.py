@@ -1,0 +1,243 @@
+"""What a codec is: filters turn arrays into arrays, a coder turns an array into bytes.
+
+A stage is one module under ``algorithms/<family>/`` with one class in it, a :class:`Filter` or a :class:`Coder`.
+The file gives the name, the folder gives the family, the class declares everything else: its parameters, the
+libraries it needs, the arrays it takes and the specs that belong to the default grid.
+
+A decoder gets only the bytes and the :class:`Layout` of what it must return. Parameters of the encoder are not
+stored; whatever the inverse needs beyond that travels in the stage's own bytes.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+
+class CodecError(Exception):
+    """A problem that has a one-line explanation for a person."""
+
+
+class SpecError(CodecError, ValueError):
+    """A spec that names nothing, or a parameter outside its range."""
+
+
+class UnavailableError(CodecError, ImportError):
+    """A codec whose library is not installed."""
+
+
+class FormatError(CodecError, ValueError):
+    """Bytes that are not what they should be: damaged, truncated, of another kind or of a future version."""
+
+
+class Layout(NamedTuple):
+    """Shape and dtype of an array that is yet to be decoded."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @classmethod
+    def of(cls, x: np.ndarray) -> Layout:
+        return cls(x.shape, x.dtype)
+
+    @property
+    def size(self) -> int:
+        size = 1
+        for extent in self.shape:
+            size *= extent
+        return size
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.dtype.itemsize
+
+
+class Param(ABC):
+    """One parameter of a stage: its default, what it may be, and what it does."""
+
+    default: Any
+    help: str
+
+    @abstractmethod
+    def parse(self, value: Any) -> Any:
+        """Return the value in its own type; raise ValueError if it is not allowed."""
+
+    @property
+    @abstractmethod
+    def range(self) -> str:
+        """What is allowed, for help and error messages."""
+
+
+class Int(Param):
+    def __init__(self, default: int, low: int, high: int, help: str = "") -> None:
+        self.default, self.low, self.high, self.help = default, low, high, help
+
+    def parse(self, value: Any) -> int:
+        number = int(value)
+        if not self.low <= number <= self.high:
+            raise ValueError
+        return number
+
+    @property
+    def range(self) -> str:
+        return f"{self.low}..{self.high}"
+
+
+class Float(Param):
+    def __init__(self, default: float, low: float, high: float, help: str = "") -> None:
+        self.default, self.low, self.high, self.help = default, low, high, help
+
+    def parse(self, value: Any) -> float:
+        number = float(value)
+        if not self.low <= number <= self.high:
+            raise ValueError
+        return number
+
+    @property
+    def range(self) -> str:
+        return f"{self.low:g}..{self.high:g}"
+
+
+class Choice(Param):
+    """One of some words; the first is the default unless another is named."""
+
+    def __init__(self, *choices: str, default: str | None = None, help: str = "") -> None:
+        self.choices, self.default, self.help = choices, default or choices[0], help
+
+    def parse(self, value: Any) -> str:
+        if value not in self.choices:
+            raise ValueError
+        return str(value)
+
+    @property
+    def range(self) -> str:
+        return "|".join(self.choices)
+
+
+class Text(Param):
+    """Free text, such as a path or a command."""
+
+    def __init__(self, default: str = "", help: str = "") -> None:
+        self.default, self.help = default, help
+
+    def parse(self, value: Any) -> str:
+        return str(value)
+
+    @property
+    def range(self) -> str:
+        return "text"
+
+
+class Stage(ABC):
+    """What filters and coders share. Class attributes declare; instances hold parameter values as attributes."""
+
+    name: ClassVar[str]
+    """The module's file name; set by the registry."""
+    family: ClassVar[str]
+    """The module's folder; set by the registry."""
+    wire: ClassVar[str] = ""
+    """Short name in .n1c files: one or two of [a-z0-9], the first that of ``name``; never changes. Empty: the name."""
+    params: ClassVar[Mapping[str, Param]] = {}
+    requires: ClassVar[tuple[str, ...]] = ()
+    """Modules that must be importable."""
+    extra: ClassVar[str] = ""
+    """The extra of this package, or the full advice, that brings what ``requires`` names."""
+    dtypes: ClassVar[tuple[str, ...]] = ()
+    """Dtypes taken as they are, () for all; others are adapted by ``pipeline`` (widened, or split in 16-bit planes)."""
+    per_channel: ClassVar[bool] = False
+    """True: takes 1-D arrays only, and several channels are handed over one by one."""
+    traits: ClassVar[frozenset[str]] = frozenset()
+    """Any of: streaming, trained, slow (below 50 xRT), inexact (for a lossy stage)."""
+    grid: ClassVar[tuple[str, ...]] = ()
+    """Specs that belong to the default grid."""
+
+    def __init__(self, **values: Any) -> None:
+        unknown = sorted(set(values) - set(self.params))
+        if unknown:
+            raise SpecError(f"{self.name} has no parameter {unknown[0]!r} ({self.describe_params()})")
+        for key, param in self.params.items():
+            try:
+                setattr(self, key, param.parse(values.get(key, param.default)))
+            except (ValueError, TypeError):
+                raise SpecError(
+                    f"{self.name}: {key}={values[key]!r} is not allowed ({self.describe_params()})"
+                ) from None
+
+    def get_config(self) -> dict[str, Any]:
+        """Return every parameter with its value."""
+        return {key: getattr(self, key) for key in self.params}
+
+    @classmethod
+    def describe_params(cls) -> str:
+        if not cls.params:
+            return "it takes none"
+        return "valid: " + ", ".join(f"{k}={p.range} [{p.default}]" for k, p in cls.params.items())
+
+    @classmethod
+    def unavailable(cls) -> str | None:
+        """Return why this stage cannot run here and what to do about it, or None if it can."""
+        for module in cls.requires:
+            if find_spec(module) is None:
+                advice = cls.extra if " " in cls.extra else f"pip install 'n1codec[{cls.extra}]'"
+                return f"needs the Python module {module} ({advice})"
+        return None
+
+
+class Filter(Stage):
+    """Array -> array and side information, without loss."""
+
+    side: ClassVar[bool] = True
+    """False: the side information is always empty, and costs nothing in the file."""
+
+    @abstractmethod
+    def forward(self, x: np.ndarray) -> tuple[np.ndarray, bytes]:
+        """Return the transformed array and what the inverse needs beside it."""
+
+    @abstractmethod
+    def inverse(self, y: np.ndarray, side: bytes, layout: Layout) -> np.ndarray:
+        """Return the array of ``layout`` that ``forward`` turned into ``y`` and ``side``."""
+
+    def output(self, layout: Layout, side: bytes) -> Layout:
+        """Return the layout of what ``forward`` makes of an array of ``layout``, given its side information."""
+        return layout
+
+
+class Coder(Stage):
+    """Array -> bytes, without loss."""
+
+    @abstractmethod
+    def encode(self, x: np.ndarray) -> bytes:
+        """Return the bytes of the C-contiguous array ``x``, of shape (frames,) or (frames, channels)."""
+
+    @abstractmethod
+    def decode(self, data: bytes, layout: Layout) -> np.ndarray:
+        """Return the array of ``layout`` that ``encode`` turned into ``data``.
+
+        Raises:
+            FormatError: (or any other exception) the bytes are not what ``encode`` writes. Memory beyond what the
+                bytes back must not be touched, whatever ``layout`` claims.
+        """
+
+
+class ByteCoder(Coder):
+    """A coder that sees an array as its little-endian bytes, the last axis fastest."""
+
+    @abstractmethod
+    def compress(self, data: bytes) -> bytes: ...
+
+    @abstractmethod
+    def decompress(self, data: bytes, size: int) -> bytes:
+        """Return the ``size`` bytes that were compressed; never more than ``size`` + 1 of them."""
+
+    def encode(self, x: np.ndarray) -> bytes:
+        return self.compress(x.astype(x.dtype.newbyteorder("<"), copy=False).tobytes())
+
+    def decode(self, data: bytes, layout: Layout) -> np.ndarray:
+        raw = self.decompress(data, layout.nbytes)
+        if len(raw) != layout.nbytes:
+            raise FormatError(f"{self.name} gave {len(raw)} bytes instead of {layout.nbytes}")
+        return np.frombuffer(raw, layout.dtype.newbyteorder("<")).reshape(layout.shape).astype(layout.dtype, copy=False)

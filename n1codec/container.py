@@ -1,0 +1,350 @@
+"""The .n1c file, format version 1: self-describing, checksummed, at most 24 bytes over the payload.
+
+All integers are little-endian; ``uint`` is LEB128::
+
+    3  magic "N1C"
+    1  format version
+    4  CRC-32 of every byte after this field
+    4  CRC-32 of the source: the bytes of the file, or of the samples where there was no file
+    1  form: bits 0..1 source (0 opaque bytes, 1 WAV, 2 WAV with other bytes around its samples, 3 array),
+             bit 2 one channel, bits 3..7 dtype
+    1  rate: index into RATES, or 255 and then a float64 (not for opaque bytes)
+    .  uint frames
+    .  uint channels, and 1 byte number of axes if an array          (not if bit 2 is set)
+    .  uint length and bytes of prefix and of suffix, zlib           (only source 2)
+    1  number of stages
+    .  their short names, the last character of each with bit 7 set
+    .  payload
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+import sys
+import tempfile
+import zlib
+from pathlib import Path
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from n1codec import registry
+from n1codec.codec import CodecError, FormatError, Layout
+from n1codec.pipeline import Pipeline, default_spec, get_codec
+from n1codec.recordings import wav
+from n1codec.varint import Reader, put_bytes, put_uint
+
+MAGIC = b"N1C"
+VERSION = 1
+
+# Both tables belong to format version 1: entries may be added at the end, never moved.
+RATES = (19531, 8000, 10000, 11025, 12500, 15000, 16000, 20000, 22050, 24000, 24414, 25000, 30000, 32000, 44100, 48000,
+         50000, 96000, 192000, 1000, 1250, 2000, 2500, 40000)  # fmt: skip
+DTYPES = ("uint8", "int16", "int24", "int32", "int8", "uint16", "uint32", "int64", "uint64", "float16", "float32",
+          "float64")  # fmt: skip
+_OPAQUE, _WAV, _WAV_AND_MORE, _ARRAY = range(4)
+_NO_RATE = 255
+
+
+class Header(NamedTuple):
+    """What a .n1c file says of its source."""
+
+    source: int
+    kind: str
+    """The dtype's name; int24 is held in int32."""
+    rate: float | None
+    frames: int
+    channels: int
+    axes: int
+    prefix: bytes
+    suffix: bytes
+    spec: str
+    """The stages by name; parameters of the encoder are not kept."""
+    checksum: int
+    """CRC-32 of the source."""
+    payload: bytes
+
+    @property
+    def layout(self) -> Layout:
+        """Layout of the samples: (frames, channels), or (frames,) for a flat array or opaque bytes."""
+        shape = (self.frames,) if self.axes == 1 else (self.frames, self.channels)
+        return Layout(shape, np.dtype("int32" if self.kind == "int24" else self.kind))
+
+    @property
+    def source_kind(self) -> str:
+        return ("opaque", "wav", "wav with extra chunks", "array")[self.source]
+
+
+class Timed(NamedTuple):
+    """What became of one file, and how long the codec's own work on it took."""
+
+    source_bytes: int
+    packed_bytes: int
+    seconds: float
+    spec: str
+
+
+# -- writing and reading ---------------------------------------------------------------------------------------------
+
+
+def _assemble(header: Header, stages: Pipeline) -> bytes:
+    mono = header.channels == 1 and header.axes == (1 if header.source in (_ARRAY, _OPAQUE) else 2)
+    body = bytearray(struct.pack("<I", header.checksum))
+    body.append(header.source | mono << 2 | DTYPES.index(header.kind) << 3)
+    if header.source != _OPAQUE:
+        if header.rate in RATES:
+            body.append(RATES.index(header.rate))
+        else:
+            body.append(_NO_RATE)
+            body += struct.pack("<d", float("nan") if header.rate is None else header.rate)
+    body += put_uint(header.frames)
+    if not mono:
+        body += put_uint(header.channels)
+        if header.source == _ARRAY:
+            body.append(header.axes)
+    if header.source == _WAV_AND_MORE:
+        body += put_bytes(zlib.compress(header.prefix, 9)) + put_bytes(zlib.compress(header.suffix, 9))
+    body.append(len(stages.stages))
+    for stage in stages.stages:
+        wire = (stage.wire or stage.name).encode("ascii")
+        body += wire[:-1] + bytes([wire[-1] | 0x80])
+    body += header.payload
+    return MAGIC + bytes([VERSION]) + struct.pack("<I", zlib.crc32(body)) + body
+
+
+def read(blob: bytes) -> Header:
+    """Return the header of .n1c bytes with the payload in it; nothing is decoded.
+
+    Raises:
+        FormatError: not .n1c, another version, damaged.
+        UnavailableError: it needs a codec that is not here.
+    """
+    if not blob:
+        raise FormatError("it is empty")
+    if blob[:3] != MAGIC:
+        raise FormatError("it is not a .n1c file")
+    if len(blob) < 14:
+        raise FormatError("it is truncated")
+    if blob[3] != VERSION:
+        raise FormatError(f"it has format version {blob[3]}, this program reads {VERSION} (update n1codec)")
+    if zlib.crc32(memoryview(blob)[8:]) != struct.unpack_from("<I", blob, 4)[0]:
+        raise FormatError("it is damaged or truncated: its checksum does not match")
+    reader = Reader(blob)
+    reader.take(8)
+    (checksum,) = struct.unpack("<I", reader.take(4))
+    form = reader.take(1)[0]
+    source, mono, kind = form & 3, bool(form & 4), form >> 3
+    if kind >= len(DTYPES):
+        raise FormatError("its dtype is not known")
+    rate: float | None = None
+    if source != _OPAQUE:
+        index = reader.take(1)[0]
+        if index == _NO_RATE:
+            (value,) = struct.unpack("<d", reader.take(8))
+            rate = None if value != value else value
+        elif index < len(RATES):
+            rate = RATES[index]
+        else:
+            raise FormatError("its sampling rate is not known")
+    frames, channels = reader.uint(), 1
+    axes = 1 if source in (_OPAQUE, _ARRAY) else 2
+    if not mono:
+        channels = reader.uint()
+        axes = reader.take(1)[0] if source == _ARRAY else 2
+    if axes not in (1, 2) or frames * max(channels, 1) >= 1 << 48:
+        raise FormatError("its shape makes no sense")
+    prefix = suffix = b""
+    if source == _WAV_AND_MORE:
+        prefix, suffix = (_inflate(reader.prefixed()) for _ in range(2))
+    names = []
+    for _ in range(reader.take(1)[0]):
+        wire = bytearray()
+        while not wire or wire[-1] < 0x80:
+            wire += reader.take(1)
+        wire[-1] &= 0x7F
+        names.append(registry.find_wire(wire.decode("ascii", "replace")).name)
+    if not names:
+        raise FormatError("it names no codec")
+    return Header(source, DTYPES[kind], rate, frames, channels, axes, prefix, suffix, "|".join(names), checksum,
+                  reader.rest())  # fmt: skip
+
+
+def _inflate(data: bytes) -> bytes:
+    """Inflate the bytes around the samples of a WAV file; a megabyte of them for each byte written is refused."""
+    inflater = zlib.decompressobj()
+    try:
+        out = inflater.decompress(data, 1 << 28)
+    except zlib.error as error:
+        raise FormatError(f"the bytes around its samples are damaged: {error}") from error
+    if not inflater.eof:
+        raise FormatError("the bytes around its samples are damaged")
+    return out
+
+
+def _decode(header: Header) -> np.ndarray:
+    return get_codec(header.spec).decode(header.payload, header.layout)
+
+
+# -- arrays ----------------------------------------------------------------------------------------------------------
+
+
+def encode(samples: Any, spec: str | None = None, rate: float | None = None) -> bytes:
+    """Return .n1c bytes of an array.
+
+    Args:
+        samples: shape (frames,) or (frames, channels), any integer or float dtype of 8 to 64 bits.
+        spec: a codec such as ``delta|zstd:level=19``; the default codec if None.
+        rate: sampling rate in Hz, kept beside the samples.
+
+    Raises:
+        SpecError: the spec is wrong.
+        CodecError: the array has another shape or dtype, or the codec cannot run here.
+    """
+    x = np.asarray(samples)
+    if x.ndim not in (1, 2):
+        raise CodecError(f"samples have shape {x.shape}, not (frames,) or (frames, channels)")
+    if x.dtype.name not in DTYPES:
+        raise CodecError(f"samples have dtype {x.dtype}, not one of {', '.join(DTYPES)}")
+    x = np.ascontiguousarray(x, x.dtype.newbyteorder("="))
+    stages = get_codec(spec or default_spec())
+    channels = x.shape[1] if x.ndim == 2 else 1
+    header = Header(_ARRAY, x.dtype.name, rate, len(x), channels, x.ndim, b"", b"", stages.spec,
+                    _array_checksum(x), stages.encode(x))  # fmt: skip
+    return _assemble(header, stages)
+
+
+def decode(blob: bytes) -> np.ndarray:
+    """Return the samples in .n1c bytes, as they were encoded; (frames, channels) if the source was a WAV file.
+
+    Raises:
+        FormatError: the bytes are damaged, or not .n1c.
+        UnavailableError: the codec that wrote them is not here.
+    """
+    header = read(blob)
+    x = _decode(header)
+    checksum = _array_checksum(x) if header.source == _ARRAY else zlib.crc32(_file_bytes(header, x))
+    if checksum != header.checksum:
+        raise FormatError("it decodes to something else than was encoded: its checksum does not match")
+    return x
+
+
+def _array_checksum(x: np.ndarray) -> int:
+    return zlib.crc32(np.ascontiguousarray(x, x.dtype.newbyteorder("<")).view(np.uint8).data) if x.size else 0
+
+
+# -- the bytes of files ----------------------------------------------------------------------------------------------
+
+
+def encode_bytes(source: bytes, stages: Pipeline) -> tuple[bytes, float]:
+    """Return .n1c bytes of a file's bytes, and the seconds of the codec's own work. No WAV file is stored as it is."""
+    parsed = wav.parse(source)
+    if parsed is None:
+        stages = get_codec("copy")
+        x = np.frombuffer(source, np.uint8)
+        header = Header(_OPAQUE, "uint8", None, len(x), 1, 1, b"", b"", stages.spec, 0, b"")
+    else:
+        x = parsed.samples
+        kind = "int24" if parsed.bits == 24 else x.dtype.name
+        extra = (b"", b"") if parsed.canonical else (parsed.prefix, parsed.suffix)
+        frames, channels = x.shape
+        source_kind = _WAV if parsed.canonical else _WAV_AND_MORE
+        header = Header(source_kind, kind, parsed.rate, frames, channels, 2, *extra, stages.spec, 0, b"")
+    start = perf_counter()
+    payload = stages.encode(x)
+    seconds = perf_counter() - start
+    return _assemble(header._replace(checksum=zlib.crc32(source), payload=payload), stages), seconds
+
+
+def decode_bytes(blob: bytes) -> tuple[bytes, float, str]:
+    """Return the bytes of the file that .n1c bytes hold, the seconds of the codec's own work, and the spec.
+
+    Raises:
+        FormatError: the bytes are damaged, not .n1c, or hold an array that came from no file.
+        UnavailableError: the codec that wrote them is not here.
+    """
+    header = read(blob)
+    if header.source == _ARRAY:
+        raise FormatError("it holds an array, not a file (read it with n1codec.decode)")
+    start = perf_counter()
+    x = _decode(header)
+    seconds = perf_counter() - start
+    source = _file_bytes(header, x)
+    if zlib.crc32(source) != header.checksum:
+        raise FormatError("it decodes to something else than was encoded: its checksum does not match")
+    return source, seconds, header.spec
+
+
+def _file_bytes(header: Header, x: np.ndarray) -> bytes:
+    if header.source == _OPAQUE:
+        return x.tobytes()
+    bits = 24 if header.kind == "int24" else x.dtype.itemsize * 8
+    prefix = header.prefix
+    if header.source == _WAV:
+        prefix = wav.header(header.frames, header.channels, int(header.rate or 0), bits)
+    return prefix + wav.pack(x, bits) + header.suffix
+
+
+# -- files -----------------------------------------------------------------------------------------------------------
+
+
+def read_file(path: str | Path) -> bytes:
+    """Return a file's bytes; "-" is standard input."""
+    return sys.stdin.buffer.read() if str(path) == "-" else Path(path).read_bytes()
+
+
+def write_file(path: str | Path, data: bytes) -> None:
+    """Write a file under a temporary name and rename it, so that it is there whole or not at all.
+
+    "-" is standard output; a special file (a pipe, /dev/stdout) is written to directly.
+    """
+    if str(path) == "-":
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
+    target = Path(path)
+    if target.exists() and not stat.S_ISREG(target.stat().st_mode):
+        with target.open("wb") as special:
+            special.write(data)
+        return
+    target = target.resolve()  # an existing link keeps pointing at its file
+    handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".part", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(temporary).chmod(0o666 & ~umask)
+        Path(temporary).replace(target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def encode_file(source: str | Path, target: str | Path, spec: str | Pipeline | None = None) -> Timed:
+    """Encode one file, a WAV file or any other, into a .n1c file.
+
+    Raises:
+        SpecError, UnavailableError, CodecError: the codec.
+        OSError: the files.
+    """
+    stages = spec if isinstance(spec, Pipeline) else get_codec(spec or default_spec())
+    data = read_file(source)
+    packed, seconds = encode_bytes(data, stages)
+    write_file(target, packed)
+    return Timed(len(data), len(packed), seconds, stages.spec)
+
+
+def decode_file(source: str | Path, target: str | Path) -> Timed:
+    """Decode one .n1c file into the file it was made from, byte for byte; nothing is written if it is damaged.
+
+    Raises:
+        FormatError, UnavailableError: the .n1c file.
+        OSError: the files.
+    """
+    packed = read_file(source)
+    data, seconds, spec = decode_bytes(packed)
+    write_file(target, data)
+    return Timed(len(data), len(packed), seconds, spec)
