@@ -154,6 +154,8 @@ class Stage(ABC):
     """Any of: streaming, trained, slow (below 50 xRT), inexact (for a lossy stage)."""
     grid: ClassVar[tuple[str, ...]] = ()
     """Specs that belong to the default grid."""
+    floor_xrt: ClassVar[int] = 0
+    """The speed promised in either direction on one core, times real time; 0: none is."""
 
     def __init__(self, **values: Any) -> None:
         unknown = sorted(set(values) - set(self.params))

@@ -19,11 +19,10 @@ All integers are little-endian; ``uint`` is LEB128::
 
 from __future__ import annotations
 
+import errno
 import os
-import stat
 import struct
 import sys
-import tempfile
 import zlib
 from pathlib import Path
 from time import perf_counter
@@ -305,21 +304,26 @@ def write_file(path: str | Path, data: bytes) -> None:
         sys.stdout.buffer.flush()
         return
     target = Path(path)
-    if target.exists() and not stat.S_ISREG(target.stat().st_mode):
-        with target.open("wb") as special:
-            special.write(data)
-        return
-    target = target.resolve()  # an existing link keeps pointing at its file
-    handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".part", dir=target.parent)
     try:
-        with os.fdopen(handle, "wb") as file:
+        if target.exists() and not target.is_file() and not target.is_dir():
+            with target.open("wb") as special:
+                special.write(data)
+        else:
+            _replace(target.resolve(), data)  # an existing link keeps pointing at its file
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _replace(target: Path, data: bytes) -> None:
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    temporary = target.with_name(f".{os.getpid()}-{os.urandom(4).hex()}.part")
+    try:
+        with temporary.open("xb") as file:
             file.write(data)
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(target)
+        temporary.replace(target)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 

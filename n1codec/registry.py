@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from difflib import get_close_matches
 from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -113,7 +112,9 @@ def find(name: str) -> type[Stage]:
         return _load(name)
     if name in _entry_points():
         return _entry_points()[name]
-    near = get_close_matches(name, [*_modules(), *CLASSIC, *_entry_points()], n=3, cutoff=0.5)
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, {*_modules(), *CLASSIC, *_entry_points()}, n=3, cutoff=0.5)
     hint = f"did you mean {', '.join(near)}?" if near else "see n1codec list"
     raise SpecError(f"unknown codec or filter {name!r} ({hint})")
 

@@ -1,0 +1,103 @@
+"""The command line. Each command is a module here, imported when it is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from n1codec import __version__
+from n1codec.codec import CodecError
+
+_COMMANDS = {
+    "encode": "encode files",
+    "decode": "decode .n1c files",
+    "list": "show every codec, filter and alias",
+    "info": "show what is in .n1c files",
+    "eval": "run one codec over all files as the challenge does",
+    "grid": "sweep codecs over all files",
+    "plot": "draw the results",
+    "bench": "time our own kernels",
+    "data": "fetch, make and verify data sets",
+    "train": "make a profile for an ADC or a probe",
+}
+
+
+class _Group(click.Group):
+    """A group that imports a command's module only when the command is called."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        return import_module(f"n1codec.cli.{name}").command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_Group)
+@click.version_option(__version__, prog_name="n1codec")
+def command() -> None:
+    """The workbench for lossless compression of neural recordings.
+
+    \b
+    Examples:
+      n1codec list
+      n1codec encode recording.wav recording.n1c "delta|zstd:level=19"
+      n1codec grid --data recordings/
+    """
+
+
+def run(called: click.Command, program: str) -> int:
+    """Run a command and return its exit code: 0 done, 1 the input or the machine is at fault, 2 wrong usage.
+
+    An error is one line on stderr.
+    """
+    try:
+        result = called.main(prog_name=program, standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return 2
+    except click.UsageError as error:
+        name = error.ctx.command_path if error.ctx else program
+        return fail(name, f"{error.format_message()} (see {name} --help)", 2)
+    except click.ClickException as error:
+        return fail(program, error.format_message())
+    except (click.Abort, KeyboardInterrupt):
+        return fail(program, "interrupted", 130)
+    except BrokenPipeError:
+        # Nobody reads on; keep the interpreter from saying so again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (CodecError, OSError, MemoryError) as error:
+        return fail(program, explain(error))
+
+
+def explain(error: BaseException) -> str:
+    """Return an error as one line for a person."""
+    if isinstance(error, IsADirectoryError):
+        return f"{error.filename}: it is a folder (name a file, or use --out-dir for many)"
+    if isinstance(error, FileNotFoundError):
+        return f"{error.filename}: no such file or folder"
+    if isinstance(error, MemoryError):
+        return "not enough memory"
+    if isinstance(error, OSError):
+        return f"{error.filename}: {(error.strerror or str(error)).lower()}"
+    return " ".join(str(error).split())
+
+
+def fail(program: str, message: str, code: int = 1) -> int:
+    print(f"{program}: {message}", file=sys.stderr)
+    return code
+
+
+def main() -> int:
+    return run(command, "n1codec")

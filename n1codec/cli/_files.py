@@ -1,0 +1,70 @@
+"""What the encode and decode commands share: their options, one file or many, errors file by file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from n1codec import __version__, batch
+from n1codec.cli import explain, fail
+from n1codec.cli._progress import progress
+from n1codec.pipeline import Pipeline
+
+
+def file_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the arguments and options that both commands take."""
+    for decorate in reversed(
+        (
+            click.argument("paths", nargs=-1, required=True, metavar="IN..."),
+            click.option("--out-dir", type=click.Path(file_okay=False, path_type=Path), help="Folder for the outputs."),
+            click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes."),
+            click.option("--log", type=click.Path(path_type=Path), help="CSV of sizes and the codec's own seconds."),
+            click.option(
+                "--min-time",
+                type=click.FloatRange(0),
+                default=0.0,
+                metavar="SECONDS",
+                help="Repeat the codec's work on all files, for the log, until it took this long.",
+            ),
+            click.option("--quiet", is_flag=True, help="No progress bar."),
+            click.version_option(__version__),
+        )
+    ):
+        command = decorate(command)
+    return command
+
+
+def convert(
+    direction: str,
+    paths: tuple[str, ...],
+    stages: Pipeline | None,
+    *,
+    out_dir: Path | None,
+    jobs: int,
+    log: Path | None,
+    min_time: float,
+    quiet: bool,
+) -> int:
+    """Encode or decode, print an error line for each file that fails, return the exit code."""
+    if out_dir is None:
+        source, target = paths
+        if "-" not in paths and Path(target).exists() and Path(source).exists() and Path(target).samefile(source):
+            raise click.UsageError(f"{target}: it is the input")
+        plan = [(source, target)]
+    else:
+        try:
+            plan = batch.plan(direction, paths, out_dir)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+    failed = False
+    with progress(len(plan), direction, quiet=quiet) as advance:
+        for source, trouble in batch.convert(plan, stages, jobs=jobs, log=log, min_time=min_time):
+            advance(Path(source).name)
+            if trouble:
+                failed = True
+                about = "" if isinstance(trouble, OSError) else f"{source}: "
+                fail(direction, about + explain(trouble))
+    return 1 if failed else 0
