@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from n1codec.codec import ByteCoder, Int
+from n1codec.codec import ByteCoder, FormatError, Int
 
 
 class Zstd(ByteCoder):
@@ -15,9 +15,11 @@ class Zstd(ByteCoder):
     def compress(self, data: bytes) -> bytes:
         import zstandard
 
-        return zstandard.ZstdCompressor(level=self.level, write_content_size=False).compress(data)
+        return zstandard.ZstdCompressor(level=self.level).compress(data)
 
     def decompress(self, data: bytes, size: int) -> bytes:
         import zstandard
 
-        return zstandard.ZstdDecompressor().stream_reader(data).read(size + 1)
+        if zstandard.frame_content_size(data) != size:
+            raise FormatError("its Zstandard frame has another size")
+        return zstandard.ZstdDecompressor().decompress(data, allow_extra_data=False)
