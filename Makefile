@@ -1,0 +1,67 @@
+# GNU make 3.81 and a POSIX shell suffice. `make help` lists the targets.
+
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+JOBS ?= 2
+EXTRAS ?= audio,wavpack,numeric,more,dev
+
+export CODEC CODECS DATA JOBS
+
+SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(wildcard native/CMakeLists.txt native/*/*.[ch] native/*/*/*.[ch])
+
+.PHONY: help install encode decode eval grid plot bench data list test test-all lint format clean distclean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@echo
+	@echo "  CODEC=zstd      the codec of make eval          CODECS='a b'   the codecs of make grid (all)"
+	@echo "  DATA=folder     the WAV files                   JOBS=2         processes"
+
+install: $(STAMP) encode decode ## set up .venv with pinned versions and build the C kernels
+
+$(STAMP): $(SOURCES)
+	@PYTHON="$(PYTHON)" EXTRAS="$(EXTRAS)" sh tools/install.sh $(VENV)
+	@touch $@
+
+encode decode: $(STAMP) ## link the executable
+	@ln -sf $@.py $@
+
+eval: install ## run one codec over all WAV files: make eval CODEC=zstd DATA=path/to/wavs
+	@bash eval.sh
+
+grid: install ## sweep every codec over all WAV files; an interrupted sweep goes on
+	@bash grid_search.sh
+
+plot: $(STAMP) ## draw the newest results
+	@$(BIN)/n1codec plot $(if $(RESULTS),--results $(RESULTS))
+
+bench: $(STAMP) ## time our own kernels
+	@$(BIN)/n1codec bench $(if $(DATA),--data "$(DATA)")
+
+data: $(STAMP) ## download the public recordings and verify them
+	@$(BIN)/n1codec data fetch
+
+list: $(STAMP) ## show every codec, filter and alias
+	@$(BIN)/n1codec list
+
+test: install ## run the quick tests
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-all: install ## run every test
+	@$(BIN)/python -m pytest
+
+lint: $(STAMP) ## ruff and mypy
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+format: $(STAMP) ## let ruff format the code
+	@$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format .
+
+clean: ## remove what was built, keep .venv, data and results
+	@rm -rf build dist encode decode .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+distclean: clean ## remove .venv too
+	@rm -rf $(VENV)

@@ -1,0 +1,42 @@
+#!/bin/sh
+# Sets up the virtual environment named by $1: pinned versions, the package, its C kernels, the extras in $EXTRAS.
+# An extra that does not install is named, with what it would need, and left out.
+set -eu
+venv=$1
+python=${PYTHON:-python3}
+
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+    echo "install: $python is older than 3.11 (name another: make install PYTHON=python3.12)" >&2
+    exit 1
+}
+[ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+
+# WavPack's package has no wheel, and needs the system's library. Where this may install it, it does.
+if [ -r /etc/debian_version ] && [ "$(id -u)" = 0 ] && ! [ -e /usr/include/wavpack/wavpack.h ]; then
+    echo "install: adding the system packages wavpack and libwavpack-dev" >&2
+    { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y wavpack libwavpack-dev; } >/dev/null 2>&1 || true
+fi
+
+export PIP_CONSTRAINT="$PWD/constraints.txt" PIP_BUILD_CONSTRAINT="$PWD/constraints.txt" PIP_DISABLE_PIP_VERSION_CHECK=1
+pip() { "$venv/bin/python" -m pip install -q "$@"; }
+requirements() {
+    "$venv/bin/python" -c '
+import sys, tomllib
+print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]])' "$1"
+}
+
+pip -e .
+for extra in $(echo "${EXTRAS:-}" | tr ',' ' '); do
+    log=$(mktemp)
+    # Word splitting is meant: one requirement, one argument.
+    if ! pip $(requirements "$extra") >"$log" 2>&1; then
+        case $extra in
+            dev) cat "$log" >&2; exit 1 ;;
+            wavpack) advice="install the packages wavpack and libwavpack-dev (macOS: brew install wavpack), then make install" ;;
+            *) advice="see $venv/bin/pip install 'n1codec[$extra]'" ;;
+        esac
+        echo "install: without the codecs of '$extra': $advice" >&2
+    fi
+    rm -f "$log"
+done
+"$venv/bin/python" -m compileall -q n1codec algorithms
