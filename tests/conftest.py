@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+from n1codec.recordings import wav
+
+ROOT = Path(__file__).parent.parent
+
+settings.register_profile("default", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("default")
+
+
+def signal(frames: int, channels: int = 1, seed: int = 0) -> np.ndarray:
+    """Coloured noise in 10-bit codes stretched to 16 bits, shape (frames, channels), int16."""
+    rng = np.random.default_rng(seed)
+    white = rng.normal(0, 12, (frames + 8, channels))
+    smooth = sum(white[i : i + frames] * w for i, w in enumerate((1, 0.9, 0.7, 0.5, 0.3, 0.1)))
+    codes = np.clip(512 + smooth, 0, 1023).astype(np.int64)
+    return np.trunc(codes * 65535 / 1023 - 32768).astype(np.int16)
+
+
+@pytest.fixture
+def wav_file(tmp_path: Path) -> Path:
+    path = tmp_path / "recording.wav"
+    path.write_bytes(wav.write(signal(20_000), 19531))
+    return path
+
+
+@pytest.fixture
+def run() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run ``./encode`` and the like as a person would, from the checkout's folder."""
+
+    def call(program: str, *args: object, **env: str) -> subprocess.CompletedProcess[str]:
+        if program in ("encode", "decode"):
+            command = [sys.executable, str(ROOT / f"{program}.py")]
+        else:
+            command = [sys.executable, "-m", program]
+        return subprocess.run(
+            [*command, *map(str, args)], capture_output=True, text=True, env={**os.environ, **env}, timeout=300
+        )
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Some of the real N1 recordings that $N1_DATA_ZIP names."""
+    archive = os.environ.get("N1_DATA_ZIP")
+    if not archive:
+        pytest.skip("N1_DATA_ZIP names no archive of recordings")
+    folder = tmp_path_factory.mktemp("n1")
+    with zipfile.ZipFile(archive) as zipped:
+        names = sorted(n for n in zipped.namelist() if n.endswith(".wav"))[:8]
+        return [Path(zipped.extract(name, folder)) for name in names]

@@ -1,0 +1,208 @@
+"""Every codec and filter that the registry knows, held to what all of them promise."""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import cache
+
+import numpy as np
+import pytest
+from conftest import signal
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import n1codec
+from n1codec import registry
+from n1codec.codec import CodecError, Coder, Filter, FormatError, Layout, SpecError, Stage
+from n1codec.container import DTYPES
+from n1codec.pipeline import Pipeline, get_codec
+
+NAMES = list(registry.names())
+GRID = sorted({get_codec(spec).spec for name in NAMES for spec in registry.find(name).grid})
+ARRAY_DTYPES = [dtype for dtype in DTYPES if dtype != "int24"]
+
+
+@cache
+def codec(name: str) -> Pipeline:
+    """Return the stage as a codec: a filter with nothing behind it but copy."""
+    return usable(name if issubclass(registry.find(name), Coder) else f"{name}|copy")
+
+
+def usable(spec: str) -> Pipeline:
+    built = get_codec(spec)
+    if reason := built.unavailable():
+        if os.environ.get("N1_REQUIRE_ALL"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return built
+
+
+def check(built: Pipeline, x: np.ndarray) -> bytes:
+    payload = built.encode(x)
+    restored = built.decode(payload, Layout.of(x))
+    assert restored.dtype == x.dtype
+    assert restored.shape == x.shape
+    assert restored.tobytes() == x.tobytes()
+    return payload
+
+
+def extremes(dtype: str, shape: tuple[int, ...]) -> np.ndarray:
+    limits = np.finfo(dtype) if np.dtype(dtype).kind == "f" else np.iinfo(dtype)
+    x = np.empty(shape, dtype)
+    x.reshape(-1)[0::2] = limits.min
+    x.reshape(-1)[1::2] = limits.max
+    return x
+
+
+def awkward(dtype: str) -> list[np.ndarray]:
+    rng = np.random.default_rng(5)
+    noise = rng.integers(0, 256, (97 * 3 * 8,), np.uint8).view(dtype)[: 97 * 3]
+    ramp = np.arange(300).astype(dtype)
+    return [
+        np.empty((0,), dtype),
+        np.empty((0, 2), dtype),
+        np.empty((3, 0), dtype),
+        np.ones((1,), dtype),
+        np.ones((1, 1), dtype),
+        np.zeros((2, 3), dtype),
+        np.full((517,), 7, dtype),
+        extremes(dtype, (130,)),
+        extremes(dtype, (65, 3)),
+        noise,
+        noise.reshape(97, 3),
+        ramp,
+        signal(3000)[:, 0].astype(dtype),
+        signal(700, 4).astype(dtype),
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("dtype", ARRAY_DTYPES)
+def test_round_trip_of_awkward_arrays(name: str, dtype: str) -> None:
+    for x in awkward(dtype):
+        check(codec(name), x)
+
+
+@pytest.mark.parametrize("spec", GRID)
+def test_round_trip_of_every_grid_spec(spec: str) -> None:
+    built = usable(spec)
+    for x in (signal(6000), signal(500, 3), extremes("int16", (129, 1)), np.ones((1, 1), np.int16)):
+        check(built, x)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(
+    x=hnp.arrays(
+        np.int16,
+        hnp.array_shapes(min_dims=1, max_dims=2, max_side=70),
+        elements=st.one_of(st.integers(-5, 5), st.integers(-(2**15), 2**15 - 1)),
+    )
+)
+def test_round_trip_of_any_int16(name: str, x: np.ndarray) -> None:
+    check(codec(name), x)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_same_input_same_bytes(name: str) -> None:
+    x = signal(2500, 2)
+    assert codec(name).encode(x) == codec(name).encode(x.copy())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_input_is_left_as_it_was(name: str) -> None:
+    x = signal(2000, 2)
+    x.flags.writeable = False
+    before = x.tobytes()
+    check(codec(name), x)
+    assert x.tobytes() == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_truncated_payload_is_refused_or_harmless(name: str) -> None:
+    x = signal(400, 2)
+    payload = codec(name).encode(x)
+    for length in {*range(min(len(payload), 40)), len(payload) // 2, len(payload) - 1}:
+        survives(codec(name), payload[:length], Layout.of(x))
+
+
+def survives(built: Pipeline, payload: bytes, layout: Layout) -> None:
+    """Decode bytes that may be anything: either CodecError, or an array of the layout that was asked for."""
+    try:
+        x = built.decode(payload, layout)
+    except CodecError:
+        return
+    assert Layout.of(x) == layout
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(payload=st.binary(max_size=300))
+def test_arbitrary_payload_is_survived(name: str, payload: bytes) -> None:
+    survives(codec(name), payload, Layout((500, 1), np.dtype(np.int16)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(data=st.data())
+def test_damaged_payload_is_survived(name: str, data: st.DataObject) -> None:
+    x = signal(300, 2)
+    payload = bytearray(codec(name).encode(x))
+    for _ in range(data.draw(st.integers(1, 4))):
+        payload[data.draw(st.integers(0, len(payload) - 1))] ^= data.draw(st.integers(1, 255))
+    survives(codec(name), bytes(payload), Layout.of(x))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_huge_claim_is_refused(name: str) -> None:
+    """A few bytes that claim to be terabytes must not make a decoder take memory or time for them."""
+    x = signal(300)[:, 0]
+    with pytest.raises(CodecError):
+        codec(name).decode(codec(name).encode(x), Layout((1 << 40,), x.dtype))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_declares_what_the_registry_needs(name: str) -> None:
+    stage = registry.find(name)
+    assert re.fullmatch("[a-z0-9_]+", name)
+    assert issubclass(stage, Filter | Coder)
+    assert not stage.wire or re.fullmatch("[a-z0-9]{1,2}", stage.wire)
+    assert (stage.wire or name)[0] == name[0]
+    assert (stage.__module__.startswith("n1codec.algorithms.") and stage.__doc__) or stage.__module__
+    assert all(param.help for param in stage.params.values()), "every parameter has a help text"
+    for param in stage.params.values():
+        assert param.parse(param.default) == param.default
+
+
+def test_wire_names_are_unique() -> None:
+    wires = [registry.find(name).wire or name for name in NAMES]
+    assert len(set(wires)) == len(wires)
+    for name in NAMES:
+        assert registry.find_wire(registry.find(name).wire or name) is registry.find(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_wrong_parameters_are_refused_with_the_valid_ones(name: str) -> None:
+    stage: type[Stage] = registry.find(name)
+    with pytest.raises(SpecError, match="has no parameter"):
+        stage(no_such_parameter=1)
+    for key, param in stage.params.items():
+        if param.range != "text":
+            with pytest.raises(SpecError, match=re.escape(param.range)):
+                stage(**{key: "no such value"})
+
+
+@pytest.mark.parametrize("spec", [*registry.CLASSIC, *GRID])
+def test_container_round_trip_and_spelling(spec: str) -> None:
+    built = usable(spec)
+    assert get_codec(built.spec).spec == built.spec
+    x = signal(1500, 2)
+    assert np.array_equal(n1codec.decode(n1codec.encode(x, spec, 30_000)), x)
+
+
+def test_the_grid_is_large() -> None:
+    assert len({*GRID, *(get_codec(spec).spec for spec in registry.CLASSIC)}) >= 60
+
+
+def test_a_decoder_is_told_apart_from_its_encoder() -> None:
+    with pytest.raises(FormatError):
+        get_codec("zstd").decode(b"no zstd frame", Layout((10,), np.dtype(np.int16)))

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import contextlib
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import signal
+from hypothesis import given
+from hypothesis import strategies as st
+
+import n1codec
+from n1codec.codec import CodecError, FormatError
+from n1codec.container import decode_bytes, encode_bytes, read
+from n1codec.pipeline import get_codec
+from n1codec.recordings import wav
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def sealed(body: bytes) -> bytes:
+    """Return .n1c bytes with a right checksum around a header and payload of one's own."""
+    return b"N1C\x01" + struct.pack("<I", zlib.crc32(body)) + body
+
+
+@pytest.mark.parametrize("spec", ["copy", "delta|zstd", "bitshuffle|zstd"])
+def test_overhead_on_a_canonical_wav(spec: str) -> None:
+    source = wav.write(signal(99_000), 19531)
+    blob, _ = encode_bytes(source, get_codec(spec))
+    assert len(blob) - len(read(blob).payload) <= 24
+    assert decode_bytes(blob)[0] == source
+
+
+@pytest.mark.parametrize("rate", [19531, 44100, 1, 7, 2**31, 30000.5, None])
+def test_rate_is_kept(rate: float | None) -> None:
+    assert read(n1codec.encode(np.zeros(3, np.int16), "copy", rate)).rate == rate
+
+
+def test_header_says_what_is_inside() -> None:
+    header = read(n1codec.encode(signal(50, 3), "delta:order=2|zstd:level=1", 25_000))
+    assert header.spec == "delta|zstd"
+    assert (header.frames, header.channels, header.kind, header.source_kind) == (50, 3, "int16", "array")
+
+
+@given(st.binary(max_size=400))
+def test_any_file_comes_back(source: bytes) -> None:
+    blob, _ = encode_bytes(source, get_codec("delta|zstd:level=1"))
+    assert decode_bytes(blob)[0] == source
+    assert len(blob) <= len(source) + 24
+
+
+def test_every_flipped_bit_is_noticed() -> None:
+    blob = n1codec.encode(signal(40), "zstd")
+    for at in range(len(blob)):
+        for bit in range(8):
+            broken = bytearray(blob)
+            broken[at] ^= 1 << bit
+            with pytest.raises(FormatError):
+                n1codec.decode(bytes(broken))
+
+
+def test_every_truncation_is_noticed() -> None:
+    blob = n1codec.encode(signal(40), "zstd")
+    for length in range(len(blob)):
+        with pytest.raises(FormatError):
+            n1codec.decode(blob[:length])
+    with pytest.raises(FormatError):
+        n1codec.decode(blob + b"\0")
+
+
+@given(st.binary(max_size=120))
+def test_arbitrary_headers_are_survived(body: bytes) -> None:
+    for reader in (n1codec.decode, decode_bytes):
+        with contextlib.suppress(CodecError):
+            reader(sealed(body))
+
+
+@given(st.data())
+def test_damaged_headers_with_right_checksums_are_survived(data: st.DataObject) -> None:
+    source = wav.write(signal(30, 2), 19531)[:-3] + b"more"
+    body = bytearray(encode_bytes(source, get_codec("delta|zstd"))[0][8:])
+    for _ in range(3):
+        body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(CodecError):
+        decode_bytes(sealed(bytes(body)))
+
+
+def test_other_versions_are_refused() -> None:
+    blob = bytearray(n1codec.encode(signal(40), "zstd"))
+    blob[3] = 2
+    with pytest.raises(FormatError, match="format version 2"):
+        n1codec.decode(bytes(blob))
+
+
+def test_a_codec_that_is_not_here_is_named() -> None:
+    body = struct.pack("<I", 0) + bytes([4, 0, 1]) + b"nosuc" + bytes([ord("h") | 0x80])
+    with pytest.raises(CodecError, match="'nosuch', which is not here"):
+        n1codec.decode(sealed(body))
+
+
+@pytest.mark.parametrize("shape", [(1 << 47,), (1 << 20, 1 << 20)])
+def test_a_huge_claim_is_refused(shape: tuple[int, ...]) -> None:
+    from n1codec.varint import put_uint
+
+    form = 3 | (len(shape) == 1) << 2 | 1 << 3
+    sizes = put_uint(shape[0]) + (put_uint(shape[1]) + b"\x02" if len(shape) == 2 else b"")
+    body = struct.pack("<I", 0) + bytes([form, 0]) + sizes + bytes([1, ord("c") | 0x80])
+    with pytest.raises(FormatError):
+        n1codec.decode(sealed(body))
+
+
+@pytest.mark.parametrize("x", [np.zeros((2, 2, 2), np.int16), np.zeros(3, complex), np.array(["a"]), np.array(5)])
+def test_what_is_no_recording_is_refused(x: np.ndarray) -> None:
+    with pytest.raises(CodecError):
+        n1codec.encode(x, "copy")
+
+
+def test_big_endian_and_strided_arrays_are_taken() -> None:
+    x = signal(300, 4)[::2, 1:3]
+    assert np.array_equal(n1codec.decode(n1codec.encode(x.astype(">i2"), "delta|zstd")), x)
+
+
+def golden_wavs() -> dict[str, bytes]:
+    """Return the sources of the golden files; integer arithmetic alone, so that every platform makes the same."""
+    n = np.arange(4000, dtype=np.int64)
+    state = (n * n * 1103515245 + n * 12345) >> 7
+    mono = ((state % 61) - 30 + 40 * ((n // 25) % 9)).astype(np.int16)
+    stereo = np.stack([mono * 64, np.roll(mono, 3) * 12 + 5], axis=1).astype(np.int16)
+    deep = wav.pack(mono[:, None].astype(np.int32) * 999, 24)
+    return {
+        "mono16": wav.write(mono * np.int16(64), 19531),
+        "stereo16-extra": wav.write(stereo, 30000) + b"LIST\x04\0\0\0INFO",
+        "mono24": wav.header(len(mono), 1, 48000, 24) + deep,
+        "mono8": wav.write((mono[:, None] & 255).astype(np.uint8), 8000),
+        "opaque": b"no recording at all\n" * 3,
+        "empty": b"",
+    }
+
+
+GOLDEN_SPECS = {
+    "mono16": ("copy", "delta|zstd"),
+    "stereo16-extra": ("delta:order=2|gzip",),
+    "mono24": ("bitshuffle|bz2",),
+    "mono8": ("zstd",),
+    "opaque": ("zstd",),
+    "empty": ("zstd",),
+}
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.n1c")), ids=lambda path: path.name)
+def test_golden_files_decode_for_ever(path: Path) -> None:
+    source = golden_wavs()[path.name.split("~")[0]]
+    assert decode_bytes(path.read_bytes())[0] == source
+
+
+def test_there_are_golden_files_of_every_kind() -> None:
+    assert {path.name.split("~")[0] for path in GOLDEN.glob("*.n1c")} == set(golden_wavs())
