@@ -31,7 +31,7 @@ def test_grammar(spec: str, stages: list[tuple[str, dict[str, str]]]) -> None:
 
 
 WRONG = (
-    """|;zstd|;|zstd;zstd:;zstd:level;zstd:level=;zstd:level=3,;zstd:level="3;a:b=1,b=2;zstd level=3;a=b;a:b=c=d;a,b;"""
+    """|;zstd|;|zstd;zstd:;zstd:level;zstd:level=;zstd:level=3,;zstd:level="3;a:b=1,b=2;zstd level=3;a=b;a:b=c=d;a,b"""
 )
 
 
