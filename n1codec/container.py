@@ -46,6 +46,8 @@ DTYPES = ("uint8", "int16", "int24", "int32", "int8", "uint16", "uint32", "int64
           "float64")  # fmt: skip
 _OPAQUE, _WAV, _WAV_AND_MORE, _ARRAY = range(4)
 _NO_RATE = 255
+MOST_AROUND = 1 << 28
+"""Bytes before or after the samples of a WAV file; one with more is stored as opaque bytes."""
 
 
 class Header(NamedTuple):
@@ -172,13 +174,13 @@ def read(blob: bytes) -> Header:
 
 
 def _inflate(data: bytes) -> bytes:
-    """Inflate the bytes around the samples of a WAV file; a megabyte of them for each byte written is refused."""
+    """Inflate the bytes around the samples of a WAV file."""
     inflater = zlib.decompressobj()
     try:
-        out = inflater.decompress(data, 1 << 28)
+        out = inflater.decompress(data, MOST_AROUND + 1)
     except zlib.error as error:
         raise FormatError(f"the bytes around its samples are damaged: {error}") from error
-    if not inflater.eof:
+    if not inflater.eof or len(out) > MOST_AROUND:
         raise FormatError("the bytes around its samples are damaged")
     return out
 
@@ -240,7 +242,7 @@ def _array_checksum(x: np.ndarray) -> int:
 def encode_bytes(source: bytes, stages: Pipeline) -> tuple[bytes, float]:
     """Return .n1c bytes of a file's bytes, and the seconds of the codec's own work. No WAV file is stored as it is."""
     parsed = wav.parse(source)
-    if parsed is None:
+    if parsed is None or max(len(parsed.prefix), len(parsed.suffix)) > MOST_AROUND:
         stages = get_codec("copy")
         x = np.frombuffer(source, np.uint8)
         header = Header(_OPAQUE, "uint8", None, len(x), 1, 1, b"", b"", stages.spec, 0, b"")

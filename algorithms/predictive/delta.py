@@ -13,6 +13,8 @@ from n1codec.codec import Filter, FormatError, Int, Layout
 
 class Delta(Filter):
     wire = "d"
+    # Differences of floats round; in 16-bit planes they are exact.
+    dtypes = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
     order: int
     params = {"order": Int(1, 1, 3, "how often to take differences")}
     traits = frozenset({"streaming"})

@@ -1,6 +1,7 @@
 """RIFF WAVE files, read so that they can be written back byte for byte.
 
-Format: Microsoft/IBM "Multimedia Programming Interface and Data Specifications 1.0", and WAVE_FORMAT_EXTENSIBLE.
+Formats: Microsoft/IBM "Multimedia Programming Interface and Data Specifications 1.0", WAVE_FORMAT_EXTENSIBLE, and RF64
+(EBU Tech 3306) for files beyond 4 GB.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
-CANONICAL_BYTES = 44
+_UNKNOWN = 0xFFFFFFFF
 
 _DTYPES = {
     (PCM, 8): "u1",
@@ -29,7 +30,7 @@ class Wav(NamedTuple):
     samples: np.ndarray
     rate: int
     bits: int
-    """Bits per sample in the file: 8 (unsigned), 16, 24 (held in int32), 32 or 64."""
+    """Bits that a sample takes in the file: 8 (unsigned), 16, 24 (held in int32), 32 or 64."""
     prefix: bytes
     suffix: bytes
 
@@ -56,11 +57,12 @@ def header(frames: int, channels: int, rate: int, bits: int) -> bytes:
 def parse(data: bytes) -> Wav | None:
     """Return what a WAV file holds, or None if it is no WAV file, or one whose samples have no known form.
 
-    A data chunk that claims more than the file holds has what is there; bytes that fill no whole frame are suffix.
+    A data chunk that claims more than the file holds has what is there, and so has one of size 0, as recorders leave
+    it that were cut off, unless whole chunks follow it; bytes that fill no whole frame are suffix.
     """
-    if len(data) < 12 or data[:4] != b"RIFF" or data[8:12] != b"WAVE":
+    if len(data) < 12 or data[:4] not in (b"RIFF", b"RF64") or data[8:12] != b"WAVE":
         return None
-    at, form = 12, None
+    at, form, long_size = 12, None, _UNKNOWN
     while at + 8 <= len(data):
         chunk, size = struct.unpack_from("<4sI", data, at)
         at += 8
@@ -68,14 +70,32 @@ def parse(data: bytes) -> Wav | None:
             form = struct.unpack_from("<HHIIHH", data, at)
             if form[0] == EXTENSIBLE and size >= 40:
                 form = (*struct.unpack_from("<H", data, at + 24), *form[1:])
+        elif chunk == b"ds64" and size >= 16 and at + size <= len(data):
+            (long_size,) = struct.unpack_from("<Q", data, at + 8)
         elif chunk == b"data":
+            if data[:4] == b"RF64" and size == _UNKNOWN:
+                size = long_size
+            if size == 0 and not _chunks(data, at):
+                size = len(data) - at
             return _samples(data, at, size, form) if form else None
         at += size + (size & 1)
     return None
 
 
+def _chunks(data: bytes, at: int) -> bool:
+    """Return whether nothing but whole chunks with readable names stands from ``at`` to the end."""
+    while at + 8 <= len(data):
+        chunk, size = struct.unpack_from("<4sI", data, at)
+        if not all(0x20 <= byte < 0x7F for byte in chunk):
+            return False
+        at += 8 + size
+        at += size & 1 and at < len(data)  # some writers leave the last pad byte out
+    return at == len(data)
+
+
 def _samples(data: bytes, at: int, size: int, form: tuple[int, ...]) -> Wav | None:
     tag, channels, rate, _, block, bits = form
+    bits = (bits + 7) // 8 * 8  # fewer valid bits stand in whole bytes
     dtype = _DTYPES.get((tag, bits))
     if dtype is None or not channels or block != channels * bits // 8:
         return None
