@@ -1,0 +1,147 @@
+"""What a sweep runs: codecs, and the recordings they run on."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from n1codec import registry
+from n1codec.bench import machine
+from n1codec.codec import CodecError, SpecError
+from n1codec.pipeline import Pipeline, get_codec
+from n1codec.recordings import wav
+
+
+@dataclass(frozen=True)
+class Case:
+    """One codec of a sweep."""
+
+    spec: str
+    """The canonical spec, or what was asked for where that names nothing that can be loaded."""
+    mode: str
+    """The name shown: the classic one where there is one."""
+    family: str = ""
+    version: str = ""
+    libraries: str = ""
+    problem: tuple[str, str] | None = None
+    """(status, reason) if it cannot run here: skipped if something is missing, failed if its spec is wrong."""
+
+
+def _classic_modes() -> dict[str, str]:
+    modes = {}
+    for alias in registry.CLASSIC:
+        try:
+            modes[get_codec(alias).spec] = alias
+        except CodecError:
+            continue
+    return modes
+
+
+def _case(spec: str, codec: Pipeline, modes: dict[str, str]) -> Case:
+    stages = [type(stage) for stage in codec.stages]
+    missing = codec.unavailable()
+    return Case(
+        codec.spec,
+        modes.get(codec.spec, codec.spec),
+        codec.family,
+        machine.code_version(stages),
+        machine.libraries(stages),
+        ("skipped", missing) if missing else None,
+    )
+
+
+def make(specs: Iterable[str], *, strict: bool = True) -> list[Case]:
+    """Return one case per codec, in the order given, two spellings of one codec once.
+
+    Args:
+        strict: raise what is wrong with a spec; otherwise it becomes a case with that problem.
+
+    Raises:
+        SpecError: a spec names nothing, or a parameter is out of its range.
+    """
+    modes = _classic_modes()
+    cases: dict[str, Case] = {}
+    for spec in specs:
+        try:
+            case = _case(spec, get_codec(spec), modes)
+        except CodecError as error:
+            if strict and isinstance(error, SpecError):
+                raise
+            status = "failed" if isinstance(error, SpecError) else "skipped"
+            case = Case(spec, spec, problem=(status, " ".join(str(error).split())))
+        cases.setdefault(case.spec, case)
+    return list(cases.values())
+
+
+def default() -> list[Case]:
+    """Return the default grid: the 24 classic codecs and what each stage declares in ``grid``."""
+    specs = list(registry.CLASSIC)
+    for name in registry.names():
+        try:
+            specs += registry.find(name).grid
+        except CodecError:
+            specs.append(name)  # a module that does not load is a row with its reason
+    return make(specs, strict=False)
+
+
+def split(text: str) -> list[str]:
+    """Return the specs in ``text``, separated by blanks; blanks inside double quotes belong to a spec."""
+    return re.findall(r'(?:[^\s"]|"(?:\\.|[^"\\])*")+', text)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file of a data set."""
+
+    path: Path
+    columns: dict[str, str | int | float]
+    """The columns of a result row that describe it."""
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def bytes(self) -> int:
+        return int(self.columns["original_bytes"])
+
+
+def byte_entropy(data: bytes) -> float:
+    """Return the order-0 entropy of the bytes, in bits per byte (Shannon 1948)."""
+    counts = np.bincount(np.frombuffer(data, np.uint8), minlength=1)
+    share = counts[counts > 0] / max(len(data), 1)
+    return float(-(share * np.log2(share)).sum()) + 0.0
+
+
+def scan(folder: Path) -> list[Source]:
+    """Return the WAV files of a folder, sorted by name.
+
+    Raises:
+        CodecError: there are none.
+    """
+    paths = sorted(p for p in folder.glob("*") if p.suffix.lower() == ".wav" and not p.name.startswith("."))
+    if not paths:
+        raise CodecError(f"{folder}: there are no WAV files in it (name another folder with --data)")
+    return [_source(path) for path in paths]
+
+
+def _source(path: Path) -> Source:
+    data = path.read_bytes()
+    columns: dict[str, str | int | float] = {
+        "file": path.name,
+        "original_bytes": len(data),
+        "crc32": f"{zlib.crc32(data):08x}",
+        "byte_entropy_before": byte_entropy(data),
+    }
+    parsed = wav.parse(data)
+    if parsed:
+        frames, channels = parsed.samples.shape
+        seconds = frames / parsed.rate if parsed.rate else 0.0
+        columns |= {"frames": frames, "channels": channels, "rate": parsed.rate, "bits": parsed.bits,
+                    "recording_seconds": seconds}  # fmt: skip
+    return Source(path, columns)

@@ -1,0 +1,93 @@
+"""What a measurement was made on: machine, Python, versions of the codec and of the libraries under it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+import sys
+import zlib
+from contextlib import suppress
+from functools import cache
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from pathlib import Path
+
+import n1codec
+from n1codec import native
+from n1codec.codec import Stage, UnavailableError
+
+
+@cache
+def cpu() -> str:
+    """Return the processor's model and the number of its logical cores."""
+    model = ""
+    try:
+        if sys.platform.startswith("linux"):
+            found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+            model = found[1] if found else ""
+        elif sys.platform == "darwin":
+            command = ["sysctl", "-n", "machdep.cpu.brand_string"]
+            model = subprocess.run(command, capture_output=True, text=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        pass
+    return f"{model or platform.processor() or platform.machine()} x{os.cpu_count()}"
+
+
+@cache
+def name() -> str:
+    """Return a short name that machines share exactly if their timings may be compared."""
+    kind = f"{platform.system()}-{platform.machine()}".lower()
+    return f"{kind}-{zlib.crc32(f'{kind} {cpu()}'.encode()):08x}"
+
+
+def fingerprint() -> dict[str, str]:
+    """Return the columns of a result row that do not depend on the codec."""
+    return {
+        "machine": name(),
+        "cpu": cpu(),
+        "python": platform.python_version(),
+        "n1codec": n1codec.__version__,
+    }
+
+
+@cache
+def _distributions() -> dict[str, list[str]]:
+    return dict(packages_distributions())
+
+
+def libraries(stages: list[type[Stage]]) -> str:
+    """Return ``name version`` of every package that stages need, joined by "; "."""
+    found = []
+    for module in dict.fromkeys(m for stage in stages for m in stage.requires):
+        package = _distributions().get(module.partition(".")[0], [module])[0]
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            found.append(f"{package} ?")
+    return "; ".join(found)
+
+
+@cache
+def _checksum(path: Path) -> int:
+    return zlib.crc32(path.read_bytes())
+
+
+def uses_kernels(stage: type[Stage]) -> bool:
+    """Whether a stage's module calls libn1c."""
+    return any(isinstance(thing, native.Kernel) for thing in vars(sys.modules[stage.__module__]).values())
+
+
+def code_version(stages: list[type[Stage]]) -> str:
+    """Return 8 hex digits that change when the code of a stage, libn1c under it or a library's version does."""
+    digest = zlib.crc32(libraries(stages).encode())
+    paths = []
+    for stage in stages:
+        path = getattr(sys.modules[stage.__module__], "__file__", None)
+        paths += [Path(path)] if path else []
+    if any(uses_kernels(stage) for stage in stages):
+        with suppress(UnavailableError):
+            paths.append(Path(native.library()._name))
+    for path in paths:
+        digest = zlib.crc32(_checksum(path).to_bytes(4, "little"), digest)
+    return f"{digest:08x}"

@@ -1,0 +1,350 @@
+"""One codec over the files of a data set: a process that encodes, a process that decodes, and a comparison.
+
+The decoder is given the .n1c files alone. Whether a file came back is decided here, by comparing bytes, and not by
+the codec or by the container's checksum.
+
+Everything happens in a working folder that outlives this process. Both processes log each file as it is done, so a
+run that was killed goes on with the files that are not done yet.
+"""
+
+from __future__ import annotations
+
+import csv
+import filecmp
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from shutil import rmtree
+from statistics import median
+from threading import Event
+from typing import Any
+
+import numpy as np
+
+from n1codec.batch import LOG_COLUMNS, SUFFIX
+from n1codec.bench import machine
+from n1codec.bench.cases import Case, Source, byte_entropy
+
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLOSC_NTHREADS", "NUMEXPR_NUM_THREADS",
+               "NUMBA_NUM_THREADS")  # fmt: skip
+_POLL = 0.05
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a codec is measured."""
+
+    timeout: float
+    """Seconds that encoding and decoding of all files may take together, start-up included."""
+    min_time: float
+    """Seconds that the codec's own work takes at least in each direction, over all files together."""
+    jobs: int
+    """How many codecs are measured at the same time."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A file that was encoded or decoded for the first time."""
+
+    case: Case
+    phase: str
+    """"encode" or "decode"."""
+    file: str
+    original_bytes: int
+    compressed_bytes: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a codec."""
+
+    case: Case
+    status: str
+    reason: str
+    rows: list[dict[str, Any]]
+
+
+class Stopped(Exception):
+    """The sweep was told to stop; the working folder is as far as it got."""
+
+
+class _Failed(Exception):
+    def __init__(self, status: str, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+def work_folder(root: Path, case: Case) -> Path:
+    """Return the working folder of a codec in this version on this machine."""
+    readable = "".join(c if c.isalnum() or c in "_-=." else "_" for c in case.spec)[:60]
+    identity = "|".join((case.version, *machine.fingerprint().values()))
+    return root / f"{readable}-{zlib.crc32(case.spec.encode()):08x}-{zlib.crc32(identity.encode()):08x}"
+
+
+def run(
+    case: Case,
+    sources: Sequence[Source],
+    folder: Path,
+    settings: Settings,
+    report: Callable[[Progress], None],
+    stop: Event,
+) -> Outcome:
+    """Measure and verify one codec; what is wrong with it becomes rows, never an exception.
+
+    Args:
+        folder: the working folder; what is in it already is not done again.
+        report: called for each file as it is done, from the calling thread.
+        stop: set by another thread to end this.
+
+    Raises:
+        Stopped: ``stop`` was set.
+        OSError: the machine is at fault: the disk is full, a file cannot be read.
+    """
+    problem = _Failed(*case.problem) if case.problem else None
+    rows: list[dict[str, Any]] = []
+    if not problem:
+        for other in folder.parent.glob(folder.name[:-8] + "*"):
+            if other != folder:  # what an older version of this codec left behind
+                rmtree(other)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            _clean(folder, sources)
+            rows = _measure(case, sources, folder, settings, report, stop)
+        except _Failed as error:
+            problem = error
+    shared = {
+        "mode": case.mode,
+        "spec": case.spec,
+        "family": case.family,
+        "jobs": settings.jobs,
+        "codec_version": case.version,
+        "libraries": case.libraries,
+        **machine.fingerprint(),
+        "timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    if problem:
+        rows.append({"status": problem.status, "reason": str(problem), "verified": 0})
+    rows = [shared | row for row in rows]
+    worst = next((row for row in rows if row["status"] != "ok"), {"status": "ok", "reason": ""})
+    return Outcome(case, worst["status"], worst["reason"], rows)
+
+
+def _clean(folder: Path, sources: Sequence[Source]) -> None:
+    """Forget what was made from files that have changed since."""
+    note = folder / "sources.json"
+    before = json.loads(note.read_text("utf-8")) if note.exists() else {}
+    now = {source.name: source.columns["crc32"] for source in sources}
+    if any(before.get(name, crc) != crc for name, crc in now.items()):
+        for path in (folder / "encoded", folder / "decoded"):
+            rmtree(path, ignore_errors=True)
+    temporary = note.with_suffix(".part")
+    temporary.write_text(json.dumps(before | now), "utf-8")
+    temporary.replace(note)
+
+
+def _measure(
+    case: Case,
+    sources: Sequence[Source],
+    folder: Path,
+    settings: Settings,
+    report: Callable[[Progress], None],
+    stop: Event,
+) -> list[dict[str, Any]]:
+    deadline = time.monotonic() + settings.timeout
+    encoded = _Step("encode", case, folder, "encoded", {s.name: s.path.resolve() for s in sources})
+    encoded.finish(["--codec", case.spec], settings, deadline, report, stop)
+    packed = {s.name: encoded.outputs.resolve() / (s.name + SUFFIX) for s in sources}
+    decoded = _Step("decode", case, folder, "decoded", packed)
+    try:
+        decoded.finish([], settings, deadline, report, stop)
+    except _Failed as error:
+        problem: _Failed | None = error
+    else:
+        problem = None
+    rows = []
+    for source in sources:
+        if source.name not in decoded.times:
+            continue
+        same = filecmp.cmp(source.path, decoded.outputs / source.name, shallow=False)
+        rows.append(
+            source.columns
+            | {"status": "ok" if same else "mismatch", "verified": int(same)}
+            | {"reason": "" if same else "what was decoded differs from the original"}
+            | {"compressed_bytes": packed[source.name].stat().st_size}
+            | {"byte_entropy_after": byte_entropy(packed[source.name].read_bytes())}
+            | encoded.timing(source.name)
+            | decoded.timing(source.name)
+        )
+    filecmp.clear_cache()
+    if problem:
+        rows.append({"status": problem.status, "reason": str(problem), "verified": 0})
+    return rows
+
+
+class _Step:
+    """One direction of one codec.
+
+    Args:
+        inputs: {name of the original: file to encode or decode}.
+    """
+
+    def __init__(self, direction: str, case: Case, folder: Path, outputs: str, inputs: dict[str, Path]) -> None:
+        self.direction, self.case, self.folder, self.inputs = direction, case, folder, inputs
+        self.outputs = folder / outputs
+        self.outputs.mkdir(exist_ok=True)
+        self.log = folder / f"{direction}.csv"
+        self.times: dict[str, list[float]] = {}
+        self._read = 0
+        self._keep_whole_rows()
+
+    def _output(self, name: str) -> Path:
+        return self.outputs / (name + SUFFIX if self.direction == "encode" else name)
+
+    def _keep_whole_rows(self) -> None:
+        """Rewrite the log of an earlier run with the rows that are whole and whose output is there."""
+        rows = self._new_rows() if self.log.exists() else []
+        size = "compressed_bytes" if self.direction == "encode" else "original_bytes"
+        there = {name: path.stat().st_size for name in self.inputs if (path := self._output(name)).exists()}
+        rows = [row for row in rows if there.get(_original(row)) == int(row[size])]
+        temporary = self.log.with_suffix(".part")
+        with temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, LOG_COLUMNS[self.direction], lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        temporary.replace(self.log)
+        self._read = self.log.stat().st_size
+        for row in rows:
+            self.times.setdefault(_original(row), []).append(float(row["seconds"]))
+
+    def _new_rows(self) -> list[dict[str, str]]:
+        """Return the whole rows that were added to the log since the last call."""
+        with self.log.open("rb") as file:
+            file.seek(self._read)
+            data = file.read()
+        data = data[: data.rfind(b"\n") + 1]
+        columns = LOG_COLUMNS[self.direction]
+        self._read += len(data)
+        rows = csv.DictReader(io.StringIO(data.decode("utf-8"), newline=""), columns)
+        return [row for row in rows if row["seconds"] not in (None, "seconds")]
+
+    def _take(self, report: Callable[[Progress], None]) -> None:
+        for row in self._new_rows():
+            name = _original(row)
+            if name not in self.times:
+                sizes = int(row["original_bytes"]), int(row["compressed_bytes"])
+                report(Progress(self.case, self.direction, name, *sizes))
+            self.times.setdefault(name, []).append(float(row["seconds"]))
+
+    def finish(
+        self,
+        options: list[str],
+        settings: Settings,
+        deadline: float,
+        report: Callable[[Progress], None],
+        stop: Event,
+    ) -> None:
+        """Do what is left of this direction in a process of its own.
+
+        Raises:
+            _Failed, Stopped.
+        """
+        for name in self.times:
+            report(Progress(self.case, self.direction, name, 0, 0))
+        left = [path for name, path in self.inputs.items() if name not in self.times]
+        spent = sum(map(sum, self.times.values()))
+        if not left and spent >= settings.min_time:
+            return
+        arguments = [self.direction, *options, "--out-dir", str(self.outputs.resolve()), "--log",
+                     str(self.log.resolve()), "--quiet", "--min-time", str(max(settings.min_time - spent, 0.0)),
+                     "--", *map(str, left or self.inputs.values())]  # fmt: skip
+        failure = self._process(arguments, deadline, report, stop)
+        self._take(report)
+        missing = [name for name in self.inputs if name not in self.times]
+        if failure or missing:
+            raise failure or _Failed("failed", f"{self.direction}: nothing came of {missing[0]}")
+
+    def _process(
+        self, arguments: list[str], deadline: float, report: Callable[[Progress], None], stop: Event
+    ) -> _Failed | None:
+        errors = self.folder / f"{self.direction}.err"
+        environment = dict.fromkeys(_ONE_THREAD, "1") | dict(os.environ)
+        with errors.open("wb") as sink:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "n1codec.bench.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=sink,
+                cwd=self.outputs,
+                env=environment,
+                start_new_session=True,
+            )
+        assert process.stdin
+        try:
+            try:
+                process.stdin.write(json.dumps(arguments).encode() + b"\n")
+                process.stdin.flush()
+            except BrokenPipeError:
+                pass  # it has died already, and says why
+            while True:
+                try:
+                    code = process.wait(_POLL)
+                    break
+                except subprocess.TimeoutExpired:
+                    if stop.is_set():
+                        raise Stopped from None
+                    if self.log.exists():
+                        self._take(report)
+                    if time.monotonic() > deadline:
+                        return _Failed("timeout", f"{self.direction}: took longer than the time limit")
+        finally:
+            _kill(process)
+            process.stdin.close()
+        if stop.is_set():
+            raise Stopped
+        if not code:
+            return None
+        if code < 0:
+            return _Failed("failed", f"{self.direction}: its process was ended by {signal.Signals(-code).name}")
+        lines = [line for line in errors.read_text("utf-8", "replace").splitlines() if line.strip()]
+        said = lines[-1].strip() if lines else f"exit code {code}"
+        for parent in {str(path.parent) for path in self.inputs.values()}:
+            said = said.replace(parent + os.sep, "")  # results are shared, and where the files lay says nothing
+        return _Failed("failed", f"{self.direction}: {said.removeprefix(self.direction + ': ')}")
+
+    def timing(self, name: str) -> dict[str, float | int | str]:
+        """Return median, number and relative interquartile range of the times of a file."""
+        times = self.times[name]
+        middle = median(times)
+        low, high = np.percentile(times, [25, 75])
+        return {
+            f"{self.direction}_seconds": round(middle, 9),
+            f"{self.direction}_repeats": len(times),
+            f"{self.direction}_spread": round(float(high - low) / middle, 6) if len(times) > 1 and middle else "",
+        }
+
+
+def _original(row: dict[str, str]) -> str:
+    return Path(row["file"]).name.removesuffix(SUFFIX)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End a process, and everything that it started, if it still runs."""
+    if process.poll() is not None:
+        return
+    try:
+        if os.name == "posix":
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    except (ProcessLookupError, PermissionError):
+        pass
+    process.wait()

@@ -1,0 +1,143 @@
+"""What the rows of a data set add up to: one line per codec."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from n1codec.bench import store
+from n1codec.codec import CodecError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FILE = "summary.csv"
+COLUMNS = (
+    "mode",
+    "total_original_size_bytes",
+    "total_compressed_size_bytes",
+    "compression_ratio",
+    "average_compression_speed_xRT",
+    "average_decompression_speed_xRT",
+    "bits_per_sample",
+    "spec",
+    "family",
+    "files",
+    "verified",
+    "status",
+    "reason",
+    "byte_entropy_before",  # bits per byte, mean over files weighted by their bytes
+    "byte_entropy_after",
+    "ratio_p5",  # percentiles over files
+    "ratio_p50",
+    "ratio_p95",
+    "encode_spread",  # median over files of interquartile range / median of the repeats
+    "decode_spread",
+    "encode_seconds",  # the codec's own work on all files once
+    "decode_seconds",
+    "recording_seconds",
+    "repeats",  # the fewest of any file and direction
+    "jobs",  # the most codecs that were measured at the same time
+    "dataset",
+    "machine",
+    "cpu",
+    "python",
+    "n1codec",
+    "codec_version",
+    "libraries",
+    "timestamp",
+)
+_LAST = ("mode", "spec", "family", "dataset", "machine", "cpu", "python", "n1codec", "codec_version", "libraries",
+         "timestamp")  # fmt: skip
+
+
+def latest(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that count: of each codec its last version on its last machine, of each file the last row.
+
+    The row that says that a codec failed as a whole counts only if nothing was added after it.
+    """
+    identity = ["codec_version", "machine", "python", "n1codec"]
+    last = rows.groupby("spec")[identity].transform("last")
+    rows = rows[(rows[identity] == last).all(axis=1)]
+    rows = rows[~rows.duplicated(["spec", "file"], keep="last")]
+    final = ~rows.duplicated("spec", keep="last")
+    return rows[(rows["file"] != "") | final]
+
+
+def summarise(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return one line per codec, the highest ratio first; figures only where every file was verified."""
+    import pandas as pd
+
+    table = pd.DataFrame([_line(group) for _, group in latest(rows).groupby("spec")], columns=list(COLUMNS))
+    return table.sort_values(["compression_ratio", "mode"], ascending=[False, True], ignore_index=True)
+
+
+def _line(rows: pd.DataFrame) -> dict[str, Any]:
+    files = rows[rows["file"] != ""]
+    bad = rows[rows["status"] != "ok"]
+    line: dict[str, Any] = {column: rows[column].iloc[-1] for column in _LAST}
+    line |= {
+        "files": len(files),
+        "verified": int(files["verified"].sum()),
+        "status": bad["status"].iloc[0] if len(bad) else "ok",
+        "reason": bad["reason"].iloc[0] if len(bad) else "",
+        "jobs": int(rows["jobs"].max()),
+    }
+    if len(bad):
+        return line
+    original, compressed = int(files["original_bytes"].sum()), int(files["compressed_bytes"].sum())
+    samples = int((files["frames"] * files["channels"]).sum())
+    ratios = files["original_bytes"] / files["compressed_bytes"]
+    encode, decode, recording = (float(files[f"{what}_seconds"].sum()) for what in ("encode", "decode", "recording"))
+    return line | {
+        "total_original_size_bytes": original,
+        "total_compressed_size_bytes": compressed,
+        "compression_ratio": original / compressed,
+        "average_compression_speed_xRT": recording / encode if encode else None,
+        "average_decompression_speed_xRT": recording / decode if decode else None,
+        "bits_per_sample": 8 * compressed / samples if samples else None,
+        "byte_entropy_before": float((files["byte_entropy_before"] * files["original_bytes"]).sum()) / original,
+        "byte_entropy_after": float((files["byte_entropy_after"] * files["compressed_bytes"]).sum()) / compressed,
+        "ratio_p5": ratios.quantile(0.05),
+        "ratio_p50": ratios.quantile(0.5),
+        "ratio_p95": ratios.quantile(0.95),
+        "encode_spread": files["encode_spread"].median(),
+        "decode_spread": files["decode_spread"].median(),
+        "encode_seconds": encode,
+        "decode_seconds": decode,
+        "recording_seconds": recording,
+        "repeats": int(files[["encode_repeats", "decode_repeats"]].min().min()),
+    }
+
+
+def write(folder: Path) -> pd.DataFrame:
+    """Compute the summary of a results folder from its rows, write it there and return it.
+
+    Raises:
+        CodecError: there are no results.
+    """
+    table = summarise(store.read_frame(folder / store.FILE))
+    for column in ("total_original_size_bytes", "total_compressed_size_bytes", "repeats"):
+        table[column] = table[column].astype("Int64")  # whole numbers, also where some are missing
+    temporary = folder / f".{FILE}.part"
+    with temporary.open("w", newline="", encoding="utf-8") as file:
+        table.to_csv(file, index=False, lineterminator="\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(folder / FILE)
+    return table
+
+
+def read(folder: Path) -> pd.DataFrame:
+    """Return the summary of a results folder.
+
+    Raises:
+        CodecError: there is none.
+    """
+    path = folder / FILE
+    if not path.exists():
+        raise CodecError(f"{path}: there is no summary (run n1codec grid first)")
+    with path.open(newline="", encoding="utf-8") as file:
+        return store.frame(list(csv.DictReader(file)), (*_LAST, "status", "reason"))

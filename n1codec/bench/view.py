@@ -1,0 +1,194 @@
+"""What a person sees of a sweep: progress on stderr while it runs, a table on stdout at its end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from n1codec.bench.cases import Case
+from n1codec.bench.run import Outcome, Progress
+from n1codec.bench.sweep import BAD
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_STYLES = dict.fromkeys(BAD, "bold red") | {"skipped": "yellow"}
+
+
+class Quiet:
+    """Shows nothing."""
+
+    def plan(self, tasks: Sequence[tuple[Case, int]], done: int) -> None: ...
+
+    def progress(self, step: Progress) -> None: ...
+
+    def finished(self, outcome: Outcome) -> None: ...
+
+
+class Plain(Quiet):
+    """One line for each codec as it is finished."""
+
+    def __init__(self) -> None:
+        self._codecs = self._finished = 0
+
+    def plan(self, tasks: Sequence[tuple[Case, int]], done: int) -> None:
+        self._codecs = len(tasks)
+        if done:
+            self._print(f"{done} codecs have verified results already (--force runs them again)")
+
+    def finished(self, outcome: Outcome) -> None:
+        self._finished += 1
+        self._print(f"[{self._finished}/{self._codecs}] {describe(outcome)}", _STYLES.get(outcome.status, ""))
+
+    def _print(self, line: str, style: str = "") -> None:
+        print(line, file=sys.stderr, flush=True)
+
+
+class Terminal(Plain):
+    """Bars: the whole sweep with the time left, and each codec that runs with its file and running ratio."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bars
+
+        super().__init__()
+        self._bars = Bars(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[text]}", markup=False),
+            console=Console(stderr=True),
+            transient=True,
+            speed_estimate_period=600,
+        )
+        self._lock = Lock()
+        self._running: dict[str, _Running] = {}
+        self._left: dict[str, int] = {}
+
+    def __enter__(self) -> Terminal:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def plan(self, tasks: Sequence[tuple[Case, int]], done: int) -> None:
+        super().plan(tasks, done)
+        self._left = {case.spec: 2 * files for case, files in tasks}
+        self._total = self._bars.add_task("all codecs", total=sum(self._left.values()), text=f"0/{len(tasks)} codecs")
+
+    def progress(self, step: Progress) -> None:
+        with self._lock:
+            spec = step.case.spec
+            if spec not in self._running:
+                task = self._bars.add_task(step.case.mode, total=self._left[spec], text="")
+                self._running[spec] = _Running(task)
+            running = self._running[spec]
+            text = running.add(step)
+            self._bars.update(running.task, completed=running.steps, text=text)
+            self._bars.advance(self._total)
+
+    def finished(self, outcome: Outcome) -> None:
+        super().finished(outcome)
+        with self._lock:
+            spec = outcome.case.spec
+            steps = 0
+            if spec in self._running:
+                running = self._running.pop(spec)
+                steps = running.steps
+                self._bars.remove_task(running.task)
+            self._bars.advance(self._total, self._left[spec] - steps)
+            self._bars.update(self._total, text=f"{self._finished}/{self._codecs} codecs")
+
+    def _print(self, line: str, style: str = "") -> None:
+        self._bars.console.print(line, style=style, markup=False, highlight=False)
+
+
+class _Running:
+    """How far a codec is."""
+
+    def __init__(self, task: Any) -> None:
+        self.task = task
+        self.steps = self.original = self.compressed = 0
+
+    def add(self, step: Progress) -> str:
+        self.steps += 1
+        if step.phase == "encode":
+            self.original += step.original_bytes
+            self.compressed += step.compressed_bytes
+        ratio = f"ratio {self.original / self.compressed:.4f}  " if self.compressed else ""
+        return f"{ratio}{step.phase} {step.file}"
+
+
+def describe(outcome: Outcome) -> str:
+    """Return what became of a codec, in one line."""
+    name = outcome.case.mode
+    if outcome.status != "ok":
+        return f"{name}: {outcome.status}: {outcome.reason}"
+    rows = outcome.rows
+    original, compressed, recording, encode, decode = (
+        sum(row.get(column) or 0 for row in rows)
+        for column in ("original_bytes", "compressed_bytes", "recording_seconds", "encode_seconds", "decode_seconds")
+    )
+    speeds = "".join(
+        f", {what} {speed(recording / seconds)} xRT"
+        for what, seconds in (("encode", encode), ("decode", decode))
+        if seconds
+    )
+    return f"{name}: {len(rows)} files verified, ratio {original / compressed:.4f}{speeds}"
+
+
+def speed(value: float) -> str:
+    """Return a measured speed with three significant digits, without an exponent."""
+    return f"{value:.3g}" if value < 1000 else f"{round(value, 2 - len(str(int(value))) + 1):.0f}"
+
+
+_HEADINGS = ("codec", "ratio", "encode xRT", "decode xRT", "bits/sample", "bytes", "verified", "family", "status")
+
+
+def table(summary: pd.DataFrame) -> list[tuple[str, ...]]:
+    """Return the lines of the table of a summary; figures that are exact have ten digits."""
+    lines: list[tuple[str, ...]] = []
+    for row in summary.itertuples():
+        good = row.status == "ok"
+        status = row.status if good or not row.reason else f"{row.status}: {row.reason}"
+        figures = ("", "", "", "", "")
+        if good:
+            figures = (
+                f"{row.compression_ratio:#.10g}",
+                speed(row.average_compression_speed_xRT),
+                speed(row.average_decompression_speed_xRT),
+                f"{row.bits_per_sample:#.10g}",
+                str(int(row.total_compressed_size_bytes)),
+            )
+        lines.append((row.mode, *figures, f"{row.verified:.0f}/{row.files:.0f}", row.family, status))
+    return lines
+
+
+def show(summary: pd.DataFrame) -> None:
+    """Print the table of a summary: coloured on a terminal, else aligned and never cut."""
+    lines = table(summary)
+    if sys.stdout.isatty():
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        out = Table(box=box.SIMPLE_HEAD)
+        for index, heading in enumerate(_HEADINGS):
+            out.add_column(heading, justify="right" if 1 <= index <= 6 else "left", overflow="fold")
+        for line, status in zip(lines, summary["status"], strict=True):
+            out.add_row(*map(Text, line), style=_STYLES.get(status, ""))
+        Console().print(out)
+        return
+    widths = [max(map(len, column)) for column in zip(_HEADINGS, *lines, strict=True)]
+    for line in (_HEADINGS, *lines):
+        cells = [
+            cell.rjust(width) if 1 <= index <= 6 else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        print("  ".join(cells).rstrip())

@@ -1,0 +1,464 @@
+"""The sweep: what it measures, stores and adds up, and what is left when it is killed or a codec misbehaves."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from n1codec.bench import cases, store, summary
+from n1codec.codec import CodecError, SpecError
+from n1codec.recordings import wav
+
+FILES = 5
+RATE = 19531
+
+MODULE = """
+import os, time
+from n1codec.codec import ByteCoder
+
+class Stage(ByteCoder):
+    grid = ("{name}",)
+    {extra}
+
+    def compress(self, data):
+        {compress}
+        return data
+
+    def decompress(self, data, size):
+        {decompress}
+        return data
+"""
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(7)
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    for index in range(FILES):
+        samples = (np.cumsum(rng.integers(-9, 10, 2000 + 10 * index)) * 64).astype(np.int16)
+        (folder / f"{index}.wav").write_bytes(wav.write(samples, RATE))
+    return folder
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A function that adds a codec whose encoder or decoder first runs the given statement."""
+    folder = tmp_path / "modules"
+    folder.mkdir()
+    monkeypatch.setenv("N1CODEC_PATH", str(folder))
+
+    def add(name: str, compress: str = "pass", decompress: str = "pass", extra: str = "") -> None:
+        text = MODULE.format(name=name, compress=compress, decompress=decompress, extra=extra)
+        (folder / f"{name}.py").write_text(text)
+
+    return add
+
+
+def command(data: Path, *options: str) -> list[str]:
+    return [sys.executable, "-m", "n1codec", "grid", "--data", str(data), "--results", str(data.parent / "results"),
+            "--min-time", "0", *options]  # fmt: skip
+
+
+def grid(data: Path, *options: str, code: int = 0) -> SimpleNamespace:
+    done = subprocess.run(command(data, *options), capture_output=True, text=True, timeout=120)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    folder = data.parent / "results" / data.name
+    table = {}
+    if (folder / summary.FILE).exists():
+        table = {line["spec"]: line for line in csv.DictReader((folder / summary.FILE).open())}
+    return SimpleNamespace(
+        folder=folder, rows=store.read(folder / store.FILE), table=table, out=done.stdout, err=done.stderr
+    )
+
+
+# -- a sweep ---------------------------------------------------------------------------------------------------------
+
+
+def test_sweep_and_its_summary(data: Path) -> None:
+    got = grid(data, "--codecs", "copy zstd:level=3 delta_bz2", "--codec", "bz2")
+    assert len(got.rows) == 4 * FILES
+    assert {row["verified"] for row in got.rows} == {"1"}
+    assert not (got.folder / ".work" / "copy").exists()
+    assert [p.name for p in (got.folder / ".work").iterdir()] == ["lock"]
+    header = (got.folder / summary.FILE).read_text().partition("\n")[0]
+    assert header.startswith(
+        "mode,total_original_size_bytes,total_compressed_size_bytes,compression_ratio,"
+        "average_compression_speed_xRT,average_decompression_speed_xRT,"
+    )
+    assert set(got.table) == {"copy", "zstd:level=3", "delta|bz2", "bz2"}
+    assert got.table["delta|bz2"]["mode"] == "delta_bz2"
+    ratios = [float(line["compression_ratio"]) for line in got.table.values()]
+    assert ratios == sorted(ratios, reverse=True)
+
+    originals = {path.name: path.read_bytes() for path in data.iterdir()}
+    for spec, line in got.table.items():
+        rows = [row for row in got.rows if row["spec"] == spec]
+        assert {row["file"] for row in rows} == set(originals)
+        total = sum(len(original) for original in originals.values())
+        packed = sum(int(row["compressed_bytes"]) for row in rows)
+        samples = sum(len(original) - 44 for original in originals.values()) // 2
+        seconds = {d: sum(float(row[f"{d}_seconds"]) for row in rows) for d in ("encode", "decode")}
+        assert int(line["total_original_size_bytes"]) == total
+        assert int(line["total_compressed_size_bytes"]) == packed
+        assert float(line["compression_ratio"]) == total / packed
+        assert float(line["bits_per_sample"]) == 8 * packed / samples
+        assert float(line["average_compression_speed_xRT"]) == pytest.approx(samples / RATE / seconds["encode"])
+        assert float(line["average_decompression_speed_xRT"]) == pytest.approx(samples / RATE / seconds["decode"])
+        assert (line["files"], line["verified"], line["status"]) == (str(FILES), str(FILES), "ok")
+        each = [int(row["original_bytes"]) / int(row["compressed_bytes"]) for row in rows]
+        assert float(line["ratio_p50"]) == pytest.approx(float(np.median(each)))
+    assert f"{float(got.table['bz2']['compression_ratio']):#.10g}" in got.out
+    assert f"data set {data.name}" in got.out
+    assert str(got.folder / store.FILE) in got.out
+    assert "\x1b" not in got.out + got.err
+
+
+def test_sizes_are_those_of_the_files(data: Path, tmp_path: Path) -> None:
+    got = grid(data, "--codecs", "delta|zstd")
+    from n1codec import encode_file
+
+    for row in got.rows:
+        target = tmp_path / "x.n1c"
+        encode_file(data / row["file"], target, "delta|zstd")
+        assert int(row["compressed_bytes"]) == target.stat().st_size
+        share = np.bincount(np.frombuffer(target.read_bytes(), np.uint8)) / target.stat().st_size
+        share = share[share > 0]
+        assert float(row["byte_entropy_after"]) == pytest.approx(-np.sum(share * np.log2(share)))
+
+
+def test_repeats_fill_the_minimum_time(data: Path) -> None:
+    got = grid(data, "--codecs", "lzma", "--min-time", "0.2")
+    repeats = {int(row["encode_repeats"]) for row in got.rows}
+    assert len(repeats) == 1
+    assert repeats.pop() > 1
+    assert all(float(row["encode_spread"]) >= 0 for row in got.rows)
+
+
+def test_jobs_are_marked(data: Path) -> None:
+    got = grid(data, "--codecs", "copy bz2 zstd", "--jobs", "2")
+    assert {row["jobs"] for row in got.rows} == {"2"}
+    assert {line["jobs"] for line in got.table.values()} == {"2"}
+
+
+def test_script(data: Path) -> None:
+    script = Path(__file__).parent.parent / "grid_search.sh"
+    environment = os.environ | {"DATA": str(data), "CODECS": "copy bz2", "RESULTS": str(data.parent / "there")}
+    environment.pop("JOBS", None)
+    done = subprocess.run(
+        ["bash", str(script), "--min-time", "0"], capture_output=True, text=True, env=environment, timeout=120
+    )
+    if not (script.parent / ".venv" / "bin" / "n1codec").exists():
+        assert "make install" in done.stderr
+        return
+    assert done.returncode == 0, done.stderr
+    assert len(store.read(data.parent / "there" / data.name / store.FILE)) == 2 * FILES
+
+
+def test_wrong_use(data: Path, tmp_path: Path) -> None:
+    assert "zstd" in grid(data, "--codecs", "zsdt", code=2).err
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert "no WAV files" in grid(empty, code=1).err
+
+
+def test_default_cases_hold_the_classic_ones_once() -> None:
+    found = cases.default()
+    specs = [case.spec for case in found]
+    assert len(specs) == len(set(specs))
+    modes = {case.mode for case in found}
+    assert {"zstd", "delta_zstd", "bz2", "delta_lz4", "lstd_numcodec"} <= modes
+    assert "copy" in modes
+    with pytest.raises(SpecError):
+        cases.make(["nothing_of_that_name"])
+
+
+def test_blanks_in_quotes_do_not_split() -> None:
+    assert cases.split('a  b:c="d e\\" f"|g\nh') == ["a", 'b:c="d e\\" f"|g', "h"]
+
+
+# -- resuming --------------------------------------------------------------------------------------------------------
+
+
+def test_verified_results_are_not_run_again(data: Path) -> None:
+    first = grid(data, "--codecs", "copy bz2")
+    again = grid(data, "--codecs", "copy bz2 zstd")
+    assert "2 codecs have verified results already" in again.err
+    assert len(again.rows) == 3 * FILES
+    forced = grid(data, "--codecs", "bz2", "--force")
+    assert len(forced.rows) == 4 * FILES
+    assert forced.rows[: 2 * FILES] == first.rows
+    assert forced.table["bz2"]["files"] == str(FILES)
+
+
+def test_new_and_changed_files_alone_are_run(data: Path) -> None:
+    grid(data, "--codecs", "bz2")
+    (data / "new.wav").write_bytes(wav.write(np.arange(500, dtype=np.int16), RATE))
+    (data / "0.wav").write_bytes(wav.write(np.arange(700, dtype=np.int16), RATE))
+    got = grid(data, "--codecs", "bz2")
+    assert sorted(row["file"] for row in got.rows[FILES:]) == ["0.wav", "new.wav"]
+    assert got.table["bz2"]["files"] == str(FILES + 1)
+    total = sum(path.stat().st_size for path in data.iterdir())
+    assert int(got.table["bz2"]["total_original_size_bytes"]) == total
+
+
+def test_changed_code_is_run_again(data: Path, module) -> None:
+    module("mine")
+    grid(data, "--codecs", "mine")
+    module("mine", compress="time.sleep(0)")
+    got = grid(data, "--codecs", "mine")
+    assert len(got.rows) == 2 * FILES
+    assert len({row["codec_version"] for row in got.rows}) == 2
+    assert got.table["mine"]["files"] == str(FILES)
+
+
+def _wait_for(condition, seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.02)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, *(pytest.param(n, marks=pytest.mark.slow) for n in (signal.SIGINT, signal.SIGTERM))]
+)
+def test_killed_in_the_middle_of_a_codec(data: Path, module, tmp_path: Path, number: int) -> None:
+    journal = tmp_path / "journal"
+    module("crawl", compress=f"time.sleep(0.3); open({str(journal)!r}, 'a').write('x')")
+    sweep = subprocess.Popen(
+        command(data, "--codecs", "copy crawl bz2"), stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    _wait_for(lambda: journal.exists() and len(journal.read_text()) >= 2)
+    sweep.send_signal(number)
+    _, err = sweep.communicate(timeout=30)
+    if number != signal.SIGKILL:
+        assert sweep.returncode == 130
+        assert "nothing is lost" in err
+        assert "Traceback" not in err
+    time.sleep(0.5)  # time in which an orphan would go on
+    before = len(journal.read_text())
+    time.sleep(0.5)
+    assert len(journal.read_text()) == before < FILES, "the encoder outlived the sweep"
+
+    got = grid(data, "--codecs", "copy crawl bz2")
+    assert "1 codecs have verified results" in got.err
+    pairs = [(row["spec"], row["file"]) for row in got.rows]
+    assert len(pairs) == len(set(pairs)) == 3 * FILES
+    assert {line["verified"] for line in got.table.values()} == {str(FILES)}
+    assert len(journal.read_text()) <= FILES + 1, "a finished file was encoded again"
+    assert [p.name for p in (got.folder / ".work").iterdir()] == ["lock"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_two_sweeps_do_not_mix(data: Path, module, tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    module("crawl", compress=f"open({str(begun)!r}, 'w').close(); time.sleep(60)")
+    sweep = subprocess.Popen(command(data, "--codecs", "crawl"), stderr=subprocess.DEVNULL)
+    try:
+        _wait_for(begun.exists)
+        assert f"another sweep (process {sweep.pid})" in grid(data, "--codecs", "copy", code=1).err
+    finally:
+        sweep.send_signal(signal.SIGINT)
+        sweep.wait(30)
+    grid(data, "--codecs", "copy")
+
+
+# -- codecs that misbehave -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_a_failure_is_a_row_and_the_others_go_on(data: Path, module) -> None:
+    reasons = {
+        "bad_encoder": r"^encode: .*too many spikes",
+        "bad_decoder": r"^decode: .*too few spikes",
+        "crash": r"^encode: .*SIGSEGV",
+        "silent": r"^decode: nothing came of 0\.wav",
+        "wrong": r"^decode: .*checksum",
+    }
+    module("bad_encoder", compress="raise ValueError('too many spikes')")
+    module("bad_decoder", decompress="raise ValueError('too few spikes')")
+    module("crash", compress="os.kill(os.getpid(), 11)")
+    module("silent", decompress="os._exit(0)")
+    module("wrong", decompress="return data[:-1] + b'x'")
+    got = grid(data, "--codecs", " ".join([*reasons, "copy"]), "--jobs", "2", code=1)
+    assert got.table["copy"]["status"] == "ok"
+    assert "5 of 6 codecs failed" in got.err
+    for name, reason in reasons.items():
+        line = got.table[name]
+        assert line["status"] == "failed"
+        assert re.search(reason, line["reason"]), line["reason"]
+        assert str(data.parent) not in line["reason"]
+        assert line["compression_ratio"] == ""
+
+    module("bad_decoder")
+    assert grid(data, "--codecs", "bad_decoder").table["bad_decoder"]["verified"] == str(FILES)
+
+
+def test_a_codec_that_hangs_is_ended(data: Path, module, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    module("hang", decompress=f"open({str(journal)!r}, 'a').write(f'{{os.getpid()}} '); time.sleep(60)")
+    started = time.monotonic()
+    got = grid(data, "--codecs", "hang copy", "--timeout", "2", code=1)
+    assert time.monotonic() - started < 30
+    assert (got.table["hang"]["status"], got.table["copy"]["status"]) == ("timeout", "ok")
+    assert "time limit" in got.table["hang"]["reason"]
+    if os.name == "posix":
+        for pid in set(journal.read_text().split()):
+            with pytest.raises(ProcessLookupError):
+                os.kill(int(pid), 0)
+
+
+def test_a_decoder_that_deceives_the_checksum_is_found_out(data: Path, module) -> None:
+    path = Path(os.environ["N1CODEC_PATH"]) / "liar.py"
+    path.write_text(
+        "import zlib\nfrom n1codec.codec import ByteCoder\n"
+        "class _Yes(int):\n    def __ne__(self, other):\n        return False\n"
+        "class Liar(ByteCoder):\n"
+        "    def compress(self, data):\n        return data\n"
+        "    def decompress(self, data, size):\n"
+        "        zlib.crc32 = lambda *_: _Yes()\n"
+        "        return data[:-1] + bytes([data[-1] ^ 1])\n"
+    )
+    got = grid(data, "--codecs", "liar copy", code=1)
+    assert got.table["liar"]["status"] == "mismatch"
+    assert "differs from the original" in got.table["liar"]["reason"]
+    assert got.table["liar"]["verified"] == "0"
+    assert {row["verified"] for row in got.rows if row["spec"] == "copy"} == {"1"}
+
+
+def test_an_unavailable_codec_is_skipped_with_its_reason_and_said_once(data: Path, module) -> None:
+    module("absent", extra="requires = ('no_such_library',)\n    extra = 'more'")
+    got = grid(data, "--codecs", "absent copy")
+    assert got.table["absent"]["status"] == "skipped"
+    assert "no_such_library" in got.table["absent"]["reason"]
+    assert "n1codec[more]" in got.table["absent"]["reason"]
+    assert len(grid(data, "--codecs", "absent copy").rows) == len(got.rows)
+
+
+def test_a_module_that_does_not_load_is_a_row_of_the_default_grid(module, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "from n1codec.bench import cases; print([c.problem for c in cases.default() if c.mode == 'rubbish'])"
+    module("rubbish", extra="1 / 0")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "ZeroDivisionError" in done.stdout, done.stderr
+
+
+# -- the store -------------------------------------------------------------------------------------------------------
+
+
+def _row(index: int) -> dict[str, str]:
+    return dict.fromkeys(store.COLUMNS, "") | {"file": f"{index}.wav", "reason": 'a "quoted", reason\nof two lines'}
+
+
+def _written(path: Path, members: int) -> list[int]:
+    """Write members of one row each; return where each ends."""
+    writer = store.Store(path)
+    ends = []
+    for index in range(members):
+        writer.append([_row(index)])
+        ends.append(path.stat().st_size)
+    assert store.read(path) == writer.rows
+    return ends
+
+
+def test_store_is_a_gzipped_csv(tmp_path: Path) -> None:
+    path = tmp_path / store.FILE
+    _written(path, 3)
+    plain = list(csv.DictReader(io.StringIO(gzip.decompress(path.read_bytes()).decode(), newline="")))
+    assert plain == [_row(index) for index in range(3)]
+
+
+def test_any_prefix_of_the_store_gives_its_whole_members_and_is_mended(tmp_path: Path) -> None:
+    path = tmp_path / store.FILE
+    ends = _written(path, 3)
+    whole = path.read_bytes()
+    for cut in range(len(whole)):
+        path.write_bytes(whole[:cut])
+        kept = sum(end <= cut for end in ends)
+        assert store.read(path) == [_row(index) for index in range(kept)]
+    for cut in (0, 5, ends[0], ends[1] - 1, ends[1] + 4):
+        path.write_bytes(whole[:cut])
+        kept = sum(end <= cut for end in ends)
+        store.Store(path).append([_row(9)])
+        assert [row["file"] for row in store.read(path)] == [f"{i}.wav" for i in range(kept)] + ["9.wav"]
+
+
+def test_zeros_that_a_crash_leaves_behind_are_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / store.FILE
+    _written(path, 2)
+    with path.open("ab") as file:
+        file.write(bytes(1000))
+    assert len(store.read(path)) == 2
+    store.Store(path).append([_row(2)])
+    assert len(store.read(path)) == 3
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_leaves_the_store_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / store.FILE
+    _written(path, 2)
+    before = path.read_bytes()
+    writer = store.Store(path)
+    write = os.write
+
+    def full(descriptor: int, data: bytes) -> int:
+        write(descriptor, bytes(data)[:20])
+        with Path("/dev/full").open("wb", buffering=0) as sink:
+            return sink.write(data)
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        writer.append([_row(2)])
+    monkeypatch.undo()
+    assert path.read_bytes() == before
+    writer.append([_row(2)])
+    assert len(store.read(path)) == 3
+
+
+def test_a_store_with_other_columns_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / store.FILE
+    path.write_bytes(gzip.compress(b"mode,ratio\nzstd,2\n"))
+    with pytest.raises(CodecError, match="another version"):
+        store.Store(path)
+
+
+def test_summary_counts_the_last_version_only(tmp_path: Path) -> None:
+    def row(file: str, version: str, size: int, status: str = "ok") -> dict[str, object]:
+        base = {"spec": "zstd", "mode": "zstd", "file": file, "codec_version": version, "status": status, "jobs": 1}
+        if status == "ok":
+            base |= {"verified": 1, "original_bytes": 1000, "compressed_bytes": size, "frames": 478, "channels": 1,
+                     "recording_seconds": 1.0, "encode_seconds": 0.1, "encode_repeats": 1, "decode_seconds": 0.05,
+                     "decode_repeats": 1, "byte_entropy_before": 5.0, "byte_entropy_after": 8.0}  # fmt: skip
+        else:
+            base |= {"verified": 0, "reason": "why"}
+        return base
+
+    writer = store.Store(tmp_path / store.FILE)
+    writer.append([row("a", "1", 500), row("b", "1", 500), row("c", "1", 500)])
+    writer.append([row("", "2", 0, "failed")])
+    assert summary.write(tmp_path).iloc[0][["files", "verified", "status", "reason"]].tolist() == [
+        0,
+        0,
+        "failed",
+        "why",
+    ]
+    writer.append([row("a", "2", 250), row("b", "2", 400)])
+    writer.append([row("a", "2", 200)])
+    line = summary.write(tmp_path).iloc[0]
+    assert line["status"] == "ok"
+    assert line["files"] == 2
+    assert line["compression_ratio"] == 2000 / 600
+    assert line["average_compression_speed_xRT"] == pytest.approx(10)
