@@ -33,6 +33,47 @@ extern "C" {
 N1C_API int64_t n1c_bitshuffle16(const int16_t *x, int64_t n, uint8_t *out, int64_t capacity);
 N1C_API int64_t n1c_bitunshuffle16(const uint8_t *in, int64_t length, int16_t *x, int64_t n);
 
+/* -- entropy ------------------------------------------------------------------------------------------------------ */
+
+/* Coders of int16 samples. An encoder takes at most 2^31 - 1 samples and a capacity of 2n bytes, and never writes more:
+ * what gains nothing is stored. A decoder returns n or an error. `work` is scratch memory aligned as malloc's, of at
+ * least the bytes that the function ..._work() returns; it needs no initialisation and holds nothing between calls. */
+
+/* Canonical Huffman code, lengths up to 20, its table in front. */
+N1C_API int64_t n1c_huffman_encode_work(void);
+N1C_API int64_t n1c_huffman_decode_work(void);
+N1C_API int64_t n1c_huffman_encode(const int16_t *x, int64_t n, uint8_t *out, int64_t capacity, void *work,
+                                   int64_t work_size);
+N1C_API int64_t n1c_huffman_decode(const uint8_t *in, int64_t length, int16_t *x, int64_t n, void *work,
+                                   int64_t work_size);
+
+/* Static range coder, its table in front. */
+N1C_API int64_t n1c_range_encode_work(void);
+N1C_API int64_t n1c_range_decode_work(void);
+N1C_API int64_t n1c_range_encode(const int16_t *x, int64_t n, uint8_t *out, int64_t capacity, void *work,
+                                 int64_t work_size);
+N1C_API int64_t n1c_range_decode(const uint8_t *in, int64_t length, int16_t *x, int64_t n, void *work,
+                                 int64_t work_size);
+
+/* rANS with two interleaved states, its table in front. */
+N1C_API int64_t n1c_rans_encode_work(void);
+N1C_API int64_t n1c_rans_decode_work(void);
+N1C_API int64_t n1c_rans_encode(const int16_t *x, int64_t n, uint8_t *out, int64_t capacity, void *work,
+                                int64_t work_size);
+N1C_API int64_t n1c_rans_decode(const uint8_t *in, int64_t length, int16_t *x, int64_t n, void *work,
+                                int64_t work_size);
+
+/* Adaptive range coder. */
+N1C_API int64_t n1c_arange_work(void);
+N1C_API int64_t n1c_arange_encode(const int16_t *x, int64_t n, uint8_t *out, int64_t capacity, void *work,
+                                  int64_t work_size);
+N1C_API int64_t n1c_arange_decode(const uint8_t *in, int64_t length, int16_t *x, int64_t n, void *work,
+                                  int64_t work_size);
+
+/* Adaptive Golomb-Rice code. */
+N1C_API int64_t n1c_rice_encode(const int16_t *x, int64_t n, uint8_t *out, int64_t capacity);
+N1C_API int64_t n1c_rice_decode(const uint8_t *in, int64_t length, int16_t *x, int64_t n);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,32 @@
+"""Adaptive range coder: every binary decision of a sample has an adaptive counter (Howard and Vitter 1992), no table.
+
+A zigzagged sample is cut into its width in bits, seen in the context of the samples just before it, and the bits below
+its highest.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from n1codec.codec import Coder, Layout
+from n1codec.native import Kernel
+
+_work = Kernel("n1c_arange_work")
+_encode = Kernel("n1c_arange_encode", np.int16, np.uint8, np.uint8)
+_decode = Kernel("n1c_arange_decode", np.uint8, np.int16, np.uint8)
+
+
+class Arange(Coder):
+    wire = "ar"
+    dtypes = ("int16",)
+    per_channel = True
+    grid = ("arange", "delta|arange", "remap|lpc|arange")
+
+    def encode(self, x: np.ndarray) -> bytes:
+        out = np.empty(2 * x.size, np.uint8)
+        return out[: _encode(x, out, np.empty(_work(), np.uint8))].tobytes()
+
+    def decode(self, data: bytes, layout: Layout) -> np.ndarray:
+        x = np.empty(layout.shape, np.int16)
+        _decode(data, x, np.empty(_work(), np.uint8))
+        return x

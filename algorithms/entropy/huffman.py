@@ -1,0 +1,32 @@
+"""Canonical Huffman code over int16 symbols (Huffman 1952), lengths limited to 20 bits by package-merge.
+
+The table of used symbols and code lengths is part of the output; it takes about half a byte per symbol. Several
+channels share one code.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from n1codec.codec import Coder, Layout
+from n1codec.native import Kernel
+
+_encode_work = Kernel("n1c_huffman_encode_work")
+_decode_work = Kernel("n1c_huffman_decode_work")
+_encode = Kernel("n1c_huffman_encode", np.int16, np.uint8, np.uint8)
+_decode = Kernel("n1c_huffman_decode", np.uint8, np.int16, np.uint8)
+
+
+class Huffman(Coder):
+    wire = "hu"
+    dtypes = ("int16",)
+    grid = ("huffman", "delta|huffman", "remap|delta|huffman")
+
+    def encode(self, x: np.ndarray) -> bytes:
+        out = np.empty(2 * x.size, np.uint8)
+        return out[: _encode(x, out, np.empty(_encode_work(), np.uint8))].tobytes()
+
+    def decode(self, data: bytes, layout: Layout) -> np.ndarray:
+        x = np.empty(layout.shape, np.int16)
+        _decode(data, x, np.empty(_decode_work(), np.uint8))
+        return x

@@ -1,0 +1,32 @@
+"""Static range coder: arithmetic coding with one table of frequencies (Martin 1979; Witten, Neal and Cleary 1987).
+
+The table is part of the output; frequencies are kept to the precision that pays, so that a symbol takes some five
+bits. Several channels share one table.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from n1codec.codec import Coder, Layout
+from n1codec.native import Kernel
+
+_encode_work = Kernel("n1c_range_encode_work")
+_decode_work = Kernel("n1c_range_decode_work")
+_encode = Kernel("n1c_range_encode", np.int16, np.uint8, np.uint8)
+_decode = Kernel("n1c_range_decode", np.uint8, np.int16, np.uint8)
+
+
+class Range(Coder):
+    wire = "ra"
+    dtypes = ("int16",)
+    grid = ("range", "delta|range", "remap|delta|range")
+
+    def encode(self, x: np.ndarray) -> bytes:
+        out = np.empty(2 * x.size, np.uint8)
+        return out[: _encode(x, out, np.empty(_encode_work(), np.uint8))].tobytes()
+
+    def decode(self, data: bytes, layout: Layout) -> np.ndarray:
+        x = np.empty(layout.shape, np.int16)
+        _decode(data, x, np.empty(_decode_work(), np.uint8))
+        return x
