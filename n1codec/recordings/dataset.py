@@ -1,0 +1,207 @@
+"""Which recordings are meant, and what the data set is called.
+
+In this order: what is named; the WAV files in data/ or in one folder in it; the archive that $N1_DATA_ZIP names,
+unpacked under data/zip/; the embedded synthetic set, written to data/synthetic/. The network is never asked.
+
+A data set is called after its content: ``n1`` is all 743 recordings of the challenge, each with the right SHA-256,
+``n1-372`` is 372 of them and nothing else, ``synthetic`` is the embedded set. Any other has its folder's name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import sys
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from n1codec.codec import CodecError
+from n1codec.recordings import manifest
+
+HOME = Path("data")
+SYNTHETIC = "synthetic"
+ZIPS = "zip"
+SYNTHETIC_SHA256 = "5363dd77c600ae560639d1ded0611ca75636339badf925786f3ec0c2555bfdc0"
+"""SHA-256 over the hexadecimal SHA-256 of each file of the embedded set, in the order of their names."""
+
+_RESERVED = re.compile(r"n1(-\d+)?|synthetic")
+
+
+class Dataset(NamedTuple):
+    name: str
+    """For people and for the folder of its results: of letters, digits and ``._-`` only."""
+    path: Path
+    """The folder, or the one WAV file."""
+    files: tuple[Path, ...]
+    """The WAV files, sorted by name."""
+
+    def __str__(self) -> str:
+        return f"{self.name} ({len(self.files)} file{'s' * (len(self.files) != 1)} in {self.path})"
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def resolve(data: str | Path | None = None, home: Path = HOME, say: Callable[[str], None] = _say) -> Dataset:
+    """Return the data set that is meant.
+
+    Args:
+        data: a folder, a WAV file or a zip archive; None or "" to look for one.
+        home: the folder that is looked into, and under which archives and the synthetic set are unpacked.
+        say: takes a line for the user where something was written.
+
+    Raises:
+        CodecError: there are no WAV files, or several folders of them.
+    """
+    if data:
+        return _named(Path(data), home, say)
+    if home.is_dir() and (folder := _wav_folder(home, besides=(SYNTHETIC, ZIPS))):
+        return describe(folder)
+    if archive := os.environ.get("N1_DATA_ZIP"):
+        return _unpacked(Path(archive), home, say)
+    return _synthetic(home, say)
+
+
+def describe(path: Path) -> Dataset:
+    """Return the data set that a folder of WAV files, or one WAV file, makes."""
+    files = wavs(path) if path.is_dir() else (path,)
+    return Dataset(_name(files, path.resolve().stem if path.is_file() else path.resolve().name), path, files)
+
+
+def wavs(folder: Path) -> tuple[Path, ...]:
+    """Return the WAV files right in a folder, sorted by name."""
+    return tuple(sorted(path for path in folder.iterdir() if _is_wav(path.name) and path.is_file()))
+
+
+def _is_wav(name: str) -> bool:
+    return name.lower().endswith(".wav") and not name.startswith(".")
+
+
+def _named(path: Path, home: Path, say: Callable[[str], None]) -> Dataset:
+    if path.is_dir():
+        folder = _wav_folder(path)
+        if folder is None:
+            raise CodecError(f"{path}: there are no WAV files in it")
+        return describe(folder)
+    if not path.is_file():
+        raise CodecError(f"{path}: no such file or folder")
+    if zipfile.is_zipfile(path):
+        return _unpacked(path, home, say)
+    if not _is_wav(path.name):
+        raise CodecError(f"{path}: it is no WAV file, no zip archive and no folder")
+    return describe(path)
+
+
+def _wav_folder(folder: Path, besides: Sequence[str] = ()) -> Path | None:
+    """Return the folder itself if WAV files are in it, else the one folder in it that has some."""
+    if wavs(folder):
+        return folder
+    inner = sorted(p for p in folder.iterdir() if p.is_dir() and p.name[0] != "." and p.name not in besides and wavs(p))
+    if len(inner) > 1:
+        raise CodecError(
+            f"{folder}: it holds several data sets: {', '.join(map(str, inner))} (choose one with DATA=...)"
+        )
+    return inner[0] if inner else None
+
+
+def _name(files: Sequence[Path], otherwise: str) -> str:
+    names = {path.name for path in files}
+    known = manifest.load()
+    if names <= known.keys() and not manifest.check(files).damaged:
+        return "n1" if len(names) == len(known) else f"n1-{len(names)}"
+    if all(name.startswith("synth_") for name in names) and _digest(files) == SYNTHETIC_SHA256:
+        return SYNTHETIC
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", otherwise).strip(".-") or "data"
+    return f"{plain}-other" if _RESERVED.fullmatch(plain) else plain
+
+
+def _digest(files: Sequence[Path]) -> str:
+    return hashlib.sha256("".join(map(manifest.sha256, files)).encode()).hexdigest()
+
+
+# -- the embedded set ------------------------------------------------------------------------------------------------
+
+
+def _synthetic(home: Path, say: Callable[[str], None]) -> Dataset:
+    folder = home / SYNTHETIC
+    if not folder.is_dir() or describe(folder).name != SYNTHETIC:
+        from n1codec.recordings import synth
+
+        with _workshop(home) as made:
+            synth.write(made)
+            _replace(folder, made)
+    found = describe(folder)
+    say(f"no recordings in {home}: {len(found.files)} synthetic ones are used (make data fetches the real ones)")
+    return found
+
+
+# -- archives --------------------------------------------------------------------------------------------------------
+
+
+def _unpacked(archive: Path, home: Path, say: Callable[[str], None]) -> Dataset:
+    try:
+        with zipfile.ZipFile(archive) as zipped:
+            members = _members(archive, zipped)
+            for folder in (home / ZIPS).glob("[!.]*/"):
+                if _is_copy(folder, members):
+                    return describe(folder)
+            with _workshop(home / ZIPS) as made:
+                for name, info in members.items():
+                    with zipped.open(info) as source, (made / name).open("xb") as target:
+                        shutil.copyfileobj(source, target, 1 << 20)
+                folder = home / ZIPS / _name(wavs(made), archive.stem)
+                _replace(folder, made)
+    except FileNotFoundError as error:
+        raise CodecError(f"{error.filename}: no such file (look at N1_DATA_ZIP)") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise CodecError(f"{archive}: it is no zip archive that can be read: {error}") from error
+    found = describe(folder)
+    say(f"unpacked {len(found.files)} recordings of {archive} to {folder}")
+    return found
+
+
+def _members(archive: Path, zipped: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """Return {file name without folders: member} of the WAV files in an archive."""
+    members: dict[str, zipfile.ZipInfo] = {}
+    for info in zipped.infolist():
+        name = PurePosixPath(info.filename.replace("\\", "/")).name
+        if info.is_dir() or not _is_wav(name):
+            continue
+        if name in members:
+            raise CodecError(f"{archive}: two files in it are called {name}")
+        members[name] = info
+    if not members:
+        raise CodecError(f"{archive}: there are no WAV files in it")
+    return members
+
+
+def _is_copy(folder: Path, members: dict[str, zipfile.ZipInfo]) -> bool:
+    files = wavs(folder)
+    return {path.name: path.stat().st_size for path in files} == {n: i.file_size for n, i in members.items()} and all(
+        zlib.crc32(path.read_bytes()) == members[path.name].CRC for path in files
+    )
+
+
+@contextmanager
+def _workshop(home: Path) -> Iterator[Path]:
+    """Give an empty folder under ``home``, of which nothing stays unless it is renamed."""
+    home.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=home) as temporary:
+        made = Path(temporary) / "set"
+        made.mkdir()
+        yield made
+
+
+def _replace(folder: Path, made: Path) -> None:
+    """Put a folder that was made in full in the place of one that is not what it should be."""
+    if folder.is_dir():
+        folder.rename(made.with_name("old"))
+    made.rename(folder)
