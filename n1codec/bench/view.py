@@ -144,7 +144,7 @@ def describe(outcome: Outcome) -> str:
 
 def speed(value: float) -> str:
     """Return a measured speed with three significant digits, without an exponent."""
-    return f"{value:.3g}" if value < 1000 else f"{round(value, 2 - len(str(int(value))) + 1):.0f}"
+    return f"{value:.3g}" if value < 999.5 else f"{float(f'{value:.2e}'):.0f}"
 
 
 _HEADINGS = ("codec", "ratio", "encode xRT", "decode xRT", "bits/sample", "bytes", "verified", "family", "status")

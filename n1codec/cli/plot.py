@@ -1,0 +1,40 @@
+"""``n1codec plot``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from n1codec.codec import CodecError
+
+
+@click.command()
+@click.option(
+    "--results",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of a data set's results, such as results/n1; the newest in results/ if not given.",
+)
+def command(results: Path | None) -> None:
+    """Draw the results of a sweep, as PNG and SVG beside the CSV files that they are drawn from.
+
+    \b
+    ratio   compression ratio of each codec
+    speed   encoding and decoding speed of each codec
+    pareto  ratio against speed, with the codecs that none beats in both
+    spread  the ratios of single files
+    """
+    from n1codec.report.plots import draw
+
+    folder = results or _newest(Path("results"))
+    for path in draw(folder):
+        click.echo(path)
+
+
+def _newest(results: Path) -> Path:
+    from n1codec.bench import summary
+
+    found = sorted(results.glob(f"*/{summary.FILE}"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise CodecError(f"{results}: there are no results (run n1codec grid first, or name a folder with --results)")
+    return found[-1].parent

@@ -1,0 +1,1 @@
+"""Plots, from the result store alone."""

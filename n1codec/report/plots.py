@@ -1,0 +1,341 @@
+"""The plots of a data set, as PNG and SVG, from its two CSV files alone.
+
+Colours are those of Okabe and Ito, "Color Universal Design" (2008), which the colour-blind tell apart; each family has
+a marker of its own besides. The same CSV files give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from n1codec.bench import store, summary
+from n1codec.bench.view import speed as short_speed
+from n1codec.codec import CodecError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_FAMILIES = ("baseline", "dictionary", "predictive", "entropy", "audio", "blosc", "numeric", "n1")
+_COLOURS = ("#000000", "#E69F00", "#0072B2", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442")
+_MARKERS = ("X", "o", "s", "D", "^", "v", "P", "*", "<", ">", "p", "h")
+_INK, _GREY, _RULE = "#222222", "#666666", "#dddddd"
+_STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9.0,
+    "text.color": _INK,
+    "text.parse_math": False,  # a $ in a spec is a $
+    "axes.edgecolor": _RULE,
+    "axes.labelcolor": _INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.titlesize": 10.0,
+    "axes.titlelocation": "left",
+    "grid.color": _RULE,
+    "grid.linewidth": 0.6,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 7.5,
+    "svg.hashsalt": "n1codec",
+    "svg.fonttype": "path",
+}
+_ROW = 0.185  # inches a codec takes in a plot with one line per codec
+
+
+def draw(folder: Path) -> list[Path]:
+    """Draw every plot of a results folder into it and return the files written.
+
+    Raises:
+        CodecError: there are no results, or not one codec was verified.
+    """
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    table = summary.read(folder)
+    rows = summary.latest(store.read_frame(folder / store.FILE))
+    good = table[table["status"] == "ok"].reset_index(drop=True)
+    if good.empty:
+        raise CodecError(f"{folder}: no codec has verified results (see {summary.FILE} for the reasons)")
+    page = _Page(table, good)
+    plots: dict[str, Callable[[], Figure]] = {
+        "ratio": lambda: _ratio(page),
+        "speed": lambda: _speed(page),
+        "pareto": lambda: _pareto(page),
+        "spread": lambda: _spread(page, rows),
+    }
+    written = []
+    with matplotlib.rc_context(_STYLE):
+        for name, plot in plots.items():
+            figure = plot()
+            FigureCanvasAgg(figure)
+            for ending, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
+                path = folder / f"{name}.{ending}"
+                temporary = folder / f".{path.name}.part"
+                figure.savefig(temporary, format=ending, dpi=130, facecolor="white", metadata=metadata)
+                temporary.replace(path)
+                written.append(path)
+    return written
+
+
+class _Page:
+    """What all plots of a data set share.
+
+    Args:
+        table: the whole summary.
+        good: its verified codecs.
+    """
+
+    def __init__(self, table: pd.DataFrame, good: pd.DataFrame) -> None:
+        self.good = good
+        present = set(good["family"])
+        families = [f for f in _FAMILIES if f in present] + sorted(present - set(_FAMILIES))
+        slots = {f: _FAMILIES.index(f) if f in _FAMILIES else len(_FAMILIES) + i for i, f in enumerate(families)}
+        self.style: dict[str, dict[str, Any]] = {
+            family: {
+                "color": _COLOURS[slot % len(_COLOURS)],
+                "marker": _MARKERS[slot % len(_MARKERS)],
+                "s": 58 if _MARKERS[slot % len(_MARKERS)] in "*P" else 34,
+                "edgecolor": _INK,
+                "linewidth": 0.5,
+                "label": family,
+                "zorder": 3,
+            }
+            for family, slot in slots.items()
+        }
+        first = good.iloc[0]
+        files = int(good["files"].max())
+        self.about = f"data set {first['dataset']}: {files} files, every round trip verified"
+        machines = ", ".join(dict.fromkeys(good["cpu"]))
+        jobs = int(good["jobs"].max())
+        self.timed = f"xRT: seconds of recording per second of the codec's own work, one thread · {machines}"
+        if jobs > 1:
+            self.timed += f" · {jobs} codecs at a time, so times are rough"
+        fewer = int((good["files"] < files).sum())
+        self.notes = [f"{fewer} codecs ran on fewer files"] if fewer else []
+        for status, group in table[table["status"] != "ok"].groupby("status"):
+            names = sorted(group["mode"])
+            more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+            self.notes.append(f"{status}: {', '.join(names[:4])}{more}")
+
+    def figure(self, width: float, height: float, title: str, *lines: str) -> Figure:
+        """Return a figure with a title and small lines under it, and with what is not shown at its foot."""
+        from matplotlib.figure import Figure
+
+        figure = Figure((width, height), layout="constrained")
+        top = 0.16 * (len(lines) + 1) + 0.42
+        foot = 0.22 if self.notes else 0.05
+        figure.get_layout_engine().set(rect=(0.01, foot / height, 0.98, 1 - (top + foot) / height))  # type: ignore[union-attr, call-arg]
+        figure.text(0.02, 1 - 0.12 / height, title, fontsize=14, fontweight="bold", va="top")
+        for index, line in enumerate(lines):
+            at = 1 - (0.42 + 0.16 * index) / height
+            figure.text(0.02, at, line, fontsize=8.5, color=_GREY, va="top")
+        if self.notes:
+            figure.text(
+                0.02, 0.06 / height, "not shown: " + "; ".join(self.notes), fontsize=7.5, color=_GREY, va="bottom"
+            )
+        return figure
+
+    def scatter(self, axes: Axes, x: pd.Series, y: Sequence[float] | pd.Series) -> None:
+        """Draw one marker per codec in ``good``, family by family."""
+        heights = np.asarray(y, float)
+        for family, style in self.style.items():
+            members = (self.good["family"] == family).to_numpy()
+            axes.scatter(x.to_numpy()[members], heights[members], **style)
+
+    def legend(self, axes: Axes, **options: Any) -> None:
+        axes.legend(frameon=True, framealpha=0.92, edgecolor=_RULE, fontsize=8.5, title="family", **options)
+
+    def names(self, axes: Axes, order: Sequence[str]) -> None:
+        """Label one line per codec, the first at the top."""
+        axes.set_yticks(range(len(order)), order)
+        axes.set_ylim(len(order) - 0.4, -0.6)
+        axes.tick_params(axis="y", length=0)
+        axes.grid(axis="x")
+
+    def lollipops(self, axes: Axes, start: float, x: pd.Series, y: np.ndarray, form: Callable[[float], str]) -> None:
+        """Draw one marker per codec with a line that leads to it and its figure beside it."""
+        axes.hlines(y, start, x, color=_RULE, linewidth=1.2, zorder=2)
+        self.scatter(axes, x, y)
+        for value, line in zip(x, y, strict=True):
+            axes.annotate(
+                form(value), (value, line), (7, 0), textcoords="offset points", va="center", fontsize=7, color=_GREY
+            )
+
+
+def _height(page: _Page) -> float:
+    return max(2.2, _ROW * len(page.good)) + 1.5
+
+
+def _ratio(page: _Page) -> Figure:
+    good = page.good
+    figure = page.figure(10, _height(page), "Compression ratio", page.about)
+    axes = figure.subplots()
+    low, high = min(1.0, good["compression_ratio"].min()) - 0.03, good["compression_ratio"].max()
+    page.lollipops(axes, low, good["compression_ratio"], np.arange(len(good)), lambda ratio: f"{ratio:.3f}")
+    page.names(axes, list(good["mode"]))
+    axes.set_xlim(low, high + 0.09 * (high - low))
+    axes.set_xlabel("bytes of the WAV files / bytes of the .n1c files, over all files")
+    page.legend(axes, loc="lower right")
+    return figure
+
+
+def _speed(page: _Page) -> Figure:
+    good = page.good
+    order = good["average_compression_speed_xRT"].rank(method="first", ascending=False).to_numpy() - 1
+    figure = page.figure(11, _height(page), "Speed", page.about, page.timed)
+    panels = figure.subplots(1, 2, sharex=True, sharey=True)
+    columns = ("average_compression_speed_xRT", "average_decompression_speed_xRT")
+    low, high = good[list(columns)].min().min() / 2, good[list(columns)].max().max() * 4
+    for axes, column, title in zip(panels, columns, ("encoding", "decoding"), strict=True):
+        axes.set_xscale("log")
+        axes.set_xlim(low, high)
+        _real_time(axes)
+        page.lollipops(axes, low, good[column], order, short_speed)
+        axes.set_title(title)
+        axes.set_xlabel("xRT (logarithmic), more is faster")
+    page.names(panels[0], list(good["mode"].iloc[np.argsort(order)]))
+    panels[1].tick_params(axis="y", length=0)
+    panels[1].grid(axis="x")
+    page.legend(panels[0], loc="lower right")
+    return figure
+
+
+def _real_time(axes: Axes) -> None:
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    if axes.get_xlim()[0] < 1:
+        axes.axvline(1, color=_GREY, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+        axes.annotate("real time", (1, 1), (3, -3), xycoords=("data", "axes fraction"), textcoords="offset points",
+                      fontsize=7.5, color=_GREY, va="top")  # fmt: skip
+
+
+def front(speed: np.ndarray, ratio: np.ndarray) -> np.ndarray:
+    """Return the indices of the points that no other beats in both, the fastest first."""
+    best, found = -np.inf, []
+    for index in np.lexsort((-ratio, -speed)):
+        if ratio[index] > best:
+            best = ratio[index]
+            found.append(index)
+    return np.array(found, int)
+
+
+def _pareto(page: _Page) -> Figure:
+    good = page.good
+    figure = page.figure(12, 13, "Ratio against speed, and the Pareto front", page.about, page.timed)
+    panels = figure.subplots(2, 1)
+    columns = ("average_compression_speed_xRT", "average_decompression_speed_xRT")
+    ratio = good["compression_ratio"].to_numpy()
+    for axes, column, title in zip(panels, columns, ("encoding", "decoding"), strict=True):
+        speed = good[column].to_numpy()
+        best = front(speed, ratio)
+        axes.set_xscale("log")
+        axes.set_xlim(speed.min() / 2, speed.max() * 2)
+        axes.set_ylim(min(1.0, ratio.min()) - 0.08, ratio.max() + 0.12)
+        _real_time(axes)
+        axes.grid(axis="both")
+        axes.step(speed[best], ratio[best], where="post", color=_GREY, linewidth=1.3, zorder=2)
+        page.scatter(axes, good[column], good["compression_ratio"])
+        _label_front(axes, speed[best], ratio[best], [str(good["mode"][i]) for i in best])
+        axes.set_title(title)
+        axes.set_xlabel("xRT (logarithmic), more is faster")
+        axes.set_ylabel("compression ratio")
+    page.legend(panels[0], loc="lower left")
+    return figure
+
+
+def _label_front(axes: Axes, speed: np.ndarray, ratio: np.ndarray, names: list[str]) -> None:
+    """Name the points of a front in a column to the right of the axes, where no names can overlap.
+
+    Nothing lies above and to the right of a front, so the leader lines cross no point of another codec.
+    """
+    low, high = axes.get_ylim()
+    places = spread_out((ratio - low) / (high - low), 0.032, 0.0, 1.0)
+    for name, x, y, place in zip(names, speed, ratio, places, strict=True):
+        axes.annotate(
+            f"{y:.3f}  {name}",
+            xy=(x, y),
+            xytext=(1.03, place),
+            textcoords="axes fraction",
+            va="center",
+            fontsize=7.5,
+            annotation_clip=False,
+            arrowprops={
+                "arrowstyle": "-",
+                "color": "#9a9a9a",
+                "linewidth": 0.6,
+                "shrinkA": 1,
+                "shrinkB": 4,
+                "relpos": (0, 0.5),
+            },
+        )
+
+
+def spread_out(wanted: np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
+    """Return places in [low, high] near the wanted ones, in their order, at least ``gap`` apart if there is room."""
+    order = np.argsort(wanted, kind="stable")
+    gap = min(gap, (high - low) / max(len(wanted) - 1, 1))
+    places = np.array(wanted, float)[order]
+    # The closest non-decreasing sequence to places - i * gap: pool adjacent violators.
+    blocks: list[list[float]] = []
+    for index, place in enumerate(places):
+        blocks.append([place - index * gap, 1])
+        while len(blocks) > 1 and blocks[-2][0] >= blocks[-1][0]:
+            value, count = blocks.pop()
+            before, size = blocks[-1]
+            blocks[-1] = [(before * size + value * count) / (size + count), size + count]
+    flat = np.concatenate([np.full(int(count), value) for value, count in blocks]) if blocks else np.empty(0)
+    flat = np.clip(flat, low, high - gap * (len(wanted) - 1)) + gap * np.arange(len(wanted))
+    out = np.empty_like(flat)
+    out[order] = flat
+    return out
+
+
+def _spread(page: _Page, rows: pd.DataFrame) -> Figure:
+    good = page.good
+    files = rows[rows["file"] != ""]
+    ratios = (files["original_bytes"] / files["compressed_bytes"]).groupby(files["spec"])
+    groups = {spec: values.to_numpy() for spec, values in ratios}
+    figure = page.figure(
+        10,
+        _height(page),
+        "Compression ratio of each file",
+        page.about,
+        "box: the middle half of the files, line: the median, whiskers: 5 to 95 %, dots: the files outside",
+    )
+    axes = figure.subplots()
+    boxes = axes.boxplot(
+        [groups[spec] for spec in good["spec"]],
+        positions=range(len(good)),
+        orientation="horizontal",
+        whis=(5, 95),
+        widths=0.68,
+        patch_artist=True,
+        flierprops={"marker": ".", "markersize": 2.2, "markerfacecolor": _GREY, "markeredgecolor": "none"},
+        medianprops={"color": _INK, "linewidth": 1.2},
+        whiskerprops={"color": _GREY, "linewidth": 0.8},
+        capprops={"color": _GREY, "linewidth": 0.8},
+        boxprops={"edgecolor": _INK, "linewidth": 0.5},
+    )
+    for box, family in zip(boxes["boxes"], good["family"], strict=True):
+        box.set_facecolor(page.style[family]["color"])
+        box.set_alpha(0.75)
+    page.names(axes, list(good["mode"]))
+    axes.grid(axis="both")
+    axes.set_xlabel("bytes of the WAV file / bytes of the .n1c file (logarithmic)")
+    axes.set_xscale("log")
+    ticks = (0.5, 0.8, 1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100, 200, 500, 1000)
+    low, high = axes.get_xlim()
+    axes.set_xticks([t for t in ticks if low <= t <= high], [f"{t:g}" for t in ticks if low <= t <= high])
+    axes.set_xticks([], minor=True)
+    handles = [axes.scatter([], [], **style | {"marker": "s", "s": 44}) for style in page.style.values()]
+    page.legend(axes, handles=handles, loc="lower right")
+    return figure

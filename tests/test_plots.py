@@ -1,0 +1,142 @@
+"""The plots: drawn from the CSV files alone, the same bytes each time, legible with many codecs."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from n1codec.bench import store, summary
+from n1codec.cli import run
+from n1codec.cli.plot import command
+from n1codec.codec import CodecError
+
+NAMES = ("ratio", "speed", "pareto", "spread")
+FAMILIES = ("baseline", "dictionary", "predictive", "entropy", "audio", "blosc", "numeric", "n1", "of others", "$more$")
+
+
+def results(folder: Path, codecs: int, files: int = 4) -> Path:
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(3)
+    writer = store.Store(folder / store.FILE)
+    shared = {"dataset": "made up", "jobs": 1, "codec_version": "1", "machine": "m", "cpu": "c", "python": "3",
+              "n1codec": "1"}  # fmt: skip
+    for index in range(codecs):
+        spec = f"remap|delta|zigzag|planes|codec_{index}:level=12"
+        if index % 3:
+            ratio, encode, decode = 1 + 1.5 * rng.random(), *10 ** rng.uniform((-1, 1), (3, 4))
+        else:  # a front on which many are near each other
+            ratio, encode, decode = 3.5 - 0.01 * index, 20 * (index + 1), 70 * (index + 1)
+        about = {"spec": spec, "mode": spec, "family": FAMILIES[index % len(FAMILIES)], "status": "ok", "verified": 1}
+        writer.append(
+            shared
+            | about
+            | {
+                "file": f"{file}.wav",
+                "original_bytes": 200_000,
+                "compressed_bytes": int(200_000 / (ratio * (1 + 0.1 * file))),
+                "frames": 99_978,
+                "channels": 1,
+                "recording_seconds": 5.0,
+                "encode_seconds": 5 / encode,
+                "encode_repeats": 2,
+                "decode_seconds": 5 / decode,
+                "decode_repeats": 2,
+                "byte_entropy_before": 5.0,
+                "byte_entropy_after": 8.0,
+            }
+            for file in range(files)
+        )
+    about = {"spec": "absent", "mode": "absent", "family": "audio", "status": "skipped", "reason": "gone"}
+    writer.append([shared | about | {"verified": 0}])
+    summary.write(folder)
+    return folder
+
+
+@pytest.mark.parametrize("codecs", [1, 12])
+def test_plots_are_drawn_and_are_the_same_each_time(tmp_path: Path, codecs: int, capsys) -> None:
+    from n1codec.report.plots import draw
+
+    folder = results(tmp_path / "results" / "some", codecs)
+    command.callback(results=folder)  # type: ignore[misc]
+    printed = capsys.readouterr().out.splitlines()
+    assert [Path(line).name for line in printed] == [f"{name}.{end}" for name in NAMES for end in ("png", "svg")]
+    first = {Path(line).name: Path(line).read_bytes() for line in printed}
+    assert {path.name for path in folder.iterdir()} == {*first, store.FILE, summary.FILE}
+    for name, content in first.items():
+        if name.endswith(".png"):
+            assert content.startswith(b"\x89PNG")
+        else:
+            assert ElementTree.fromstring(content).tag.endswith("svg")
+    assert {path.name: path.read_bytes() for path in draw(folder)} == first
+
+
+def test_names_of_a_front_do_not_overlap_and_nothing_is_cut_off(tmp_path: Path) -> None:
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.text import Annotation, Text
+
+    from n1codec.report import plots
+
+    folder = results(tmp_path / "many", 70)
+    table = summary.read(folder)
+    page = plots._Page(table, table[table["status"] == "ok"].reset_index(drop=True))
+    with matplotlib.rc_context(plots._STYLE):
+        figure = plots._pareto(page)
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        for axes in figure.axes:
+            names = [t for t in axes.texts if isinstance(t, Annotation) and "codec_" in t.get_text()]
+            # an Annotation's own extent would hold its leader line too
+            boxes = [Text.get_window_extent(name, canvas.get_renderer()) for name in names]
+            assert len(boxes) >= 24
+            assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+            assert all(figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1 for box in boxes)
+        for figure in (plots._ratio(page), plots._speed(page)):
+            canvas = FigureCanvasAgg(figure)
+            canvas.draw()
+            labels = [label.get_window_extent() for label in figure.axes[0].get_yticklabels()]
+            assert len(labels) == 70
+            assert all(figure.bbox.x0 <= box.x0 for box in labels)
+            assert not any(a.overlaps(b) for a, b in pairwise(labels))
+
+
+def test_front_holds_what_no_other_beats() -> None:
+    from n1codec.report.plots import front
+
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        speed, ratio = rng.integers(0, 12, (2, 30)).astype(float)
+        found = front(speed, ratio)
+        points = set(zip(speed, ratio, strict=True))
+        unbeaten = {(s, r) for s, r in points if not any(a >= s and b >= r and (a, b) != (s, r) for a, b in points)}
+        assert {(speed[i], ratio[i]) for i in found} == unbeaten
+        assert len(found) == len(unbeaten)
+        assert (np.diff(speed[found]) < 0).all()
+
+
+def test_spread_out_keeps_order_gap_and_bounds() -> None:
+    from n1codec.report.plots import spread_out
+
+    rng = np.random.default_rng(1)
+    for count in (0, 1, 2, 7, 25, 60):
+        wanted = rng.random(count) ** 3
+        places = spread_out(wanted, 0.03, 0.0, 1.0)
+        order = np.argsort(wanted, kind="stable")
+        assert (np.diff(places[order]) >= min(0.03, 1 / max(count - 1, 1)) - 1e-9).all()
+        assert ((places >= -1e-9) & (places <= 1 + 1e-9)).all()
+    assert spread_out(np.array([0.2, 0.8]), 0.03, 0.0, 1.0) == pytest.approx([0.2, 0.8])
+
+
+def test_no_results_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    from n1codec.report.plots import draw
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["plot"])
+    assert run(command, "plot") == 1
+    assert "run n1codec grid first" in capsys.readouterr().err
+    with pytest.raises(CodecError, match="no codec has verified results"):
+        draw(results(tmp_path / "results" / "none", 0))
