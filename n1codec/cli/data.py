@@ -38,7 +38,9 @@ def fetch(url: str | None, folder: Path) -> int:
 @command.command()
 @click.argument("folder", type=_FOLDER, default="data/synthetic", metavar="[DIR]")
 @click.option("--channels", type=click.IntRange(1, 100_000), default=16, show_default=True, help="Files, one each.")
-@click.option("--seconds", type=click.FloatRange(0), default=5.0, show_default=True, help="Length of each.")
+@click.option(
+    "--seconds", type=click.FloatRange(0, 3600, min_open=True), default=5.0, show_default=True, help="Length of each."
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed, the same files.")
 @click.option("--rate", type=click.IntRange(1, 1_000_000), default=19531, show_default=True, help="Frames a second.")
 def synth(folder: Path, channels: int, seconds: float, seed: int, rate: int) -> int:
@@ -51,9 +53,7 @@ def synth(folder: Path, channels: int, seconds: float, seed: int, rate: int) -> 
 
 
 @command.command()
-@click.argument(
-    "folder", type=click.Path(exists=True, file_okay=False, path_type=Path), default="data", metavar="[DIR]"
-)
+@click.argument("folder", type=_FOLDER, default="data", metavar="[DIR]")
 def verify(folder: Path) -> int:
     """Compare the recordings in DIR (data) with the shipped list of SHA-256; exit code 1 if one is damaged."""
     from n1codec.recordings import dataset, manifest

@@ -196,7 +196,7 @@ def _unpack(url: str, archive: Path, folder: Path, wanted: Collection[str]) -> i
                 raise CodecError("none of the recordings is in it")
             for name in new:
                 (Path(temporary) / name).replace(folder / name)
-    except (CodecError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (CodecError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         archive.unlink()
         raise CodecError(f"{url}: the archive is damaged: {error} (nothing of it was kept; fetch it again)") from error
     return len(new)
@@ -211,7 +211,7 @@ def _extract(zipped: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, diges
             while block := source.read(_BLOCK):
                 hashed.update(block)
                 file.write(block)
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise CodecError(f"{target.name}: {error}") from error
     if hashed.hexdigest() != digest:
         raise CodecError(f"{target.name} has another SHA-256 than the manifest says")

@@ -61,7 +61,7 @@ def synthesize(channels: int = CHANNELS, seconds: float = SECONDS, seed: int = S
 
     Channel numbers 5, 21, 37, ... bounce between the rails, numbers 10, 26, 42, ... have 4 to 10 times the noise.
     """
-    frames = round(seconds * rate)
+    frames = max(1, round(seconds * rate))
     thresholds = _thresholds(_Random(seed, _ADC_STREAM))
     samples = np.empty((frames, channels), np.int16)
     neighbour = np.zeros(_WARM_UP + frames)
@@ -143,5 +143,6 @@ def _spikes(random: _Random, frames: int, rate: int) -> np.ndarray:
         sigma = 0.12 + 0.1 * breadth
         wave = 0.22 * np.exp(-((t - 0.9) ** 2) / 0.5) - np.exp(-((t / sigma) ** 2) / 2)
         train = (random.uniform(frames) < (1 + 30 * hertz**2) / rate).astype(float)
-        out += np.convolve(train * (25 + 110 * size**2), wave, mode="same")
+        middle = (len(wave) - 1) // 2
+        out += np.convolve(train * (25 + 110 * size**2), wave)[middle : middle + frames]
     return out
