@@ -56,6 +56,10 @@ class Layout(NamedTuple):
         return self.size * self.dtype.itemsize
 
 
+INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
+"""``Stage.dtypes`` of a stage that takes integers of any width but no floats."""
+
+
 class Param(ABC):
     """One parameter of a stage: its default, what it may be, and what it does."""
 

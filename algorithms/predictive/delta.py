@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from n1codec.codec import Filter, FormatError, Int, Layout
+from n1codec.codec import INTEGERS, Filter, FormatError, Int, Layout
 
 
 class Delta(Filter):
     wire = "d"
-    # Differences of floats round; in 16-bit planes they are exact.
-    dtypes = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
+    dtypes = INTEGERS
     order: int
     params = {"order": Int(1, 1, 3, "how often to take differences")}
     traits = frozenset({"streaming"})
-    grid = ("delta:order=2|zstd",)
+    grid = ("delta:order=2|zstd", "remap|delta:order=2|zigzag|planes|zstd", "remap|delta|zigzag|planes|lzma")
+    floor_xrt = 1000
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, bytes]:
         y, firsts = x, []

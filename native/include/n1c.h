@@ -74,6 +74,38 @@ N1C_API int64_t n1c_arange_decode(const uint8_t *in, int64_t length, int16_t *x,
 N1C_API int64_t n1c_rice_encode(const int16_t *x, int64_t n, uint8_t *out, int64_t capacity);
 N1C_API int64_t n1c_rice_decode(const uint8_t *in, int64_t length, int16_t *x, int64_t n);
 
+/* -- predictive --------------------------------------------------------------------------------------------------- */
+
+/* Samples <-> residuals of equal number, n >= 1. All arithmetic is modulo 2^16: any input comes back. Inputs and outputs
+ * do not overlap. */
+
+/* Fixed polynomial predictors: orders[b] is the order, 0 to 4, of block b; there are ceil(n / block) of them. */
+N1C_API int64_t n1c_fixed_encode(const int16_t *x, int64_t n, int64_t block, uint8_t *orders, int64_t blocks,
+                                 int16_t *y, int64_t capacity);
+N1C_API int64_t n1c_fixed_decode(const int16_t *y, int64_t n, int64_t block, const uint8_t *orders, int64_t blocks,
+                                 int16_t *x, int64_t capacity);
+
+/* Linear prediction of order 0 to 32 with coefficients of 5 to 15 bits, in blocks. `scratch` has room for
+ * min(block, n) + 34 numbers; 70 bytes a block suffice for `side`, of which the encoder returns how many it wrote. */
+N1C_API int64_t n1c_lpc_encode(const int16_t *x, int64_t n, int64_t block, int64_t max_order, int64_t precision,
+                               double *scratch, int64_t room, uint8_t *side, int64_t side_capacity, int16_t *y,
+                               int64_t capacity);
+N1C_API int64_t n1c_lpc_decode(const int16_t *y, int64_t n, int64_t block, const uint8_t *side, int64_t length,
+                               int16_t *x, int64_t capacity);
+
+/* Sign-sign LMS of order 1 to 32, step 1 to 16. */
+N1C_API int64_t n1c_slms_encode(const int16_t *x, int64_t n, int64_t order, int64_t step, int16_t *y, int64_t capacity);
+N1C_API int64_t n1c_slms_decode(const int16_t *y, int64_t n, int64_t order, int64_t step, int16_t *x, int64_t capacity);
+
+/* Normalised LMS of order 1 to 128, step 2^-rate with rate 1 to 16. */
+N1C_API int64_t n1c_nlms_encode(const int16_t *x, int64_t n, int64_t order, int64_t rate, int16_t *y, int64_t capacity);
+N1C_API int64_t n1c_nlms_decode(const int16_t *y, int64_t n, int64_t order, int64_t rate, int16_t *x, int64_t capacity);
+
+/* Differences in codes of 2 to 8 bits with escapes: the encoder returns the number of bytes, at most
+ * ceil(n * (bits + 16) / 8). */
+N1C_API int64_t n1c_kbit_encode(const int16_t *x, int64_t n, int64_t bits, uint8_t *out, int64_t capacity);
+N1C_API int64_t n1c_kbit_decode(const uint8_t *in, int64_t length, int64_t bits, int16_t *x, int64_t n);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,59 @@
+"""Linear prediction in blocks: Levinson-Durbin on a windowed autocorrelation, quantised coefficients, as in FLAC.
+
+J. Makhoul, "Linear prediction: a tutorial review", Proc. IEEE 63(4), 1975. Neighbouring blocks share their coefficients
+where that takes fewer bits, and history runs on across blocks. The encoder alone computes with floating point. Side
+information: the block length (uint), then bits that native/src/lpc.c describes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from n1codec.codec import Filter, Int, Layout
+from n1codec.native import Kernel
+from n1codec.varint import Reader, put_uint
+
+_encode = Kernel("n1c_lpc_encode", np.int16, int, int, int, np.float64, np.uint8, np.int16)
+_decode = Kernel("n1c_lpc_decode", np.int16, int, np.uint8, np.int16)
+
+_SIDE_BYTES = 70
+"""What a block's coefficients take at most."""
+_MARGIN = 34
+
+
+class Lpc(Filter):
+    wire = "l"
+    dtypes = ("int16",)
+    per_channel = True
+    order: int
+    block: int
+    precision: int
+    params = {
+        "order": Int(32, 1, 32, "largest order; each block has the one that pays"),
+        "block": Int(4096, 64, 1 << 20, "samples after which coefficients may change"),
+        "precision": Int(12, 5, 15, "bits of a coefficient"),
+    }
+    grid = (
+        "remap|lpc:order=8|rice",
+        "remap|lpc:order=16|rice",
+        "remap|lpc|rice",
+        "remap|lpc|huffman",
+        "remap|lpc|rans",
+        "remap|lpc|arange",
+        "remap|lpc|zigzag|planes|brotli",
+    )
+    floor_xrt = 1000
+
+    def forward(self, x: np.ndarray) -> tuple[np.ndarray, bytes]:
+        scratch = np.empty(min(self.block, x.size) + _MARGIN)
+        side = np.empty(_SIDE_BYTES * -(-x.size // self.block), np.uint8)
+        y = np.empty_like(x)
+        used = _encode(x, self.block, self.order, self.precision, scratch, side, y)
+        return y, put_uint(self.block) + side[:used].tobytes()
+
+    def inverse(self, y: np.ndarray, side: bytes, layout: Layout) -> np.ndarray:
+        reader = Reader(side)
+        block = min(reader.uint(), y.size)
+        x = np.empty(layout.shape, np.int16)
+        _decode(y, block, reader.rest(), x)
+        return x

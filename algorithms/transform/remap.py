@@ -1,0 +1,166 @@
+"""Used values -> consecutive small codes: undoes what stretched, scaled or shifted a converter's codes.
+
+By itself it takes the first of these forms that fits, and says which in the side information:
+
+    (nothing)          the array as it is
+    1                  N1: the 10-bit code k of v = trunc(k * 65535 / 1023 - 32768), as k - 512
+    2 step origin      v = origin + step * code
+    3 step low zero n width zlib   a table of the n used values, the code of the one at index `zero` being 0:
+                       their distances in steps, the first value being `low`
+
+where step, zero and n are uint, origin and low are zigzag uint, and width is the bytes of a distance. Codes of 8 and 16
+bits have the sign that keeps them near 0, wider ones are not negative, so that their upper halves are 0.
+"""
+
+from __future__ import annotations
+
+import zlib
+from functools import cache
+
+import numpy as np
+
+from n1codec.codec import Filter, FormatError, Layout
+from n1codec.varint import Reader, put_uint
+
+_N1, _STEP, _TABLE = 1, 2, 3
+_N1_LOW, _N1_HIGH = -(1 << 15), (1 << 15) - 1
+_N1_CENTRE = 512
+_MOST_VALUES = 1 << 16
+_PAY = 2
+"""A table has to save so many times its own bytes: the estimate of what it saves is rough."""
+_WORTH = 1 / 32
+"""Nor is a table worth it that saves fewer bytes for each sample: it bends the signal for predictors."""
+
+
+class Remap(Filter):
+    wire = "r"
+    per_channel = True
+    grid = ("remap|gzip", "remap|zlib", "remap|lz4hc")
+    floor_xrt = 1000
+
+    def forward(self, x: np.ndarray) -> tuple[np.ndarray, bytes]:
+        if x.dtype.kind == "f":
+            return x, b""
+        low, high = int(x.min()), int(x.max())
+        if (codes := _n1_codes(x, low, high)) is not None:
+            return codes, bytes([_N1])
+        unsigned = x.view(_unsigned(x.dtype))
+        offsets = unsigned - unsigned.dtype.type(low % (1 << 8 * x.dtype.itemsize))
+        step = _common_step(offsets)
+        # The code 0 stands for 0 where samples have both signs, else for their mean.
+        centre = low
+        if x.dtype.kind == "i" and x.dtype.itemsize <= 2:
+            centre = 0 if low <= 0 <= high else round(float(x.mean()))
+        if (mapped := _table(offsets // step, low, int(step), centre)) is not None:
+            codes, side = mapped
+            return codes.astype(x.dtype), side
+        origin = low + (centre - low) // int(step) * int(step)
+        if step == 1 and origin == 0:
+            return x, b""
+        codes = offsets // step - unsigned.dtype.type((origin - low) // int(step))
+        return codes.view(x.dtype), bytes([_STEP]) + put_uint(int(step)) + _put_int(origin)
+
+    def inverse(self, y: np.ndarray, side: bytes, layout: Layout) -> np.ndarray:
+        if not side:
+            return y
+        if y.dtype.kind == "f":
+            raise FormatError("floating-point samples have no codes")
+        reader = Reader(side)
+        form = reader.take(1)[0]
+        if form == _N1:
+            return _lookup(_n1_values(), y, _N1_CENTRE, layout.dtype)
+        word = _unsigned(y.dtype)
+        modulus = 1 << 8 * y.dtype.itemsize
+        if form == _STEP:
+            step, origin = reader.uint(), _int(reader)
+            x = y.view(word) * word.type(step % modulus) + word.type(origin % modulus)
+            return x.view(layout.dtype)
+        if form == _TABLE:
+            step, low, zero, count = reader.uint(), _int(reader), reader.uint(), reader.uint()
+            offsets = _unpack(reader, count)
+            values = offsets.astype(word) * word.type(step % modulus) + word.type(low % modulus)
+            return _lookup(values.view(layout.dtype), y, zero, layout.dtype)
+        raise FormatError(f"its codes have the form {form}, which is not known")
+
+
+def _unsigned(dtype: np.dtype) -> np.dtype:
+    return np.dtype(f"u{dtype.itemsize}")
+
+
+def _put_int(value: int) -> bytes:
+    return put_uint(2 * value if value >= 0 else -2 * value - 1)
+
+
+def _int(reader: Reader) -> int:
+    folded = reader.uint()
+    return -(folded + 1 >> 1) if folded & 1 else folded >> 1
+
+
+@cache
+def _n1_values() -> np.ndarray:
+    scaled = np.arange(1024) * 65535 - 32768 * 1023
+    return np.sign(scaled) * (np.abs(scaled) // 1023)
+
+
+def _n1_codes(x: np.ndarray, low: int, high: int) -> np.ndarray | None:
+    if x.dtype.kind != "i" or x.dtype.itemsize < 2 or low < _N1_LOW or high > _N1_HIGH:
+        return None
+    codes = x >> 6
+    values = _n1_values().astype(x.dtype)
+    return codes if np.array_equal(values[codes + _N1_CENTRE], x) else None
+
+
+def _lookup(values: np.ndarray, codes: np.ndarray, zero: int, dtype: np.dtype) -> np.ndarray:
+    low, high = int(codes.min()) + zero, int(codes.max()) + zero
+    if low < 0 or high >= len(values):
+        raise FormatError("a code has no value")
+    shifted = values.astype(dtype)
+    # Negative codes count from the end, as indices do: the values from `zero` on come first.
+    return np.roll(shifted, -zero)[codes]
+
+
+def _common_step(offsets: np.ndarray) -> np.unsignedinteger:
+    """Return the greatest common divisor of unsigned numbers, 1 if all are 0."""
+    step = np.gcd.reduce(offsets[:256])
+    if step != 1 and (step == 0 or (offsets % step).any()):
+        step = np.gcd.reduce(offsets)
+    return step or offsets.dtype.type(1)
+
+
+def _table(offsets: np.ndarray, low: int, step: int, centre: int) -> tuple[np.ndarray, bytes] | None:
+    """Return codes and side information of a table of the used values, or None if it does not pay."""
+    if int(offsets.max()) < _MOST_VALUES:
+        histogram = np.bincount(offsets)
+        values = np.flatnonzero(histogram)
+        counts = histogram[values]
+    else:
+        histogram = None
+        values, counts = np.unique(offsets, return_counts=True)
+    if not 1 < len(values) <= _MOST_VALUES:
+        return None
+    gaps = np.diff(values)
+    saved = float((counts[1:] * np.log2(gaps.astype(np.float64))).sum()) / 8
+    width = (int(gaps.max()).bit_length() + 7) // 8
+    raw = gaps.astype("<u8")[:, None].view(np.uint8)[:, :width].tobytes()
+    packed = bytes([width]) + zlib.compress(raw, 9)
+    if saved < _PAY * len(packed) or saved < _WORTH * offsets.size:
+        return None
+    codes = np.searchsorted(values, offsets) if histogram is None else (np.cumsum(histogram > 0) - 1)[offsets]
+    zero = int(np.searchsorted(values, (centre - low) // step)) if centre != low else 0
+    side = bytes([_TABLE]) + put_uint(step) + _put_int(low) + put_uint(zero) + put_uint(len(values)) + packed
+    return codes - zero, side
+
+
+def _unpack(reader: Reader, count: int) -> np.ndarray:
+    """Return the ``count`` used values in steps above the lowest."""
+    width = reader.take(1)[0]
+    if not (1 < count <= _MOST_VALUES and 1 <= width <= 8):
+        raise FormatError("its table of values makes no sense")
+    size = (count - 1) * width
+    inflater = zlib.decompressobj()
+    raw = inflater.decompress(reader.rest(), size + 1)
+    if len(raw) != size or not inflater.eof:
+        raise FormatError("its table of values is damaged")
+    gaps = np.zeros((count - 1, 8), np.uint8)
+    gaps[:, :width] = np.frombuffer(raw, np.uint8).reshape(-1, width)
+    return np.concatenate([np.zeros(1, np.uint64), np.cumsum(gaps.view("<u8")[:, 0], dtype=np.uint64)])
