@@ -17,6 +17,7 @@ from n1codec.codec import Choice, Coder, FormatError, Layout
 
 _FORMAT = 21
 """Version of the frame format that is written; the library reads all since 8."""
+_OFF = 2  # a .n1c file has its own checksum
 
 
 class Openzl(Coder):
@@ -35,12 +36,13 @@ class Openzl(Coder):
     def encode(self, x: np.ndarray) -> bytes:
         from openzl import ext
 
-        compressor = ext.Compressor()
-        compressor.set_parameter(ext.CParam.FormatVersion, _FORMAT)
+        compressor, context = ext.Compressor(), ext.CCtx()
+        for settings in (compressor, context):
+            settings.set_parameter(ext.CParam.FormatVersion, _FORMAT)
+            settings.set_parameter(ext.CParam.CompressedChecksum, _OFF)
+            settings.set_parameter(ext.CParam.ContentChecksum, _OFF)
         compressor.select_starting_graph(self._graph(ext, compressor))
-        context = ext.CCtx()
         context.ref_compressor(compressor)
-        context.set_parameter(ext.CParam.FormatVersion, _FORMAT)
         words = x.view(f"u{x.dtype.itemsize}")
         return context.compress([ext.Input(ext.Type.Numeric, words)])
 
