@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import json
 import os
 import re
 import signal
@@ -462,3 +463,52 @@ def test_summary_counts_the_last_version_only(tmp_path: Path) -> None:
     assert line["files"] == 2
     assert line["compression_ratio"] == 2000 / 600
     assert line["average_compression_speed_xRT"] == pytest.approx(10)
+
+
+# -- the speed of single stages --------------------------------------------------------------------------------------
+
+
+def bench(data: Path, *options: str, code: int = 0) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "n1codec", "bench", "--data", str(data), "--min-time", "0", *options],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    return done.stdout
+
+
+def test_bench_holds_each_stage_that_calls_the_kernels_or_promises_a_speed() -> None:
+    from n1codec import registry
+    from n1codec.bench import kernels
+
+    measured = {target.stage.name for target in kernels.targets()}
+    promising = {name for name in registry.names() if registry.find(name).floor_xrt}
+    calling = {name for name in registry.names() if "Kernel(" in Path(_file_of(name)).read_text()}
+    assert promising | calling | {"copy", "zstd", "flac", "pcodec"} == measured
+
+
+def _file_of(name: str) -> str:
+    from n1codec import registry
+
+    return str(sys.modules[registry.find(name).__module__].__file__)
+
+
+def test_bench_figures_agree_with_each_other(data: Path) -> None:
+    (copy,) = json.loads(bench(data, "--filter", "copy", "--files", "3", "--json"))
+    assert copy["ratio"] == 1
+    for direction in ("encode", "decode"):
+        speed = copy[direction]
+        assert speed["ns_per_sample"] * 1e-9 * RATE * speed["xrt"] == pytest.approx(1)
+        assert speed["best_xrt"] >= speed["xrt"]
+        assert speed["repeats"] >= 5
+
+
+def test_bench_marks_what_is_slower_than_promised(data: Path, module) -> None:
+    module("hasty", extra="floor_xrt = 10**12")
+    module("steady", extra="floor_xrt = 1")
+    assert bench(data, "--filter", "hasty", code=0).rstrip().endswith("slow")
+    bench(data, "--filter", "hasty", "--check", code=1)
+    assert bench(data, "--filter", "steady", "--check").rstrip().endswith("ok")
+    module("wrong", decompress="return data[:-1] + b'x'", extra="floor_xrt = 1")
+    assert "does not give back" in bench(data, "--filter", "wrong", "--check", code=1)
+    bench(data, "--filter", "no such stage", code=2)

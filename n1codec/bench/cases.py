@@ -118,19 +118,8 @@ def byte_entropy(data: bytes) -> float:
     return float(-(share * np.log2(share)).sum()) + 0.0
 
 
-def scan(folder: Path) -> list[Source]:
-    """Return the WAV files of a folder, sorted by name.
-
-    Raises:
-        CodecError: there are none.
-    """
-    paths = sorted(p for p in folder.glob("*") if p.suffix.lower() == ".wav" and not p.name.startswith("."))
-    if not paths:
-        raise CodecError(f"{folder}: there are no WAV files in it (name another folder with --data)")
-    return [_source(path) for path in paths]
-
-
-def _source(path: Path) -> Source:
+def source(path: Path) -> Source:
+    """Return a file with what result rows say of it."""
     data = path.read_bytes()
     columns: dict[str, str | int | float] = {
         "file": path.name,
@@ -138,10 +127,8 @@ def _source(path: Path) -> Source:
         "crc32": f"{zlib.crc32(data):08x}",
         "byte_entropy_before": byte_entropy(data),
     }
-    parsed = wav.parse(data)
-    if parsed:
+    if parsed := wav.parse(data):
         frames, channels = parsed.samples.shape
-        seconds = frames / parsed.rate if parsed.rate else 0.0
-        columns |= {"frames": frames, "channels": channels, "rate": parsed.rate, "bits": parsed.bits,
-                    "recording_seconds": seconds}  # fmt: skip
+        columns |= {"frames": frames, "channels": channels, "rate": parsed.rate, "bits": parsed.bits}
+    columns["recording_seconds"] = parsed.samples.shape[0] / parsed.rate if parsed and parsed.rate else 0.0
     return Source(path, columns)

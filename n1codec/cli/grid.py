@@ -12,7 +12,7 @@ import click
 
 
 @click.command()
-@click.option("--data", metavar="DIR", help="Folder of WAV files; the data set that is there if not given.")
+@click.option("--data", metavar="DIR", help="Folder of WAV files, or a zip of some; what is there if none.")
 @click.option("--codecs", metavar="'A B C'", default="", help="Codecs, separated by blanks.")
 @click.option("--codec", "single", metavar="SPEC", multiple=True, help="One codec; may be given many times.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Codecs measured at the same time.")
@@ -66,14 +66,15 @@ def command(
     from n1codec.bench.run import Settings
     from n1codec.bench.sweep import sweep
     from n1codec.codec import SpecError
+    from n1codec.recordings import dataset
 
     specs = [*cases.split(codecs), *single]
     try:
         chosen = cases.make(specs) if specs else cases.default()
     except SpecError as error:
         raise click.UsageError(str(error)) from error
-    name, folder = _dataset(data)
-    sources = cases.scan(folder)
+    recordings = dataset.resolve(data)
+    name, sources = recordings.name, [cases.source(path) for path in recordings.files]
     megabytes = sum(source.bytes for source in sources) / 1e6
     if not quiet:
         print(f"{len(chosen)} codecs, data set {name}: {len(sources)} files, {megabytes:.1f} MB", file=sys.stderr)
@@ -96,8 +97,3 @@ def command(
         names = ", ".join(outcome.case.mode for outcome in result.bad)
         print(f"n1codec grid: {len(result.bad)} of {len(chosen)} codecs failed: {names}", file=sys.stderr)
     return 1 if result.bad else 0
-
-
-def _dataset(data: str | None) -> tuple[str, Path]:
-    folder = Path(data or "data")
-    return folder.resolve().name, folder

@@ -1,0 +1,179 @@
+"""Speed of our own stages and of a few references, measured within this process on one core."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+from n1codec import registry
+from n1codec.bench import machine
+from n1codec.codec import CodecError, Coder, Filter, FormatError, Layout, Stage
+from n1codec.pipeline import Pipeline, get_codec
+from n1codec.recordings.wav import Wav
+
+CODER_INPUT = "remap|delta"
+"""What our coders are measured behind; a filter is measured behind what stands before it in its own grid."""
+
+REFERENCES = ("copy", "remap|delta|zstd:level=3", "remap|flac", "remap|pcodec")
+
+
+@dataclass(frozen=True)
+class Target:
+    """One stage to measure."""
+
+    stage: Stage
+    before: Sequence[Filter]
+    """The filters that make its input and are not measured."""
+
+    @property
+    def codec(self) -> Pipeline:
+        """The stage by itself; a filter needs a coder, and the one that copies takes next to no time."""
+        return Pipeline([self.stage] if isinstance(self.stage, Coder) else [self.stage, registry.find("copy")()])
+
+    @property
+    def name(self) -> str:
+        spec = self.codec.spec
+        return spec if isinstance(self.stage, Coder) else spec.removesuffix("|copy")
+
+    @property
+    def behind(self) -> str:
+        return Pipeline([*self.before, _Tap()]).spec.removesuffix(_Tap.name).removesuffix("|")
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Time of one direction over all signals: the median of ``repeats`` passes, and its interquartile range / median.
+
+    ``xrt`` is times real time of one channel, ``best_xrt`` that of the fastest pass.
+    """
+
+    ns_per_sample: float
+    xrt: float
+    best_xrt: float
+    spread: float
+    repeats: int
+
+
+@dataclass(frozen=True)
+class Measurement:
+    target: Target
+    encode: Speed | None = None
+    decode: Speed | None = None
+    ratio: float | None = None
+    """Bytes of the samples / bytes of the payload; None for a filter."""
+    problem: str = ""
+    """Why there are no figures."""
+
+    @property
+    def mark(self) -> str:
+        """Whether the promised speed is reached: ok or slow; empty if none is promised; or the problem.
+
+        The fastest pass decides, because whatever else runs on the machine can only make one slower.
+        """
+        if not self.encode or not self.decode:
+            return self.problem
+        floor = self.target.stage.floor_xrt
+        if not floor:
+            return ""
+        return "ok" if min(self.encode.best_xrt, self.decode.best_xrt) >= floor else "slow"
+
+
+class _Tap(Coder):
+    """Keeps the array that filters hand over."""
+
+    name = "tap"
+    family = "baseline"
+
+    def encode(self, x: np.ndarray) -> bytes:
+        self.seen = x
+        return b""
+
+    def decode(self, data: bytes, layout: Layout) -> np.ndarray:
+        raise FormatError("a tap keeps no bytes")
+
+
+def targets() -> list[Target]:
+    """Return every stage that calls libn1c or promises a speed, as its grid has it, and the references."""
+    found: dict[str, Target] = {}
+    for name in registry.names():
+        try:
+            stage = registry.find(name)
+            if stage.floor_xrt or machine.uses_kernels(stage):
+                found |= {target.name: target for target in _variants(stage)}
+        except CodecError:
+            continue  # n1codec list says what is wrong with it
+    for spec in REFERENCES:
+        codec = get_codec(spec)
+        target = Target(codec.coder, codec.filters)
+        found.setdefault(target.name, target)
+    return list(found.values())
+
+
+def _variants(stage: type[Stage]) -> Iterator[Target]:
+    """Yield a stage with its defaults, then with each set of parameters in its grid."""
+    before: dict[str, list[Filter]] = {}
+    stages: dict[str, Stage] = {}
+    uses: list[tuple[Stage, list[Filter]]] = [(stage(), [])]
+    for codec in map(get_codec, stage.grid):
+        uses += [(used, codec.filters[:i]) for i, used in enumerate(codec.stages) if used.name == stage.name]
+    for used, filters in uses:
+        name = Target(used, ()).name
+        stages[name] = used
+        before[name] = max(before.get(name, []), filters, key=len)
+    for name, used in stages.items():
+        yield Target(used, get_codec(f"{CODER_INPUT}|copy").filters if isinstance(used, Coder) else before[name])
+
+
+def measure(target: Target, signals: Sequence[Wav], min_time: float) -> Measurement:
+    """Measure a stage on signals, and check that it gives them back.
+
+    Args:
+        min_time: seconds that the passes of each direction take at least in all.
+    """
+    codec = target.codec
+    try:
+        if missing := Pipeline([*target.before, *codec.stages]).unavailable():
+            return Measurement(target, problem=missing)
+        inputs = [_input(target, signal.samples) for signal in signals]
+        payloads = [codec.encode(x) for x in inputs]
+        layouts = [Layout.of(x) for x in inputs]
+        for x, payload, layout in zip(inputs, payloads, layouts, strict=True):
+            if not np.array_equal(x, codec.decode(payload, layout)):
+                return Measurement(target, problem="does not give back what it got")
+    except CodecError as error:
+        return Measurement(target, problem=str(error))
+    samples = sum(signal.samples.size for signal in signals)
+    seconds = sum(signal.samples.size / signal.rate for signal in signals)
+
+    def speed(work: Callable[[], object]) -> Speed:
+        times = _time(work, min_time)
+        low, middle, high = np.percentile(times, [25, 50, 75])
+        spread = (high - low) / middle
+        return Speed(1e9 * middle / samples, seconds / middle, seconds / min(times), spread, len(times))
+
+    packed = sum(map(len, payloads))
+    return Measurement(
+        target,
+        speed(lambda: [codec.encode(x) for x in inputs]),
+        speed(lambda: [codec.decode(*pair) for pair in zip(payloads, layouts, strict=True)]),
+        sum(signal.samples.nbytes for signal in signals) / packed if isinstance(target.stage, Coder) else None,
+    )
+
+
+def _input(target: Target, samples: np.ndarray) -> np.ndarray:
+    tap = _Tap()
+    Pipeline([*target.before, tap]).encode(samples)
+    return tap.seen
+
+
+def _time(work: Callable[[], object], min_time: float) -> list[float]:
+    """Return the seconds of each of at least five passes that take at least ``min_time`` together."""
+    times: list[float] = []
+    while len(times) < 5 or sum(times) < min_time:
+        start = perf_counter()
+        work()
+        times.append(perf_counter() - start)
+    return times

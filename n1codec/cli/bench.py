@@ -1,0 +1,101 @@
+"""``n1codec bench``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from n1codec.bench.kernels import Measurement, Speed
+
+_HEADINGS = ("ratio", "encode ns", "xRT", "spread", "decode ns", "xRT", "spread", "promised")
+
+
+@click.command()
+@click.option("--data", metavar="DIR", help="Folder of WAV files, or a zip of some; what is there if none.")
+@click.option("--files", type=click.IntRange(1), default=8, show_default=True, help="How many files to measure on.")
+@click.option(
+    "--min-time",
+    type=click.FloatRange(0),
+    default=0.5,
+    show_default=True,
+    metavar="SECONDS",
+    help="Time that the passes of each stage and direction take at least.",
+)
+@click.option("--filter", "text", default="", metavar="TEXT", help="Only stages with this in their name.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON list of objects on stdout.")
+@click.option("--check", is_flag=True, help="Exit code 1 if a stage is slower than it promises.")
+def command(data: str | None, files: int, min_time: float, text: str, as_json: bool, check: bool) -> int:
+    """Time our own stages and a few references, within one process on one core.
+
+    A filter is timed by itself, a coder behind remap|delta; times are of the stage alone, in nanoseconds per sample and
+    as times real time of one channel (xRT): the median of the passes, with their interquartile range / median. The
+    fastest pass decides whether the stage is as fast as it promises.
+
+    \b
+    Examples:
+      n1codec bench
+      n1codec bench --filter lpc --files 2
+    """
+    import numpy as np
+
+    from n1codec.bench import kernels, machine
+    from n1codec.codec import CodecError
+    from n1codec.recordings import dataset, wav
+
+    chosen = [target for target in kernels.targets() if text in target.name]
+    if not chosen:
+        raise click.UsageError(f"no stage has {text!r} in its name")
+    recordings = dataset.resolve(data)
+    picked = np.unique(np.linspace(0, len(recordings.files) - 1, files).round().astype(int))
+    parsed = [wav.parse(recordings.files[index].read_bytes()) for index in picked]
+    signals = [signal for signal in parsed if signal and signal.samples.size and signal.rate]
+    if not signals:
+        raise CodecError(f"{recordings.path}: no file in it has samples to measure on")
+    width = max(len(_title(target)) for target in chosen)
+    if not as_json:
+        click.echo(f"Data set: {recordings}, measured on {len(signals)} of its files, {machine.cpu()}")
+        click.echo(_line("stage (behind)".ljust(width), *_HEADINGS))
+    done = []
+    for target in chosen:
+        measurement = kernels.measure(target, signals, min_time)
+        done.append(measurement)
+        if not as_json:
+            click.echo(_line(_title(target).ljust(width), *_cells(measurement)) + f"  {measurement.mark}".rstrip())
+    if as_json:
+        click.echo(json.dumps([_object(measurement) for measurement in done], indent=1))
+    return 1 if check and any(m.mark not in ("", "ok") for m in done) else 0
+
+
+def _title(target: Any) -> str:
+    return f"{target.name} ({target.behind})" if target.behind else str(target.name)
+
+
+def _line(first: str, *cells: str) -> str:
+    return f"{first}  {cells[0]:>6}" + "".join(f"  {cell:>9}" for cell in cells[1:])
+
+
+def _cells(measurement: Measurement) -> list[str]:
+    def cells(speed: Speed | None) -> list[str]:
+        return [f"{speed.ns_per_sample:.3f}", f"{speed.xrt:.0f}", f"{speed.spread:.1%}"] if speed else [""] * 3
+
+    floor = measurement.target.stage.floor_xrt
+    ratio = f"{measurement.ratio:.3f}" if measurement.ratio else ""
+    return [ratio, *cells(measurement.encode), *cells(measurement.decode), str(floor or "")]
+
+
+def _object(measurement: Measurement) -> dict[str, Any]:
+    target = measurement.target
+    return {
+        "stage": target.name,
+        "behind": target.behind,
+        "family": target.stage.family,
+        "ratio": measurement.ratio,
+        "encode": asdict(measurement.encode) if measurement.encode else None,
+        "decode": asdict(measurement.decode) if measurement.decode else None,
+        "floor_xrt": target.stage.floor_xrt,
+        "mark": measurement.mark,
+    }
