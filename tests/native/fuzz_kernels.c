@@ -1,0 +1,319 @@
+/* Feeds every kernel of libn1c what it should survive, in buffers without a byte to spare, for use with sanitizers.
+ *
+ *   fuzz_kernels ITERATIONS [SEED]     round trips, short capacities, mutated and random bytes, for each kernel
+ *   clang -fsanitize=fuzzer,...        the same as a libFuzzer target
+ *
+ * A new kernel needs a pair of functions like those below and a line in `kernels`. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "n1c.h"
+
+typedef struct {
+  uint8_t *bytes;
+  int64_t length; /* or an error code */
+} packet;
+
+/* What a kernel is to be called with: a source of parameters, and how much too small its output is. */
+typedef struct {
+  uint32_t variant;
+  int64_t shortage;
+} setting;
+
+static void *allocate(int64_t size) {
+  void *block = malloc(size > 0 ? (size_t)size : 1);
+  if (!block) abort();
+  return block;
+}
+
+static void *copy(const void *from, int64_t size) {
+  void *block = allocate(size);
+  if (size > 0) memcpy(block, from, (size_t)size);
+  return block;
+}
+
+static int64_t less(int64_t size, setting s) { return size > s.shortage ? size - s.shortage : 0; }
+
+/* Residuals and side information of a filter as one packet, and apart again. */
+static packet join(int16_t *y, int64_t n, uint8_t *side, int64_t length, int64_t result) {
+  packet p = {NULL, result < 0 ? result : 2 * n + length};
+  if (result >= 0) {
+    p.bytes = (uint8_t *)allocate(p.length);
+    memcpy(p.bytes, y, (size_t)(2 * n));
+    if (length) memcpy(p.bytes + 2 * n, side, (size_t)length);
+  }
+  free(y);
+  free(side);
+  return p;
+}
+
+static int cut(const uint8_t *in, int64_t length, int64_t n, int16_t **y, uint8_t **side) {
+  if (length < 2 * n) return 0;
+  *y = (int16_t *)copy(in, 2 * n);
+  *side = (uint8_t *)copy(in + 2 * n, length - 2 * n);
+  return 1;
+}
+
+/* -- entropy ------------------------------------------------------------------------------------------------------ */
+
+#define CODER(NAME, ENCODE_WORK, DECODE_WORK)                                                     \
+  static packet pack_##NAME(const int16_t *x, int64_t n, setting s) {                             \
+    const int64_t capacity = less(2 * n, s), room = ENCODE_WORK();                                \
+    void *work = allocate(room);                                                                  \
+    packet p = {(uint8_t *)allocate(capacity), 0};                                                \
+    p.length = n1c_##NAME##_encode(x, n, p.bytes, capacity, work, room);                          \
+    if (n1c_##NAME##_encode(x, n, p.bytes, capacity, work, room - 1) >= 0) abort();               \
+    free(work);                                                                                   \
+    return p;                                                                                     \
+  }                                                                                               \
+  static int64_t unpack_##NAME(const uint8_t *in, int64_t length, int16_t *x, int64_t n, setting s) { \
+    const int64_t room = DECODE_WORK();                                                           \
+    void *work = allocate(room);                                                                  \
+    const int64_t result = n1c_##NAME##_decode(in, length, x, n, work, room);                     \
+    (void)s;                                                                                      \
+    free(work);                                                                                   \
+    return result;                                                                                \
+  }
+
+CODER(huffman, n1c_huffman_encode_work, n1c_huffman_decode_work)
+CODER(range, n1c_range_encode_work, n1c_range_decode_work)
+CODER(rans, n1c_rans_encode_work, n1c_rans_decode_work)
+CODER(arange, n1c_arange_work, n1c_arange_work)
+
+static packet pack_rice(const int16_t *x, int64_t n, setting s) {
+  const int64_t capacity = less(2 * n, s);
+  packet p = {(uint8_t *)allocate(capacity), 0};
+  p.length = n1c_rice_encode(x, n, p.bytes, capacity);
+  return p;
+}
+
+static int64_t unpack_rice(const uint8_t *in, int64_t length, int16_t *x, int64_t n, setting s) {
+  (void)s;
+  return n1c_rice_decode(in, length, x, n);
+}
+
+/* -- predictive --------------------------------------------------------------------------------------------------- */
+
+static int64_t block_of(setting s) { return 1 + s.variant % 300; }
+
+static packet pack_fixed(const int16_t *x, int64_t n, setting s) {
+  const int64_t blocks = (n + block_of(s) - 1) / block_of(s);
+  int16_t *y = (int16_t *)allocate(2 * n);
+  uint8_t *orders = (uint8_t *)allocate(blocks);
+  const int64_t result = n1c_fixed_encode(x, n, block_of(s), orders, less(blocks, s), y, n);
+  return join(y, n, orders, blocks, result);
+}
+
+static int64_t unpack_fixed(const uint8_t *in, int64_t length, int16_t *x, int64_t n, setting s) {
+  int16_t *y;
+  uint8_t *orders;
+  if (!cut(in, length, n, &y, &orders)) return N1C_E_CORRUPT;
+  const int64_t result = n1c_fixed_decode(y, n, block_of(s), orders, length - 2 * n, x, n);
+  free(y);
+  free(orders);
+  return result;
+}
+
+static packet pack_lpc(const int16_t *x, int64_t n, setting s) {
+  const int64_t block = block_of(s), room = (block < n ? block : n) + 34, most = 70 * ((n + block - 1) / block);
+  double *scratch = (double *)allocate(room * (int64_t)sizeof *scratch);
+  int16_t *y = (int16_t *)allocate(2 * n);
+  uint8_t *side = (uint8_t *)allocate(most);
+  const int64_t length = n1c_lpc_encode(x, n, block, s.variant / 300 % 33, 5 + s.variant / 7 % 11, scratch, room, side,
+                                        less(most, s), y, n);
+  free(scratch);
+  return join(y, n, side, length < 0 ? 0 : length, length);
+}
+
+static int64_t unpack_lpc(const uint8_t *in, int64_t length, int16_t *x, int64_t n, setting s) {
+  int16_t *y;
+  uint8_t *side;
+  if (!cut(in, length, n, &y, &side)) return N1C_E_CORRUPT;
+  const int64_t result = n1c_lpc_decode(y, n, block_of(s), side, length - 2 * n, x, n);
+  free(y);
+  free(side);
+  return result;
+}
+
+#define ADAPTIVE_FILTER(NAME, ORDERS, STEPS)                                                                     \
+  static packet pack_##NAME(const int16_t *x, int64_t n, setting s) {                                            \
+    int16_t *y = (int16_t *)allocate(2 * n);                                                                     \
+    const int64_t result =                                                                                       \
+        n1c_##NAME##_encode(x, n, 1 + s.variant % (ORDERS), 1 + s.variant / 128 % (STEPS), y, less(n, s));       \
+    return join(y, n, NULL, 0, result);                                                                          \
+  }                                                                                                              \
+  static int64_t unpack_##NAME(const uint8_t *in, int64_t length, int16_t *x, int64_t n, setting s) {            \
+    int16_t *y;                                                                                                  \
+    uint8_t *side;                                                                                               \
+    if (!cut(in, length, n, &y, &side)) return N1C_E_CORRUPT;                                                    \
+    const int64_t result =                                                                                       \
+        n1c_##NAME##_decode(y, n, 1 + s.variant % (ORDERS), 1 + s.variant / 128 % (STEPS), x, n);                \
+    free(y);                                                                                                     \
+    free(side);                                                                                                  \
+    return result;                                                                                               \
+  }
+
+ADAPTIVE_FILTER(slms, 32, 16)
+ADAPTIVE_FILTER(nlms, 128, 16)
+
+static packet pack_kbit(const int16_t *x, int64_t n, setting s) {
+  const int64_t bits = 2 + s.variant % 7, capacity = less((n * (bits + 16) + 7) / 8, s);
+  packet p = {(uint8_t *)allocate(capacity), 0};
+  p.length = n1c_kbit_encode(x, n, bits, p.bytes, capacity);
+  return p;
+}
+
+static int64_t unpack_kbit(const uint8_t *in, int64_t length, int16_t *x, int64_t n, setting s) {
+  return n1c_kbit_decode(in, length, 2 + s.variant % 7, x, n);
+}
+
+/* -- transform ---------------------------------------------------------------------------------------------------- */
+
+static packet pack_bitshuffle(const int16_t *x, int64_t n, setting s) {
+  const int64_t capacity = less(16 * ((n + 7) / 8), s);
+  packet p = {(uint8_t *)allocate(capacity), 0};
+  p.length = n1c_bitshuffle16(x, n, p.bytes, capacity);
+  return p;
+}
+
+static int64_t unpack_bitshuffle(const uint8_t *in, int64_t length, int16_t *x, int64_t n, setting s) {
+  (void)s;
+  return n1c_bitunshuffle16(in, length, x, n);
+}
+
+/* -- all of them -------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+  const char *name;
+  packet (*pack)(const int16_t *x, int64_t n, setting s);
+  int64_t (*unpack)(const uint8_t *in, int64_t length, int16_t *x, int64_t n, setting s);
+} kernel;
+
+#define KERNEL(NAME) {#NAME, pack_##NAME, unpack_##NAME}
+
+static const kernel kernels[] = {
+    KERNEL(huffman), KERNEL(range), KERNEL(rans), KERNEL(arange), KERNEL(rice), KERNEL(fixed),
+    KERNEL(lpc),     KERNEL(slms),  KERNEL(nlms), KERNEL(kbit),   KERNEL(bitshuffle),
+};
+static const int kernel_count = (int)(sizeof kernels / sizeof *kernels);
+
+static void fail(const kernel *k, setting s, int64_t n, const char *what, int64_t result) {
+  fprintf(stderr, "%s, variant %lu, %ld samples: %s (%ld)\n", k->name, (unsigned long)s.variant, (long)n, what,
+          (long)result);
+  abort();
+}
+
+static packet round_trip(const kernel *k, const int16_t *x, int64_t n, setting s) {
+  packet p = k->pack(x, n, s);
+  if (p.length < 0) {
+    if (!s.shortage) fail(k, s, n, "its encoder refuses samples", p.length);
+    return p;
+  }
+  uint8_t *in = (uint8_t *)copy(p.bytes, p.length);
+  int16_t *y = (int16_t *)allocate(2 * n);
+  const int64_t result = k->unpack(in, p.length, y, n, s);
+  if (result < 0) fail(k, s, n, "its decoder refuses its encoder's bytes", result);
+  if (memcmp(x, y, (size_t)(2 * n))) fail(k, s, n, "other samples come back", result);
+  free(in);
+  free(y);
+  return p;
+}
+
+static void decode_anything(const kernel *k, const uint8_t *bytes, int64_t length, int64_t n, setting s) {
+  uint8_t *in = (uint8_t *)copy(bytes, length);
+  int16_t *x = (int16_t *)allocate(2 * n);
+  k->unpack(in, length, x, n, s);
+  free(in);
+  free(x);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* One byte kernel, four bytes variant, two bytes count; the rest is a packet, and once more samples. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  if (size < 9) return 0;
+  const kernel *k = &kernels[data[0] % kernel_count];
+  const setting s = {data[1] | (uint32_t)data[2] << 8 | (uint32_t)data[3] << 16 | (uint32_t)data[4] << 24, 0};
+  const int64_t n = 1 + (data[5] | data[6] << 8), length = (int64_t)size - 7;
+  decode_anything(k, data + 7, length, n, s);
+  int16_t *x = (int16_t *)copy(data + 7, length / 2 * 2);
+  free(round_trip(k, x, length / 2, s).bytes);
+  free(x);
+  return 0;
+}
+
+#ifndef N1C_LIBFUZZER
+
+static uint32_t state = 1;
+
+static uint32_t below(uint32_t bound) { /* xorshift (Marsaglia, 2003) */
+  state ^= state << 13;
+  state ^= state >> 17;
+  state ^= state << 5;
+  return state % bound;
+}
+
+static int16_t *samples(int64_t n) {
+  int16_t *x = (int16_t *)allocate(2 * n);
+  const uint32_t kind = below(8), spread = 1u << below(16), step = below(3) ? 1 : 64;
+  int32_t last = 0;
+  for (int64_t i = 0; i < n; i++) {
+    int32_t v = 0;
+    switch (kind) {
+      case 0: v = (int32_t)below(65536) - 32768; break;
+      case 1: v = 777; break;
+      case 2: v = i & 1 ? 32767 : -32768; break;
+      case 3: v = below(40) ? 0 : (int32_t)below(65536) - 32768; break;
+      case 4: last += (int32_t)below(7) - 3; v = last * (int32_t)step; break;
+      case 5: v = (int32_t)i; break;
+      default: v = ((int32_t)below(spread) + (int32_t)below(spread) - (int32_t)spread) * (int32_t)step; break;
+    }
+    x[i] = (int16_t)(v > 32767 ? 32767 : v < -32768 ? -32768 : v);
+  }
+  return x;
+}
+
+static void mutate(uint8_t **bytes, int64_t *length) {
+  const int64_t longer = *length + below(9);
+  uint8_t *b = (uint8_t *)allocate(longer);
+  if (*length) memcpy(b, *bytes, (size_t)*length);
+  for (int64_t i = *length; i < longer; i++) b[i] = (uint8_t)below(256);
+  free(*bytes);
+  *bytes = b;
+  if (below(3)) *length = longer;
+  if (!below(3)) *length = below((uint32_t)*length + 1);
+  for (uint32_t i = below(6); i > 0 && *length; i--) {
+    const uint32_t reach = below(2) ? (uint32_t)*length : (*length < 32 ? (uint32_t)*length : 32);
+    b[below(reach)] = below(4) ? (uint8_t)below(256) : below(2) ? 0xFF : 0;
+  }
+}
+
+int main(int argc, char **argv) {
+  const long iterations = argc > 1 ? atol(argv[1]) : 1000;
+  state = argc > 2 ? (uint32_t)atol(argv[2]) | 1u : 1u;
+  for (int i = 0; i < kernel_count; i++) {
+    const kernel *k = &kernels[i];
+    for (long round = 0; round < iterations; round++) {
+      const int64_t n = 1 + below(round % 50 ? 300 : 20000);
+      setting s = {below(0x7FFFFFFF), 0};
+      int16_t *x = samples(n);
+      packet p = round_trip(k, x, n, s);
+      s.shortage = 1 + below(16);
+      free(round_trip(k, x, n, s).bytes);
+      s.shortage = 0;
+      for (int j = 0; j < 4; j++) {
+        mutate(&p.bytes, &p.length);
+        decode_anything(k, p.bytes, p.length, below(3) ? n : 1 + (int64_t)below(70000), s);
+      }
+      for (int64_t at = 0; at < p.length; at++) p.bytes[at] = (uint8_t)below(256);
+      decode_anything(k, p.bytes, p.length, n, s);
+      free(p.bytes);
+      free(x);
+    }
+    printf("%s: %ld rounds\n", k->name, iterations);
+  }
+  return 0;
+}
+
+#endif
