@@ -69,8 +69,6 @@ def convert(
     """
     spec = stages.spec if stages else None
     convert_one, measure_one = partial(_convert, spec), partial(_measure, spec)
-    for folder in {str(Path(target).parent) for _, target in plan if target != "-"} if len(plan) > 1 else ():
-        Path(folder).mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         note = stack.enter_context(_Log(log, "encode" if stages else "decode")) if log else None
         run: Callable[..., Iterator[Any]] = map

@@ -59,6 +59,7 @@ def convert(
             plan = batch.plan(direction, paths, out_dir)
         except ValueError as error:
             raise click.UsageError(str(error)) from error
+        out_dir.mkdir(parents=True, exist_ok=True)
     failed = False
     with progress(len(plan), direction, quiet=quiet) as advance:
         for source, trouble in batch.convert(plan, stages, jobs=jobs, log=log, min_time=min_time):
