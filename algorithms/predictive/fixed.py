@@ -40,9 +40,9 @@ class Fixed(Filter):
         block = reader.uint()
         packed = np.frombuffer(reader.rest(), np.uint8)
         blocks = -(-y.size // block) if block else 0
-        if packed.size != -(-blocks // 3):
+        if packed.size != -(-blocks // 3) or (packed >= 125).any():
             raise FormatError("its predictors do not fit its blocks")
-        orders = (packed[:, None] // _DIGITS % np.array([5, 5, 255], np.uint8)).reshape(-1)[:blocks]
+        orders = (packed[:, None] // _DIGITS % 5).reshape(-1)[:blocks]
         x = np.empty(layout.shape, np.int16)
         _decode(y, min(block, y.size), orders, x)
         return x

@@ -158,7 +158,10 @@ def _unpack(reader: Reader, count: int) -> np.ndarray:
         raise FormatError("its table of values makes no sense")
     size = (count - 1) * width
     inflater = zlib.decompressobj()
-    raw = inflater.decompress(reader.rest(), size + 1)
+    try:
+        raw = inflater.decompress(reader.rest(), size + 1)
+    except zlib.error as error:
+        raise FormatError(f"its table of values is damaged: {error}") from error
     if len(raw) != size or not inflater.eof:
         raise FormatError("its table of values is damaged")
     gaps = np.zeros((count - 1, 8), np.uint8)
