@@ -25,7 +25,7 @@ class Wavpack(Coder):
     dtypes = _DTYPES
     level: int
     params = {"level": Int(4, 1, 4, "1 is fast, 4 is small")}
-    grid = ("wavpack", "delta|wavpack", "remap|wavpack:level=1", "remap|wavpack:level=2", "remap|wavpack")
+    grid = ("wavpack", "delta|wavpack", "remap|wavpack:level=1", "remap|wavpack", "remap|delta|wavpack")
 
     @classmethod
     def unavailable(cls) -> str | None:

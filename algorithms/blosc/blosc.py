@@ -7,6 +7,7 @@ The payload is chunks of at most 64 MiB, one after the other; each says its own 
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 
 from n1codec.codec import ByteCoder, Choice, FormatError, Int
 
@@ -47,13 +48,16 @@ class Blosc(ByteCoder):
     def compress(self, data: bytes) -> bytes:
         from numcodecs import blosc
 
-        # Bits are shuffled in eights of samples; a block that has not a multiple of eight of them would be left alone.
-        eights = len(data) // (8 * self.typesize) * 8 * self.typesize
-        block = min(eights, 1 << 18) if self.shuffle == "bit" else 0
+        # Bits are shuffled in eights of samples, and a block that is no multiple of those is left as it is: what
+        # remains at the end is a chunk of its own.
+        unit = 8 * self.typesize if self.shuffle == "bit" else 1
+        chunk, end = _CHUNK // unit * unit, len(data) // unit * unit
+        bounds = [*range(0, end, chunk), end, len(data)]
         mode = _SHUFFLES.index(self.shuffle)
         return b"".join(
-            blosc.compress(data[at : at + _CHUNK], self.cname.encode(), self.clevel, mode, block, self.typesize)
-            for at in range(0, len(data), _CHUNK)
+            blosc.compress(data[start:stop], self.cname.encode(), self.clevel, mode, typesize=self.typesize)
+            for start, stop in pairwise(bounds)
+            if start < stop
         )
 
     def decompress(self, data: bytes, size: int) -> bytes:
@@ -61,7 +65,7 @@ class Blosc(ByteCoder):
 
         pieces, at, left = [], 0, size
         while left:
-            length = _check(memoryview(data)[at:], min(left, _CHUNK))
+            length = _check(memoryview(data)[at:], left)
             pieces.append(blosc.decompress(data[at : at + length]))
             at, left = at + length, left - len(pieces[-1])
         if at != len(data):
@@ -70,17 +74,17 @@ class Blosc(ByteCoder):
 
 
 def _check(data: memoryview, size: int) -> int:
-    """Return the length of the chunk of ``size`` bytes that ``data`` begins with.
+    """Return the length of the chunk that ``data`` begins with, of at most ``size`` bytes.
 
     The library takes no length of its input, so what its header says must hold before the library sees it.
     """
     if len(data) < _HEADER:
         raise FormatError("its Blosc chunk is truncated")
     version, _, flags, typesize, raw, block, packed = struct.unpack_from("<BBBBIII", data)
-    if version != 2 or raw != size or not _HEADER <= packed <= len(data):
+    if version != 2 or not 0 < raw <= size or not _HEADER <= packed <= len(data):
         raise FormatError("its Blosc chunk has another size")
     if flags & _STORED:
-        if packed != size + _HEADER:
+        if packed != raw + _HEADER:
             raise FormatError("its Blosc chunk has another size")
         return packed
     if not typesize or not 0 < block <= raw:

@@ -14,7 +14,7 @@ class Brotli(ByteCoder):
         "quality": Int(11, 0, 11, "0 is fast, 11 is small"),
         "lgwin": Int(22, 10, 24, "log2 of the window in bytes"),
     }
-    grid = ("brotli", "remap|brotli", "remap|delta|zigzag|planes|brotli", "remap|delta|zigzag|planes|brotli:quality=5")
+    grid = ("brotli", "remap|delta|zigzag|planes|brotli", "remap|delta|zigzag|planes|brotli:quality=5")
 
     def compress(self, data: bytes) -> bytes:
         import brotli
