@@ -35,8 +35,8 @@ N1C_API int64_t n1c_bitunshuffle16(const uint8_t *in, int64_t length, int16_t *x
 
 /* -- entropy ------------------------------------------------------------------------------------------------------ */
 
-/* Coders of int16 samples. An encoder takes at most 2^31 - 1 samples and a capacity of 2n bytes, and never writes more:
- * what gains nothing is stored. A decoder returns n or an error. `work` is scratch memory aligned as malloc's, of at
+/* Coders of int16 samples. An encoder needs a capacity of 2n bytes and never writes more: what gains nothing is stored. A
+ * decoder returns n or an error. `work` is scratch memory aligned as malloc's, of at
  * least the bytes that the function ..._work() returns; it needs no initialisation and holds nothing between calls. */
 
 /* Canonical Huffman code, lengths up to 20, its table in front. */
@@ -105,6 +105,25 @@ N1C_API int64_t n1c_nlms_decode(const int16_t *y, int64_t n, int64_t order, int6
  * ceil(n * (bits + 16) / 8). */
 N1C_API int64_t n1c_kbit_encode(const int16_t *x, int64_t n, int64_t bits, uint8_t *out, int64_t capacity);
 N1C_API int64_t n1c_kbit_decode(const uint8_t *in, int64_t length, int64_t bits, int16_t *x, int64_t n);
+
+/* -- n1 ------------------------------------------------------------------------------------------------------------ */
+
+/* The codec n1 (docs/codec.md): one channel of int16 samples, n of them, 1 <= n <= 2^32. A profile is the bytes of a
+ * .n1p file, or the single byte 1 for the built-in one, or empty for a cold start. `work` is scratch memory of
+ * n1c_n1_workspace(n) bytes; it needs no initialisation. The encoder needs a capacity of 2n + 1 and returns the length;
+ * the decoder returns n. A payload that was made with a .n1p file asks for it again: its CRC-32 stands in bytes 1..4 if
+ * bits 3 and 4 of byte 0 are set. */
+N1C_API int64_t n1c_n1_workspace(int64_t n);
+N1C_API int64_t n1c_n1_encode(const int16_t *x, int64_t n, const uint8_t *profile, int64_t profile_length,
+                              uint8_t *work, int64_t work_length, uint8_t *out, int64_t capacity);
+N1C_API int64_t n1c_n1_decode(const uint8_t *in, int64_t length, const uint8_t *profile, int64_t profile_length,
+                              uint8_t *work, int64_t work_length, int16_t *x, int64_t n);
+
+/* For training: six numbers for each of the returned count of samples, which stand in the order of coding: code,
+ * prediction, scale, both ends of the code in the residual's distribution, frequency. Needs n >= 4096, a .n1p file's
+ * bytes and a size of 6n. */
+N1C_API int64_t n1c_n1_trace(const int16_t *x, int64_t n, const uint8_t *profile, int64_t profile_length, uint8_t *work,
+                             int64_t work_length, int32_t *out, int64_t size);
 
 #ifdef __cplusplus
 }

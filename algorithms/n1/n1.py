@@ -1,0 +1,77 @@
+"""N1: what the converter does to a signal is learned beforehand, the signal itself on the way.
+
+Trained widths of the ADC's codes, a linear predictor of order 32 that is solved anew as the recording goes on
+(Levinson-Durbin recursion on the autocorrelation of the past; backward adaptation as in LD-CELP, ITU-T G.728), a
+residual of trained shape scaled by three running means, and rANS (Duda 2013) with eight interleaved states. Nothing of
+this travels in the file. docs/codec.md describes the format and the model.
+
+Samples that a profile does not cover, such as other step sizes or full 16-bit ranges, are coded without one: their
+codes' widths are then learned on the way, too.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from n1codec.codec import Coder, Layout, SpecError, Text, UnavailableError
+from n1codec.native import Kernel
+
+_workspace = Kernel("n1c_n1_workspace", int)
+_encode = Kernel("n1c_n1_encode", np.int16, np.uint8, np.uint8, np.uint8)
+_decode = Kernel("n1c_n1_decode", np.uint8, np.uint8, np.uint8, np.int16)
+
+_NONE, _BUILT_IN = b"", b"\x01"
+_OTHER = 3
+"""Number of a profile that is not built in, in bits 3 and 4 of a payload's first byte."""
+
+
+class N1(Coder):
+    wire = "n"
+    dtypes = ("int16",)
+    per_channel = True
+    profile: str
+    params = {"profile": Text("n1", "n1 (built in), none (cold start), or a file made by n1codec train")}
+    traits = frozenset({"trained"})
+    grid = ("n1", "n1:profile=none")
+
+    def encode(self, x: np.ndarray) -> bytes:
+        out = np.empty(2 * x.size + 32, np.uint8)
+        size = _encode(x, self._profile(), np.empty(_workspace(x.size), np.uint8), out)
+        return out[:size].tobytes()
+
+    def decode(self, data: bytes, layout: Layout) -> np.ndarray:
+        profile = _NONE
+        if len(data) > 4 and data[0] >> 3 & 3 == _OTHER and data[0] & 3 == 2:
+            profile = _find(int.from_bytes(data[1:5], "little"))
+        x = np.empty(layout.shape, np.int16)
+        work = np.empty(_workspace(x.size), np.uint8)
+        _decode(np.frombuffer(data, np.uint8), np.frombuffer(profile, np.uint8), work, x)
+        return x
+
+    def _profile(self) -> np.ndarray:
+        if self.profile in ("n1", "none"):
+            return np.frombuffer(_BUILT_IN if self.profile == "n1" else _NONE, np.uint8)
+        try:
+            data = Path(self.profile).read_bytes()
+        except OSError as error:
+            raise SpecError(f"n1: profile {self.profile}: {(error.strerror or str(error)).lower()}") from error
+        if data[:4] != b"N1P\1":
+            raise SpecError(f"n1: profile {self.profile}: it is none (make one with n1codec train)")
+        return np.frombuffer(data, np.uint8)
+
+
+def _find(checksum: int) -> bytes:
+    """Return the profile of this CRC-32 from the files and folders that $N1CODEC_PROFILES names."""
+    for place in filter(None, os.environ.get("N1CODEC_PROFILES", "").split(os.pathsep)):
+        for path in sorted(Path(place).glob("*.n1p")) if Path(place).is_dir() else [Path(place)]:
+            data = path.read_bytes() if path.is_file() else b""
+            if zlib.crc32(data) == checksum:
+                return data
+    raise UnavailableError(
+        f"it was encoded with the profile {checksum:08x}, which is not here (let N1CODEC_PROFILES name its .n1p file "
+        "or the folder that holds it)"
+    )

@@ -1,0 +1,60 @@
+"""``n1codec train``."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+
+import click
+
+from n1codec.cli._progress import progress
+from n1codec.codec import CodecError
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.n1p", help="The profile."
+)
+@click.option("--check", is_flag=True, help="Train on each half and measure on the other: what unseen files gain.")
+@click.option(
+    "--c-source", type=click.Path(path_type=Path, dir_okay=False), help="The profile as the C table to build in."
+)
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+def command(folder: Path, output: Path | None, check: bool, c_source: Path | None, quiet: bool) -> None:
+    """Make a profile for an ADC or a probe from the WAV files in DIR, for the codec n1.
+
+    The profile holds what all recordings of the converter share: the widths of its codes, the shape of the residual
+    and a prior for the predictor. n1:profile=FILE.n1p uses it. Decoding asks for it again: let N1CODEC_PROFILES name
+    it.
+
+    \b
+    Example:
+      n1codec train recordings/ -o my.n1p --check
+    """
+    from n1codec.train import fit
+    from n1codec.train.profile import to_c, untrained
+
+    if not (output or check or c_source):
+        raise click.UsageError("nothing to do: name the profile with -o, or ask for --check")
+    recordings = fit.load(folder)
+    runs = (3 if check else 1) * (2 * fit.ROUNDS + 1)
+    with progress(len(recordings) * runs, "training", quiet=quiet) as advance:
+        profile = fit.fit(recordings, advance)
+        halves = [fit.fit(recordings[half::2], advance) for half in (0, 1)] if check else []
+    data = profile.to_bytes()
+    if output:
+        output.write_bytes(data)
+    if c_source:
+        c_source.write_text(to_c({"n1_profile_none": untrained().to_bytes(), "n1_profile_n1": data}))
+    widths = "learned on the way" if profile.widths is None else f"{profile.widths.size}"
+    click.echo(f"recordings {len(recordings)}, code widths {widths}, profile {zlib.crc32(data):08x}, {len(data)} bytes")
+    cold, warm = fit.measure(recordings, None), fit.measure(recordings, profile)
+    click.echo(f"bits per sample: {cold:.4f} without, {warm:.4f} with the profile ({cold / warm - 1:+.2%} ratio)")
+    if check:
+        if len(recordings) < 2:
+            raise CodecError("--check needs two recordings or more")
+        unseen = sum(
+            fit.measure(recordings[1 - half :: 2], halves[half]) * len(recordings[1 - half :: 2]) for half in (0, 1)
+        ) / len(recordings)
+        click.echo(f"on files not trained on: {unseen:.4f} ({cold / unseen - 1:+.2%} ratio)")

@@ -1,0 +1,542 @@
+/* The codec n1: format, mapping of samples to codes, entropy coding. docs/codec.md describes both. */
+#include "n1_model.h"
+#include "n1c.h"
+
+#define SHORT 4096      /* fewer samples than that are one lane */
+#define TAIL 8          /* last steps of every lane, coded one after the other by one state */
+#define BACKING 2048    /* a payload byte may stand for so many samples at most */
+#define STATE ((uint64_t)1 << 32)
+#define TAIL_STATE ((uint32_t)1 << 24)
+
+enum { MODE_RAW, MODE_CONSTANT, MODE_MODEL };
+
+/* First byte: bits 0..1 mode, bit 2 the samples are first + step * code, bits 3..4 profile, bits 5..7 version 0. */
+enum { PROFILE_NONE, PROFILE_N1, PROFILE_OTHER = 3 };
+
+typedef struct {
+  int32_t codes, stretch, first, step;
+} mapping;
+
+/* -- samples and codes --------------------------------------------------------------------------------------------- */
+
+/* The N1 stretch of 10 bits to 16: trunc(code * 65535 / 1023 - 32768). */
+static int32_t stretched(int32_t code) {
+  const int32_t parts = code * 21; /* 65535 / 1023 = 64 + 21 / 341 */
+  return code * 64 + parts / 341 + (code < 512 && parts % 341 ? 1 : 0) - 32768;
+}
+
+static void unmap_table(const mapping *map, int16_t *table) {
+  for (int32_t k = 0; k < map->codes; k++)
+    table[k] = (int16_t)(map->stretch ? stretched(k) : map->first + map->step * k);
+}
+
+/* Codes of all samples; 0 if one of them is no sample of this mapping. */
+static int map_samples(const mapping *map, const int16_t *x, int64_t n, uint16_t *codes) {
+  if (map->stretch) {
+    int16_t table[1024];
+    int32_t wrong = 0;
+    unmap_table(map, table);
+    for (int64_t i = 0; i < n; i++) {
+      const int32_t k = (x[i] + 32768) >> 6;
+      codes[i] = (uint16_t)k;
+      wrong |= table[k] ^ x[i];
+      if ((i & 1023) == 0 && wrong) return 0;
+    }
+    return !wrong;
+  }
+  for (int64_t i = 0; i < n; i++) {
+    const int32_t d = x[i] - map->first, k = map->step == 1 ? d : d / map->step;
+    if (d < 0 || k >= map->codes || k * map->step != d) return 0;
+    codes[i] = (uint16_t)k;
+  }
+  return 1;
+}
+
+/* The mapping of samples that no profile brings: their range and their common step. */
+static void find_mapping(const int16_t *x, int64_t n, mapping *map) {
+  int32_t low = x[0], high = x[0], step = 0;
+  for (int64_t i = 1; i < n; i++) {
+    if (x[i] < low) low = x[i];
+    if (x[i] > high) high = x[i];
+  }
+  for (int64_t i = 0; i < n && step != 1; i++) {
+    int32_t a = x[i] - low;
+    while (a) {
+      const int32_t rest = step % a;
+      step = a;
+      a = rest;
+    }
+  }
+  map->stretch = 0;
+  map->first = low;
+  map->step = step ? step : 1;
+  map->codes = (high - low) / map->step + 1;
+}
+
+/* -- bytes --------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+  const uint8_t *at, *end;
+  int bad;
+} reader;
+
+static uint32_t take(reader *r, int bytes) {
+  uint32_t v = 0;
+  if (r->end - r->at < bytes) {
+    r->bad = 1;
+    return 0;
+  }
+  for (int i = 0; i < bytes; i++) v |= (uint32_t)*r->at++ << 8 * i;
+  return v;
+}
+
+static uint8_t *put(uint8_t *at, uint64_t v, int bytes) {
+  for (int i = 0; i < bytes; i++) *at++ = (uint8_t)(v >> 8 * i);
+  return at;
+}
+
+/* CRC-32 of a profile: what a payload knows it by. */
+static uint32_t n1_crc(const uint8_t *bytes, int64_t length) {
+  uint32_t crc = 0xffffffffu;
+  for (int64_t i = 0; i < length; i++) {
+    crc ^= bytes[i];
+    for (int b = 0; b < 8; b++) crc = crc >> 1 ^ (0xedb88320u & (0u - (crc & 1)));
+  }
+  return ~crc;
+}
+
+/* -- layout of the lanes ------------------------------------------------------------------------------------------- */
+
+typedef struct {
+  int32_t lanes;
+  int64_t length;  /* of a lane; the last one has the remainder as well */
+  int64_t steps;   /* coded in lockstep */
+  int64_t stride;
+} layout;
+
+static layout lay_out(int64_t n) {
+  layout l;
+  l.lanes = n < SHORT ? 1 : N1_LANES;
+  l.length = n / l.lanes;
+  l.steps = l.lanes == 1 ? 0 : l.length - TAIL;
+  l.stride = l.length + N1_LANES + N1_ORDER;
+  return l;
+}
+
+static int64_t lane_end(const layout *l, int64_t n, int32_t lane) {
+  return lane == l->lanes - 1 ? n - lane * l->length : l->length;
+}
+
+/* -- encoder ------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+  uint32_t low, frequency;
+} interval;
+
+static interval model_code(n1_model *m, int32_t lane, int64_t step, int32_t code) {
+  interval out;
+  int32_t scale;
+  const int32_t p = n1_predict(m, lane, step, &scale);
+  out.low = n1_below(m, code, p, scale);
+  out.frequency = n1_below(m, code + 1, p, scale) - out.low;
+  n1_learn(m, lane, step, code, p);
+  return out;
+}
+
+/* Scale of the errors that the prior's predictor makes near the starts of all lanes, 16 steps per octave. */
+static int32_t find_start(n1_model *m, const layout *l, const uint16_t *codes, int64_t n) {
+  int64_t sum = 0, count = 0;
+  int32_t start;
+  n1_solve(m, 0);
+  for (int32_t lane = 0; lane < l->lanes; lane++) {
+    const uint16_t *k = codes + lane * l->length;
+    const int64_t end = lane_end(l, n, lane);
+    for (int64_t t = N1_ORDER; t < end && t < N1_ORDER + 128; t++, count++) {
+      uint32_t p = 0;
+      for (int i = 0; i < N1_ORDER; i++)
+        p += (uint32_t)(m->weights[N1_ORDER][i] * m->centre[k[t - 1 - i]]);
+      const int32_t e = m->centre[k[t]] - ((int32_t)p >> m->weight_shift);
+      sum += e < 0 ? -e : e;
+    }
+  }
+  if (!count) return 112;
+  start = n1_log((uint32_t)n1_clamp((int32_t)(sum * 20 / count), 1, 1 << 23)) - 64; /* 20 = 16 * sqrt(pi / 2) */
+  return n1_clamp(start, 0, 223);
+}
+
+int64_t n1c_n1_workspace(int64_t n) {
+  if (n < 0 || n > (int64_t)1 << 32) return N1C_E_ARGUMENT;
+  return n1_model_bytes(n, 65536) + (int64_t)sizeof(n1_model) + 2 * n + (n + 256) * (int64_t)sizeof(interval) + 2 * n +
+         2 * 65536 + 4096;
+}
+
+static uint8_t *align64(uint8_t *p) { return p + (-(uintptr_t)p & 63); }
+
+static int64_t encode_model(const n1_profile *profile, const mapping *map, const uint16_t *codes, int64_t n,
+                            uint8_t *work, uint8_t *out, uint8_t *limit) {
+  const layout l = lay_out(n);
+  n1_model *m = (n1_model *)work;
+  interval *coded, *end;
+  uint8_t *at = out, *bytes, *bytes_end, *words, *words_end;
+  uint64_t state[N1_LANES];
+  uint32_t tail = TAIL_STATE;
+  int32_t start;
+  work = align64(work + sizeof(n1_model));
+  n1_model_open(m, work, profile, map->codes, l.lanes, l.stride);
+  work = align64(work + n1_model_bytes(n, map->codes));
+  coded = (interval *)work, work += (n + 256) * (int64_t)sizeof(interval);
+  words = work, words_end = work + ((2 * n + 1024) & ~(int64_t)63);
+  n1_model_start(m, profile, 112);
+  start = find_start(m, &l, codes, n);
+  n1_model_start(m, profile, start);
+
+  end = coded;
+  for (int64_t t = 0; t < l.steps; t++) {
+    if (t == m->next) n1_solve(m, t);
+    for (int32_t lane = 0; lane < N1_LANES; lane++) *end++ = model_code(m, lane, t, codes[lane * l.length + t]);
+  }
+  for (int32_t lane = 0; lane < l.lanes; lane++)
+    for (int64_t t = l.steps, stop = lane_end(&l, n, lane); t < stop; t++) {
+      if (l.lanes == 1 && t == m->next) n1_solve(m, t);
+      *end++ = model_code(m, lane, t, codes[lane * l.length + t]);
+    }
+
+  bytes = bytes_end = words_end;
+  while (end > coded + l.steps * N1_LANES) {
+    const interval c = *--end;
+    if (bytes - words < 64) return N1C_E_CAPACITY;
+    while (tail >= (uint64_t)c.frequency << 8) {
+      *--bytes = (uint8_t)tail;
+      tail >>= 8;
+    }
+    tail = (tail / c.frequency << N1_PROB_BITS) + tail % c.frequency + c.low;
+  }
+  for (int i = 0; i < 4; i++, tail >>= 8) *--bytes = (uint8_t)tail;
+
+  if (l.lanes == 1) {
+    const int64_t length = bytes_end - bytes;
+    if (limit - at < length + 1) return N1C_E_CAPACITY;
+    *at++ = (uint8_t)start;
+    memcpy(at, bytes, (size_t)length);
+    return at + length - out;
+  }
+
+  /* The tail's first bytes are what the lanes' states begin with: the decoder ends there. */
+  for (int32_t lane = 0; lane < N1_LANES; lane++) {
+    state[lane] = 0;
+    for (int i = 0; i < 4; i++) state[lane] |= (uint64_t)(bytes < bytes_end ? *bytes++ : 0) << 8 * i;
+    state[lane] |= STATE;
+  }
+  words_end = bytes - ((uintptr_t)bytes & 3);
+  {
+    uint8_t *word = words_end;
+    const interval *c = coded + l.steps * N1_LANES;
+    while (c > coded) {
+      if (word - words < 64) return N1C_E_CAPACITY;
+      for (int32_t lane = N1_LANES - 1; lane >= 0; lane--) {
+        const interval v = *--c;
+        uint64_t x = state[lane];
+        if (x >= (uint64_t)v.frequency << 40) {
+          word -= 4;
+          put(word, x, 4);
+          x >>= 32;
+        }
+        state[lane] = (x / v.frequency << N1_PROB_BITS) + x % v.frequency + v.low;
+      }
+    }
+    words = word;
+  }
+  {
+    const int64_t rest = bytes_end - bytes;
+    uint32_t lengths = 0;
+    if (limit - at < 80 + rest + (words_end - words) || rest > 16383) return N1C_E_CAPACITY;
+    *at++ = (uint8_t)start;
+    at += 2;
+    for (int32_t lane = 0; lane < N1_LANES; lane++) {
+      int length = 5;
+      while (length < 8 && state[lane] >> 8 * length) length++;
+      lengths |= (uint32_t)(length - 5) << 2 * lane;
+      at = put(at, state[lane], length);
+    }
+    put(out + 1, lengths, 2);
+    if (rest > 127) *at++ = (uint8_t)(rest | 128);
+    *at++ = (uint8_t)(rest > 127 ? rest >> 7 : rest);
+    memcpy(at, bytes, (size_t)rest);
+    at += rest;
+    memcpy(at, words, (size_t)(words_end - words));
+    return at + (words_end - words) - out;
+  }
+}
+
+int64_t n1c_n1_encode(const int16_t *x, int64_t n, const uint8_t *profile, int64_t profile_length, uint8_t *work,
+                      int64_t work_length, uint8_t *out, int64_t capacity) {
+  n1_profile prior, none;
+  mapping map;
+  uint16_t *codes;
+  int64_t length, head, i;
+  uint8_t *const given = out;
+  if (n < 1 || work_length < n1c_n1_workspace(n)) return N1C_E_ARGUMENT;
+  if (capacity < 2 * n + 1) return N1C_E_CAPACITY;
+  if (n1_profile_open(n1_profile_none, n1_profile_none_length, &none)) return N1C_E_ARGUMENT;
+  int which = profile_length == 0 ? PROFILE_NONE : PROFILE_OTHER;
+  if (profile_length == 1 && *profile == PROFILE_N1) {
+    which = PROFILE_N1;
+    profile = n1_profile_n1;
+    profile_length = n1_profile_n1_length;
+  }
+  if (which != PROFILE_NONE && n1_profile_open(profile, profile_length, &prior)) return N1C_E_ARGUMENT;
+
+  for (i = 1; i < n && x[i] == x[0]; i++) continue;
+  if (i == n) {
+    head = 3 + n / BACKING;
+    if (head >= 2 * n + 1) goto raw;
+    memset(out, 0, (size_t)head);
+    out[0] = MODE_CONSTANT;
+    put(out + 1, (uint16_t)x[0], 2);
+    return head;
+  }
+  codes = (uint16_t *)align64(work);
+  work = align64((uint8_t *)(codes + n));
+  map.codes = 0;
+  if (which != PROFILE_NONE && prior.codes) {
+    map.codes = prior.codes, map.stretch = prior.stretch, map.first = prior.first, map.step = prior.step;
+    if (!map_samples(&map, x, n, codes)) {
+      map.codes = 0;
+      which = PROFILE_NONE;
+    }
+  }
+  if (which == PROFILE_NONE) prior = none;
+  *out = (uint8_t)(MODE_MODEL | which << 3);
+  out++;
+  if (which == PROFILE_OTHER) out = put(out, n1_crc(profile, profile_length), 4);
+  if (!map.codes) {
+    map.codes = 1024, map.stretch = 1, map.first = 0, map.step = 1;
+    if (!map_samples(&map, x, n, codes)) {
+      find_mapping(x, n, &map);
+      if (!map_samples(&map, x, n, codes)) return N1C_E_ARGUMENT;
+      *given |= 4;
+      if (n < 8) goto raw;
+      out = put(out, (uint64_t)(map.first + 32768), 2);
+      out = put(out, (uint64_t)map.step, 2);
+      out = put(out, (uint64_t)(map.codes - 1), 2);
+    }
+  }
+  length = n < 8 ? -1 : encode_model(&prior, &map, codes, n, work, out, given + 2 * n);
+  if (length < 0) goto raw;
+  out += length;
+  for (; out - given < n / BACKING + 1; out++) *out = 0;
+  return out - given;
+raw:
+  *given = MODE_RAW;
+  for (i = 0; i < n; i++) put(given + 1 + 2 * i, (uint16_t)x[i], 2);
+  return 2 * n + 1;
+}
+
+/* -- decoder ------------------------------------------------------------------------------------------------------- */
+
+/* The code whose interval holds `slot`, and that interval. */
+static int32_t find_code(const n1_model *m, uint32_t slot, int32_t p, int32_t scale, interval *found) {
+  const int32_t u = p + (int32_t)((int64_t)m->guess[slot >> (N1_PROB_BITS - 10)] * m->sigma[scale] >> 9);
+  const int32_t cell = (u + (1 << (N1_U_BITS - 1))) >> (N1_U_BITS - 13);
+  int32_t k = m->near[n1_clamp(cell, 0, N1_NEAR - 1)], far = 1;
+  uint32_t low, high;
+  if (k >= m->codes) k = m->codes - 1;
+  low = n1_below(m, k, p, scale);
+  if (slot >= low) {
+    int32_t top = k + 1;
+    high = n1_below(m, top, p, scale);
+    while (slot >= high) { /* the sum of all frequencies is above every slot */
+      k = top, low = high;
+      top = top + far < m->codes ? top + far : m->codes;
+      high = n1_below(m, top, p, scale);
+      far *= 2;
+    }
+    while (top - k > 1) {
+      const int32_t middle = k + (top - k) / 2;
+      const uint32_t f = n1_below(m, middle, p, scale);
+      if (slot >= f) k = middle, low = f;
+      else top = middle, high = f;
+    }
+  } else {
+    int32_t top = k;
+    high = low;
+    do {
+      k = top - far > 0 ? top - far : 0;
+      low = n1_below(m, k, p, scale);
+      if (slot < low) top = k, high = low;
+      far *= 2;
+    } while (slot < low);
+    while (top - k > 1) {
+      const int32_t middle = k + (top - k) / 2;
+      const uint32_t f = n1_below(m, middle, p, scale);
+      if (slot >= f) k = middle, low = f;
+      else top = middle, high = f;
+    }
+  }
+  found->low = low;
+  found->frequency = high - low;
+  return k;
+}
+
+static int32_t decode_code(n1_model *m, int32_t lane, int64_t step, uint32_t slot, interval *found) {
+  int32_t scale;
+  const int32_t p = n1_predict(m, lane, step, &scale);
+  const int32_t code = find_code(m, slot, p, scale, found);
+  n1_learn(m, lane, step, code, p);
+  return code;
+}
+
+static int64_t decode_model(const n1_profile *profile, const mapping *map, reader *in, const int16_t *table,
+                            uint8_t *work, int16_t *x, int64_t n) {
+  const layout l = lay_out(n);
+  n1_model *m = (n1_model *)work;
+  uint64_t state[N1_LANES];
+  uint8_t carried[4 * N1_LANES];
+  const uint8_t *more = NULL;
+  int64_t spare = 0, used = 0, rest = 0;
+  uint32_t tail = 0;
+  int32_t start = (int32_t)take(in, 1);
+  if (start > 223) return N1C_E_CORRUPT;
+  work = align64(work + sizeof(n1_model));
+  n1_model_open(m, work, profile, map->codes, l.lanes, l.stride);
+  n1_model_start(m, profile, start);
+  if (l.lanes > 1) {
+    const uint32_t lengths = take(in, 2);
+    for (int32_t lane = 0; lane < N1_LANES; lane++) {
+      const int length = 5 + (int)(lengths >> 2 * lane & 3);
+      state[lane] = take(in, 4);
+      state[lane] |= (uint64_t)take(in, length - 4) << 32;
+      if (state[lane] < STATE) return N1C_E_CORRUPT;
+    }
+    rest = take(in, 1);
+    if (rest > 127) rest = (rest & 127) | (int64_t)take(in, 1) << 7;
+    if (in->bad || in->end - in->at < rest) return N1C_E_CORRUPT;
+    more = in->at;
+    in->at += rest;
+    for (int64_t t = 0; t < l.steps; t++) {
+      if (t == m->next) n1_solve(m, t);
+      for (int32_t lane = 0; lane < N1_LANES; lane++) {
+        interval v;
+        uint64_t s = state[lane];
+        const uint32_t slot = (uint32_t)s & (N1_PROB - 1);
+        x[lane * l.length + t] = table[decode_code(m, lane, t, slot, &v)];
+        s = v.frequency * (s >> N1_PROB_BITS) + slot - v.low;
+        if (s < STATE) s = s << 32 | take(in, 4);
+        state[lane] = s;
+      }
+      if (in->bad) return N1C_E_CORRUPT;
+    }
+    for (int32_t lane = 0; lane < N1_LANES; lane++) {
+      if (state[lane] >> 32 != 1) return N1C_E_CORRUPT;
+      put(carried + 4 * lane, state[lane], 4);
+    }
+    spare = sizeof carried;
+  } else {
+    more = in->at;
+    rest = in->end - in->at;
+  }
+#define NEXT_BYTE (used < spare ? carried[used] : used - spare < rest ? more[used - spare] : 0)
+  for (int i = 0; i < 4; i++, used++) tail = tail << 8 | NEXT_BYTE;
+  for (int32_t lane = 0; lane < l.lanes; lane++)
+    for (int64_t t = l.steps, stop = lane_end(&l, n, lane); t < stop; t++) {
+      interval v;
+      const uint32_t slot = tail & (N1_PROB - 1);
+      if (l.lanes == 1 && t == m->next) n1_solve(m, t);
+      x[lane * l.length + t] = table[decode_code(m, lane, t, slot, &v)];
+      tail = v.frequency * (tail >> N1_PROB_BITS) + slot - v.low;
+      for (; tail < TAIL_STATE && used - spare < rest; used++) tail = tail << 8 | NEXT_BYTE;
+    }
+#undef NEXT_BYTE
+  return tail == TAIL_STATE ? n : N1C_E_CORRUPT;
+}
+
+int64_t n1c_n1_decode(const uint8_t *in, int64_t length, const uint8_t *profile, int64_t profile_length, uint8_t *work,
+                      int64_t work_length, int16_t *x, int64_t n) {
+  n1_profile prior;
+  mapping map = {1024, 1, 0, 1};
+  reader r;
+  int16_t *table;
+  uint32_t head;
+  int which;
+  if (n < 1 || work_length < n1c_n1_workspace(n)) return N1C_E_ARGUMENT;
+  if (length < 1 || n / BACKING > length) return N1C_E_CORRUPT;
+  r.at = in, r.end = in + length, r.bad = 0;
+  head = take(&r, 1);
+  which = (int)(head >> 3 & 3);
+  if ((head & 3) == MODE_RAW) {
+    if (head != MODE_RAW || length != 2 * n + 1) return N1C_E_CORRUPT;
+    for (int64_t i = 0; i < n; i++) x[i] = (int16_t)take(&r, 2);
+    return n;
+  }
+  if ((head & 3) == MODE_CONSTANT) {
+    const int16_t value = (int16_t)take(&r, 2);
+    if (head != MODE_CONSTANT || r.bad) return N1C_E_CORRUPT;
+    for (int64_t i = 0; i < n; i++) x[i] = value;
+    return n;
+  }
+  if ((head & 3) != MODE_MODEL || head > 31 || n < 8) return N1C_E_CORRUPT;
+  if (which == PROFILE_NONE) {
+    profile = n1_profile_none, profile_length = n1_profile_none_length;
+  } else if (which == PROFILE_N1) {
+    profile = n1_profile_n1, profile_length = n1_profile_n1_length;
+  } else {
+    const uint32_t hash = take(&r, 4);
+    if (which != PROFILE_OTHER || r.bad || hash != n1_crc(profile, profile_length)) return N1C_E_CORRUPT;
+  }
+  if (n1_profile_open(profile, profile_length, &prior)) return N1C_E_ARGUMENT;
+  if (head & 4) {
+    map.stretch = 0;
+    map.first = (int32_t)take(&r, 2) - 32768;
+    map.step = (int32_t)take(&r, 2);
+    map.codes = (int32_t)take(&r, 2) + 1;
+    if (r.bad || map.step < 1 || map.codes < 2 || map.first + (int64_t)map.step * (map.codes - 1) > 32767 ||
+        prior.codes)
+      return N1C_E_CORRUPT;
+  } else if (prior.codes) {
+    map.codes = prior.codes, map.stretch = prior.stretch, map.first = prior.first, map.step = prior.step;
+  }
+  table = (int16_t *)align64(work);
+  unmap_table(&map, table);
+  return decode_model(&prior, &map, &r, table, align64((uint8_t *)(table + map.codes)), x, n);
+}
+
+/* -- training ------------------------------------------------------------------------------------------------------ */
+
+int64_t n1c_n1_trace(const int16_t *x, int64_t n, const uint8_t *profile, int64_t profile_length, uint8_t *work,
+                     int64_t work_length, int32_t *out, int64_t size) {
+  n1_profile prior;
+  mapping map;
+  const layout l = lay_out(n);
+  uint16_t *codes;
+  n1_model *m;
+  if (n < SHORT || size < 6 * n || work_length < n1c_n1_workspace(n)) return N1C_E_ARGUMENT;
+  if (n1_profile_open(profile, profile_length, &prior)) return N1C_E_ARGUMENT;
+  if (prior.codes) {
+    map.codes = prior.codes, map.stretch = prior.stretch, map.first = prior.first, map.step = prior.step;
+  } else {
+    find_mapping(x, n, &map);
+    if (map.codes < 2) return N1C_E_ARGUMENT;
+  }
+  codes = (uint16_t *)align64(work);
+  if (!map_samples(&map, x, n, codes)) return N1C_E_ARGUMENT;
+  m = (n1_model *)align64((uint8_t *)(codes + n));
+  n1_model_open(m, align64((uint8_t *)(m + 1)), &prior, map.codes, l.lanes, l.stride);
+  n1_model_start(m, &prior, 112);
+  n1_model_start(m, &prior, find_start(m, &l, codes, n));
+  for (int64_t t = 0; t < l.length; t++) {
+    if (t == m->next) n1_solve(m, t);
+    for (int32_t lane = 0; lane < N1_LANES; lane++, out += 6) {
+      const int32_t k = codes[lane * l.length + t];
+      int32_t scale;
+      const int32_t p = n1_predict(m, lane, t, &scale);
+      out[0] = k;
+      out[1] = p;
+      out[2] = scale + 32 * m->scale_shift;
+      out[3] = n1_scaled(m, m->threshold[k] - p, scale);
+      out[4] = n1_scaled(m, m->threshold[k + 1] - p, scale);
+      out[5] = (int32_t)(n1_below(m, k + 1, p, scale) - n1_below(m, k, p, scale));
+      n1_learn(m, lane, t, k, p);
+    }
+  }
+  return N1_LANES * l.length;
+}

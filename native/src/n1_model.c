@@ -1,0 +1,227 @@
+/* The N1 codec's model: profiles, tables, the backward-adaptive predictor. */
+#include "n1_model.h"
+
+static uint32_t get16(const uint8_t *p) { return p[0] | (uint32_t)p[1] << 8; }
+static uint32_t get32(const uint8_t *p) { return get16(p) | get16(p + 2) << 16; }
+
+/* 2^(i / 8) in units of 2^-16. */
+static const uint32_t eighths[8] = {65536, 71468, 77936, 84990, 92682, 101070, 110218, 120194};
+
+#define HEAD 16
+
+int n1_profile_open(const uint8_t *b, int64_t length, n1_profile *p) {
+  const uint8_t *at = b + HEAD;
+  uint32_t last = 0;
+  if (length < HEAD + 4 * (N1_ORDER + 1) + 4 * (N1_SHAPE + 1) || memcmp(b, "N1P\1", 4)) return -1;
+  p->stretch = b[4];
+  p->floor = b[5];
+  p->codes = (int32_t)get16(b + 6);
+  p->first = (int32_t)get16(b + 8) - 32768;
+  p->step = (int32_t)get16(b + 10);
+  p->prior_weight = (int32_t)get16(b + 12);
+  if (p->stretch > 1 || p->floor < 1 || p->floor > 16 || p->codes > N1_ADAPTIVE_CODES || p->codes == 1 || p->step < 1)
+    return -1;
+  if (p->stretch && p->codes != 1024) return -1;
+  if (length != HEAD + 4 * (N1_ORDER + 1) + 4 * (N1_SHAPE + 1) + 2 * p->codes) return -1;
+  for (int i = 0; i <= N1_ORDER; i++, at += 4) {
+    const uint32_t v = get32(at);
+    p->prior[i] = v < 0x80000000u ? (int32_t)v : -(int32_t)(0xffffffffu - v) - 1;
+    if (p->prior[i] > 1 << 28 || p->prior[i] < -(1 << 28)) return -1;
+  }
+  if (p->prior[0] < 1) return -1;
+  for (int i = 0; i <= N1_SHAPE; i++, at += 4) {
+    p->shape[i] = get32(at);
+    if (p->shape[i] < last || p->shape[i] > N1_PROB) return -1;
+    last = p->shape[i];
+  }
+  if (p->shape[0] != 0 || last != N1_PROB) return -1;
+  p->shape[N1_SHAPE + 1] = last;
+  p->widths = at;
+  return 0;
+}
+
+/* -- tables -------------------------------------------------------------------------------------------------------- */
+
+static uint32_t root(uint64_t v) {
+  uint64_t r = 0;
+  for (uint64_t bit = (uint64_t)1 << 31; bit; bit >>= 1)
+    if ((r | bit) * (r | bit) <= v) r |= bit;
+  return (uint32_t)r;
+}
+
+/* Thresholds, rescaled to the full scale, centres and nearest thresholds from widths of any sum. */
+static void set_widths(n1_model *m, const uint8_t *stored, const uint32_t *widths) {
+  const int32_t codes = m->codes, half = 1 << (N1_U_BITS - 1);
+  uint64_t total = 0, sum = 0;
+  int32_t k;
+  for (k = 0; k < codes; k++) total += stored ? get16(stored + 2 * k) : widths ? widths[k] : 1;
+  if (!total) total = 1;
+  m->threshold[0] = -half;
+  for (k = 0; k < codes; k++) {
+    sum += stored ? get16(stored + 2 * k) : widths ? widths[k] : 1;
+    m->threshold[k + 1] = (int32_t)((sum << N1_U_BITS) / total) - half;
+  }
+  for (k = 0; k < codes; k++) m->centre[k] = (int16_t)((m->threshold[k] + m->threshold[k + 1]) >> 6);
+  for (int32_t i = 0, b = 0; i < N1_NEAR; i++) {
+    const int32_t u = (i << (N1_U_BITS - 13)) + (1 << (N1_U_BITS - 14)) - half;
+    while (b < codes && m->threshold[b + 1] - u <= u - m->threshold[b]) b++;
+    m->near[i] = (uint16_t)(b < 65535 ? b : 65535);
+  }
+  m->threshold[0] = -(8 << N1_U_BITS); /* the outermost codes reach to infinity */
+  m->threshold[codes] = 8 << N1_U_BITS;
+}
+
+#define ROUND(x) (((int64_t)(x) + 63) & ~(int64_t)63)
+
+int64_t n1_model_bytes(int64_t n, int32_t codes) {
+  return ROUND(4 * ((int64_t)codes + 1)) + ROUND(2 * (int64_t)codes) + ROUND(2 * N1_NEAR) + 2 * ROUND(4 * (int64_t)codes) +
+         ROUND(2 * (n + N1_LANES * (N1_ORDER + 16)));
+}
+
+void n1_model_open(n1_model *m, void *memory, const n1_profile *profile, int32_t codes, int32_t lanes, int64_t stride) {
+  uint8_t *at = memory;
+  uint32_t mass;
+  int32_t k, i;
+  m->codes = codes;
+  m->lanes = lanes;
+  m->floor = profile->floor;
+  m->adaptive = profile->codes == 0 && codes <= N1_ADAPTIVE_CODES;
+  m->stride = stride;
+  m->corr_shift = profile->codes == 0 ? 0 : 3;
+  m->threshold = (int32_t *)at, at += ROUND(4 * ((int64_t)codes + 1));
+  m->centre = (int16_t *)at, at += ROUND(2 * (int64_t)codes);
+  m->near = (uint16_t *)at, at += ROUND(2 * N1_NEAR);
+  m->count = (uint32_t *)at, at += ROUND(4 * (int64_t)codes);
+  m->smooth = (uint32_t *)at, at += ROUND(4 * (int64_t)codes);
+  m->past = (int16_t *)at;
+  for (i = 0; i < lanes; i++) memset(m->past + i * stride, 0, N1_ORDER * sizeof *m->past);
+  if (m->adaptive) memset(m->count, 0, (size_t)codes * sizeof *m->count);
+  set_widths(m, profile->codes ? profile->widths : NULL, NULL);
+  mass = N1_PROB - (uint32_t)(codes * m->floor);
+  for (i = 0; i <= N1_SHAPE + 1; i++) m->shape[i] = (uint32_t)((uint64_t)profile->shape[i] * mass >> N1_PROB_BITS);
+  for (i = 0, k = 0; i < N1_GUESS; i++) {
+    const uint32_t p = ((uint32_t)i << (N1_PROB_BITS - 10)) + (1 << (N1_PROB_BITS - 11));
+    while (k < N1_SHAPE - 1 && profile->shape[k + 1] <= p) k++;
+    const uint32_t rise = profile->shape[k + 1] - profile->shape[k];
+    const uint32_t part = rise ? ((p - profile->shape[k]) << 4) / rise : 0;
+    m->guess[i] = (int16_t)(((k << 4) + (int32_t)part) - (N1_Z_MAX >> 2));
+  }
+}
+
+void n1_model_start(n1_model *m, const n1_profile *profile, int32_t start) {
+  const int32_t shift = start >= 96 ? start / 16 - 5 : 0, rest = start - 16 * shift;
+  const int32_t down = 28 + 2 * m->corr_shift - (start >> 3);
+  int32_t i;
+  m->scale_shift = shift;
+  m->start = (uint32_t)((uint64_t)eighths[rest & 7] << (rest >> 3) >> 12);
+  if (!m->start) m->start = 1;
+  for (i = 0; i < N1_LANES; i++) {
+    m->a1[i] = m->start << 8;
+    m->a2[i] = m->start << 3;
+    m->a3[i] = m->start >> 1;
+  }
+  for (i = 0; i < N1_SCALES; i++) {
+    /* v = (32 + 2 mantissa + 1) 2^(octave - 5) = 16 squared sigmas; sigma in u is 8 sqrt(v) 2^shift. */
+    const uint64_t mantissa = (uint64_t)(33 + 2 * (i & 15));
+    const int32_t octave = (i >> 4) + 2 * shift;
+    const uint64_t square = (((uint64_t)1 << 53) / mantissa) >> octave;
+    const uint32_t r = root(square);
+    m->recip[i] = r > 160 ? (int32_t)r : 160; /* the outermost thresholds stay out of reach */
+    m->reach[i] = ((1 << 30) + m->recip[i] - 1) / m->recip[i];
+    m->sigma[i] = n1_clamp((1 << 27) / m->recip[i], 1, 1 << 17);
+  }
+  for (i = 0; i <= N1_ORDER; i++) {
+    const int64_t v = (int64_t)profile->prior[i] * profile->prior_weight * (int64_t)(eighths[start & 7] >> 4);
+    m->prior[i] = down >= 0 ? v >> down : v * ((int64_t)1 << -down);
+    m->corr[i] = 0;
+  }
+  m->done = 0;
+  m->next = 0;
+}
+
+/* -- predictor ----------------------------------------------------------------------------------------------------- */
+
+void n1_correlate(n1_model *m, int64_t step) {
+  const int64_t chunk = (int64_t)4 << 2 * m->corr_shift; /* 4 products of 2^28 are less than 2^31 */
+  int16_t x[256 + N1_ORDER];
+  for (int32_t lane = 0; lane < m->lanes; lane++) {
+    const int16_t *past = m->past + lane * m->stride + N1_ORDER;
+    for (int64_t t = m->done; t < step; t += chunk) {
+      const int32_t n = (int32_t)(step - t < chunk ? step - t : chunk);
+      for (int32_t i = -N1_ORDER; i < n; i++) x[i + N1_ORDER] = (int16_t)(past[t + i] >> m->corr_shift);
+      for (int32_t lag = 0; lag <= N1_ORDER; lag++) {
+        int32_t sum = 0;
+        for (int32_t i = 0; i < n; i++) sum += x[N1_ORDER + i] * x[N1_ORDER + i - lag];
+        m->corr[lag] += sum;
+      }
+    }
+  }
+  m->done = step;
+}
+
+/* Widths from how often each code came, beside its neighbours: what sticks out of the smooth histogram is the
+ * converter's, not the signal's. */
+static void adapt(n1_model *m) {
+  const int32_t codes = m->codes, reach = 6;
+  for (int32_t k = 0; k < codes; k++) {
+    uint32_t sum = 0, weight = 0, near = 0;
+    for (int32_t d = -reach; d <= reach; d++) {
+      if (k + d < 0 || k + d >= codes) continue;
+      const uint32_t w = (uint32_t)(reach + 1 - (d < 0 ? -d : d));
+      sum += w * m->count[k + d];
+      weight += w;
+    }
+    near = (uint32_t)(((uint64_t)sum << 8) / weight) + (16 << 8);
+    m->smooth[k] = (uint32_t)((((uint64_t)m->count[k] + 16) << 20) / near) + 1;
+  }
+  set_widths(m, NULL, m->smooth);
+}
+
+/* Levinson-Durbin recursion (Durbin 1960) on the autocorrelation so far and the prior's. */
+void n1_solve(n1_model *m, int64_t step) {
+  int64_t a[N1_ORDER + 1] = {0}, b[N1_ORDER + 1], r[N1_ORDER + 1], error;
+  int32_t scale[N1_ORDER + 1], order, last, down = 0;
+  n1_correlate(m, step);
+  for (int i = 0; i <= N1_ORDER; i++) r[i] = m->corr[i] + m->prior[i];
+  r[0] += (r[0] >> 14) + 1;
+  while (r[0] >> down >= (int64_t)1 << 30) down++;
+  while (down <= 0 && r[0] << -down < (int64_t)1 << 29) down--;
+  for (int i = 0; i <= N1_ORDER; i++) r[i] = down >= 0 ? r[i] >> down : r[i] * ((int64_t)1 << -down);
+  memset(m->weights, 0, sizeof m->weights);
+  m->short_shift[0] = 13;
+  error = r[0];
+  scale[0] = n1_log((uint32_t)(error >> 7) | 1);
+  for (order = 1; order <= N1_ORDER; order++) {
+    int64_t sum = r[order] * ((int64_t)1 << 22), k, most = 0;
+    int32_t shift = 13;
+    for (int i = 1; i < order; i++) sum += a[i] * r[order - i];
+    k = -(sum / error);
+    if (k >= 1 << 22 || k <= -(1 << 22)) break;
+    memcpy(b, a, sizeof b);
+    for (int i = 1; i < order; i++) b[i] += k * a[order - i] >> 22;
+    b[order] = k;
+    for (int i = 1; i <= order; i++) most = b[i] > most ? b[i] : -b[i] > most ? -b[i] : most;
+    if (most >= (int64_t)1 << 26) break;
+    error -= (error * k >> 22) * k >> 22;
+    if (error < 64) break;
+    memcpy(a, b, sizeof a);
+    scale[order] = n1_log((uint32_t)(error >> 7) | 1);
+    while (most + 2 >= (int64_t)32767 << (22 - shift)) shift--;
+    m->short_shift[order] = shift;
+    for (int i = 1; i <= order; i++)
+      m->weights[order][i - 1] = (int16_t)(-((a[i] + ((int64_t)1 << (21 - shift))) >> (22 - shift)));
+  }
+  last = order - 1;
+  for (; order <= N1_ORDER; order++) {
+    memcpy(m->weights[order], m->weights[last], sizeof m->weights[0]);
+    m->short_shift[order] = m->short_shift[last];
+    scale[order] = scale[last];
+  }
+  m->weight_shift = m->short_shift[N1_ORDER];
+  for (int i = 0; i <= N1_ORDER; i++) m->short_scale[i] = scale[i] - scale[N1_ORDER];
+  if (m->adaptive && step) adapt(m);
+  {
+    const int64_t first = 128 / m->lanes, period = 4096 / m->lanes;
+    m->next = step < first ? first : step < period ? 2 * step : step + period;
+  }
+}
