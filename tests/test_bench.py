@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -224,6 +225,20 @@ def test_changed_code_is_run_again(data: Path, module) -> None:
     assert len(got.rows) == 2 * FILES
     assert len({row["codec_version"] for row in got.rows}) == 2
     assert got.table["mine"]["files"] == str(FILES)
+
+
+def test_what_another_version_of_a_codec_left_behind_is_removed(data: Path) -> None:
+    work = data.parent / "results" / data.name / ".work"
+    spec = "delta|zstd:level=3"
+    stale, other = (
+        work / f"delta_zstd_level=3-{zlib.crc32(spec.encode()):08x}-00000000",
+        work / "zstd-00000000-00000000",
+    )
+    for folder in (stale, other):
+        folder.mkdir(parents=True)
+    grid(data, "--codecs", spec)
+    assert not stale.exists()
+    assert other.exists()
 
 
 def _wait_for(condition, seconds: float = 30) -> None:

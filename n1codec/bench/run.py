@@ -18,7 +18,6 @@ import signal
 import subprocess
 import sys
 import time
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -83,13 +82,6 @@ class _Failed(Exception):
         self.status = status
 
 
-def work_folder(root: Path, case: Case) -> Path:
-    """Return the working folder of a codec in this version on this machine."""
-    readable = "".join(c if c.isalnum() or c in "_-=." else "_" for c in case.spec)[:60]
-    identity = "|".join((case.version, *machine.fingerprint().values()))
-    return root / f"{readable}-{zlib.crc32(case.spec.encode()):08x}-{zlib.crc32(identity.encode()):08x}"
-
-
 def run(
     case: Case,
     sources: Sequence[Source],
@@ -112,9 +104,6 @@ def run(
     problem = _Failed(*case.problem) if case.problem else None
     rows: list[dict[str, Any]] = []
     if not problem:
-        for other in folder.parent.glob(folder.name[:-8] + "*"):
-            if other != folder:  # what an older version of this codec left behind
-                rmtree(other)
         folder.mkdir(parents=True, exist_ok=True)
         try:
             _clean(folder, sources)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any, Protocol
 
 from n1codec.bench import machine, store, summary
 from n1codec.bench.cases import Case, Source
-from n1codec.bench.run import Outcome, Progress, Settings, run, work_folder
+from n1codec.bench.run import Outcome, Progress, Settings, run
 
 WORK = ".work"
 BAD = frozenset({"failed", "timeout", "mismatch"})
@@ -65,9 +66,10 @@ def sweep(
         rows = store.Store(folder / store.FILE)
         tasks = list(_plan(cases, sources, rows.rows, force=force))
         view.plan([(case, len(left)) for case, left in tasks], len(cases) - len(tasks))
-        if force:
-            for case, _ in tasks:
-                rmtree(work_folder(work, case), ignore_errors=True)
+        for case, _ in tasks:
+            for old in work.glob(_work_name(case, "*")):
+                if force or old != work_folder(work, case):  # of another version of this codec
+                    rmtree(old)
         stop = Event()
         bad = []
         with ThreadPoolExecutor(settings.jobs) as pool:
@@ -91,6 +93,17 @@ def sweep(
                 if rows.rows:
                     summary.write(folder)
     return Result(folder, len(tasks), bad)
+
+
+def work_folder(work: Path, case: Case) -> Path:
+    """Return the working folder of a codec in this version on this machine."""
+    identity = "|".join((case.version, *machine.fingerprint().values()))
+    return work / _work_name(case, f"{zlib.crc32(identity.encode()):08x}")
+
+
+def _work_name(case: Case, version: str) -> str:
+    readable = "".join(c if c.isalnum() or c in "_-=." else "_" for c in case.spec)[:60]
+    return f"{readable}-{zlib.crc32(case.spec.encode()):08x}-{version}"
 
 
 def _key(case: Case) -> dict[str, str]:
