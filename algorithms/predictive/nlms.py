@@ -16,7 +16,7 @@ _decode = Kernel("n1c_nlms_decode", np.int16, int, int, np.int16)
 
 
 class Nlms(Filter):
-    wire = "n"
+    wire = "nl"
     dtypes = ("int16",)
     per_channel = True
     order: int
