@@ -184,16 +184,45 @@ def test_remap_keeps_zero_where_samples_have_both_signs() -> None:
     assert np.array_equal(y, x // 12)
 
 
-@pytest.mark.parametrize("dtype", ["int16", "uint16", "int32", "uint32", "int64", "uint64"])
+WIDE = ["int16", "uint16", "int32", "uint32", "int64", "uint64"]
+
+
+@pytest.mark.parametrize("dtype", WIDE)
 def test_remap_tabulates_uneven_steps(dtype: str) -> None:
-    codes = np.random.default_rng(3).normal(100, 20, 5000).astype(int)
-    x = np.round(codes * 27.3 + (0 if np.dtype(dtype).kind == "u" else -2700)).astype(dtype)
+    rng = np.random.default_rng(3)
+    values = np.cumsum(rng.integers(20, 40, 200)) - (0 if np.dtype(dtype).kind == "u" else 2700)
+    x = values[rng.normal(100, 20, 5000).astype(int)].astype(dtype)
     y, side = round_trip(make("remap"), x)
     assert form_of(side) == 3
-    assert len(side) < 80
     used = np.unique(y)
+    assert len(side) < 20 + used.size
     assert np.array_equal(used, np.arange(used[0], used[0] + used.size))
-    assert (x[y == 0] >= 0).all() if dtype == "int16" else used[0] == 0
+    assert np.array_equal(x[y >= 0], x[x >= 0]) if dtype == "int16" else used[0] == 0
+
+
+@pytest.mark.parametrize("dtype", WIDE)
+@pytest.mark.parametrize("scale", [2.71828, 12.01923, 64.0615836])
+@pytest.mark.parametrize("start", [0.0, -2000.3, "high"])
+def test_remap_finds_a_fractional_scale(dtype: str, scale: float, start: float | str) -> None:
+    codes = np.random.default_rng(4).normal(100, 20, 5000).astype(int)
+    codes[-2:] = 1, 190  # most of what lies between these and the others is not used
+    limits = np.iinfo(dtype)
+    span = int(scale * 200)
+    offset = limits.max - span if start == "high" else max(int(start), limits.min)
+    x = np.array([int(v) + offset for v in np.floor(codes * scale + 0.37)], dtype)
+    y, side = round_trip(make("remap"), x)
+    assert form_of(side) == 4
+    assert len(side) < 30
+    shift = int(codes[0]) - int(y[0])
+    assert np.array_equal(codes, y.astype(np.int64) + shift), "equal steps of the converter stay equal"
+
+
+def test_remap_tabulates_what_fits_no_scale() -> None:
+    codes = np.random.default_rng(5).normal(0, 30, 5000).astype(int)
+    x = np.trunc(codes * 12.3).astype(np.int16)  # towards 0: no line through both signs
+    y, side = round_trip(make("remap"), x)
+    assert form_of(side) == 3
+    assert np.unique(np.diff(np.unique(y))).tolist() == [1]
 
 
 def test_remap_leaves_alone_what_has_nothing_to_undo() -> None:
@@ -225,6 +254,23 @@ def test_remap_of_anything(dtype: str, data: st.DataObject, step: int) -> None:
     round_trip(make("remap"), x // np.array(step, dtype) * np.array(step, dtype))
 
 
+@pytest.mark.parametrize("dtype", ["int8", "uint8", *WIDE])
+@given(
+    seed=st.integers(0, 1 << 30),
+    scale=st.floats(1.01, 300),
+    offset=st.floats(-300, 300),
+    spread=st.sampled_from([2, 10, 100]),
+    size=st.sampled_from([10, 100, 3000]),
+    rounding=st.sampled_from([np.floor, np.rint, np.trunc]),
+)
+def test_remap_of_anything_scaled(
+    dtype: str, seed: int, scale: float, offset: float, spread: int, size: int, rounding: np.ufunc
+) -> None:
+    codes = np.rint(np.random.default_rng(seed).normal(0, spread, size))
+    x = rounding(codes * scale + offset).astype(np.int64).astype(dtype)
+    round_trip(make("remap"), x)
+
+
 @pytest.mark.parametrize(
     "side",
     [
@@ -236,6 +282,9 @@ def test_remap_of_anything(dtype: str, data: st.DataObject, step: int) -> None:
         b"\x03\x01\x00\x00\x01\x01",
         b"\x03\x01\x00\x00\x05\x01garbage",
         b"\x03\x01\x00\x00\xff\xff\xff\xff\x7f\x08",
+        b"\x04\x01\x00\x00\x08\x01",
+        b"\x04\x01\x00\x00\x19\x01\x01",
+        b"\x04\x01\x00\x00\x08" + b"\xff" * 9 + b"\x01\x01",
     ],
 )
 def test_remap_refuses_side_information_that_makes_no_sense(side: bytes) -> None:

@@ -5,11 +5,14 @@ By itself it takes the first of these forms that fits, and says which in the sid
     (nothing)          the array as it is
     1                  N1: the 10-bit code k of v = trunc(k * 65535 / 1023 - 32768), as k - 512
     2 step origin      v = origin + step * code
-    3 step low zero n width zlib   a table of the n used values, the code of the one at index `zero` being 0:
-                       their distances in steps, the first value being `low`
+    3 step low zero n width zlib
+                       a table of the n used values, the code of the one at index `zero` being 0: their distances in
+                       steps, the first value being `low`
+    4 step low zero bits factor bias
+                       v = low + step * ((factor * (code + zero) + bias) >> bits): a scale that is no whole number
 
-where step, zero and n are uint, origin and low are zigzag uint, and width is the bytes of a distance. Codes of 8 and 16
-bits have the sign that keeps them near 0, wider ones are not negative, so that their upper halves are 0.
+where width (of a distance, in bytes) and bits are bytes, origin and low are zigzag uint, the others are uint. Codes of
+8 and 16 bits have the sign that keeps them near 0, wider ones are not negative, so that their upper halves are 0.
 """
 
 from __future__ import annotations
@@ -22,10 +25,11 @@ import numpy as np
 from n1codec.codec import Filter, FormatError, Layout
 from n1codec.varint import Reader, put_uint
 
-_N1, _STEP, _TABLE = 1, 2, 3
+_N1, _STEP, _TABLE, _SCALE = 1, 2, 3, 4
 _N1_LOW, _N1_HIGH = -(1 << 15), (1 << 15) - 1
 _N1_CENTRE = 512
 _MOST_VALUES = 1 << 16
+_MOST_BITS = 24
 _PAY = 2
 """A table has to save so many times its own bytes: the estimate of what it saves is rough."""
 _WORTH = 1 / 32
@@ -51,7 +55,7 @@ class Remap(Filter):
         centre = low
         if x.dtype.kind == "i" and x.dtype.itemsize <= 2:
             centre = 0 if low <= 0 <= high else round(float(x.mean()))
-        if (mapped := _table(offsets // step, low, int(step), centre)) is not None:
+        if (mapped := _uneven(offsets // step, low, int(step), centre)) is not None:
             codes, side = mapped
             return codes.astype(x.dtype), side
         origin = low + (centre - low) // int(step) * int(step)
@@ -80,6 +84,13 @@ class Remap(Filter):
             offsets = _unpack(reader, count)
             values = offsets.astype(word) * word.type(step % modulus) + word.type(low % modulus)
             return _lookup(values.view(layout.dtype), y, zero, layout.dtype)
+        if form == _SCALE:
+            step, low, zero, bits = reader.uint(), _int(reader), reader.uint(), reader.take(1)[0]
+            factor, bias = reader.uint(), reader.uint()
+            if bits > _MOST_BITS or max(zero, factor, bias) >> 63:
+                raise FormatError("its scale makes no sense")
+            scaled = ((y.astype(np.int64) + zero) * factor + bias >> bits).astype(word)
+            return (scaled * word.type(step % modulus) + word.type(low % modulus)).view(layout.dtype)
         raise FormatError(f"its codes have the form {form}, which is not known")
 
 
@@ -127,28 +138,72 @@ def _common_step(offsets: np.ndarray) -> np.unsignedinteger:
     return step or offsets.dtype.type(1)
 
 
-def _table(offsets: np.ndarray, low: int, step: int, centre: int) -> tuple[np.ndarray, bytes] | None:
-    """Return codes and side information of a table of the used values, or None if it does not pay."""
-    if int(offsets.max()) < _MOST_VALUES:
+def _uneven(offsets: np.ndarray, low: int, step: int, centre: int) -> tuple[np.ndarray, bytes] | None:
+    """Return codes and side information of values at uneven distances, or None if the distances are not worth it."""
+    if int(offsets.max()) < 16 * offsets.size:
         histogram = np.bincount(offsets)
         values = np.flatnonzero(histogram)
-        counts = histogram[values]
+        counts, ranks = histogram[values], (np.cumsum(histogram > 0) - 1)[offsets]
     else:
-        histogram = None
-        values, counts = np.unique(offsets, return_counts=True)
+        values, ranks, counts = np.unique(offsets, return_inverse=True, return_counts=True)
     if not 1 < len(values) <= _MOST_VALUES:
         return None
     gaps = np.diff(values)
     saved = float((counts[1:] * np.log2(gaps.astype(np.float64))).sum()) / 8
-    width = (int(gaps.max()).bit_length() + 7) // 8
-    raw = gaps.astype("<u8")[:, None].view(np.uint8)[:, :width].tobytes()
-    packed = bytes([width]) + zlib.compress(raw, 9)
-    if saved < _PAY * len(packed) or saved < _WORTH * offsets.size:
+    if saved < _WORTH * offsets.size:
         return None
-    codes = np.searchsorted(values, offsets) if histogram is None else (np.cumsum(histogram > 0) - 1)[offsets]
-    zero = int(np.searchsorted(values, (centre - low) // step)) if centre != low else 0
-    side = bytes([_TABLE]) + put_uint(step) + _put_int(low) + put_uint(zero) + put_uint(len(values)) + packed
-    return codes - zero, side
+    if fitted := _fit_scale(values):
+        form, numbers, parameters = _SCALE, *fitted
+    else:
+        width = (int(gaps.max()).bit_length() + 7) // 8
+        raw = gaps.astype("<u8")[:, None].view(np.uint8)[:, :width].tobytes()
+        parameters = put_uint(len(values)) + bytes([width]) + zlib.compress(raw, 9)
+        if saved < _PAY * len(parameters):
+            return None
+        form, numbers = _TABLE, np.arange(len(values))
+    zero = int(numbers[np.searchsorted(values, (centre - low) // step)]) if centre != low else 0
+    return numbers[ranks] - zero, bytes([form]) + put_uint(step) + _put_int(low) + put_uint(zero) + parameters
+
+
+def _fit_scale(values: np.ndarray) -> tuple[np.ndarray, bytes] | None:
+    """Find number[i], bits, factor and bias with values[i] = (factor * number[i] + bias) >> bits.
+
+    Returns:
+        The numbers, int64, the first of them 0, and the bytes of the rest; None if there are none such.
+    """
+    if len(values) < 8 or int(values[-1]) >= 1 << 32:
+        return None
+    exact = values.astype(np.int64)
+    gaps = np.diff(exact)
+    least = int(gaps.min())
+    if least < 2:
+        return None
+    slope = float(gaps[gaps < 1.5 * least + 0.6].mean())
+    numbers = np.zeros(len(exact), np.int64)
+    for _ in range(4):
+        numbers[1:] = np.cumsum(np.rint(gaps / slope))
+        centred = numbers - numbers.mean()
+        slope = float((centred * exact).sum() / (centred * centred).sum())
+    # Every value bounds slope and bias from two sides. Where a slope leaves no room for a bias, the two values at fault
+    # tell on which side of it the right slopes lie.
+    below, above = slope - 1 / len(exact), slope + 1 / len(exact)
+    for _ in range(20):
+        rests = exact - slope * numbers
+        top, bottom = int(rests.argmax()), int(rests.argmin())
+        if rests[top] < rests[bottom] + 1:
+            break
+        bound = (exact[bottom] + 1 - exact[top]) / (numbers[bottom] - numbers[top])
+        below, above = (below, bound) if numbers[bottom] > numbers[top] else (bound, above)
+        if not below < above:
+            return None
+        slope = (below + above) / 2
+    for bits in (8, 12, 16, 20, 24):
+        factor = round(slope * (1 << bits))
+        rest = (exact << bits) - factor * numbers
+        least_bias, most_bias = int(rest.max()), int(rest.min()) + (1 << bits) - 1
+        if least_bias <= most_bias:
+            return numbers, bytes([bits]) + put_uint(factor) + put_uint(least_bias)
+    return None
 
 
 def _unpack(reader: Reader, count: int) -> np.ndarray:
