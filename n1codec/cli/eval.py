@@ -1,0 +1,58 @@
+"""``n1codec eval``."""
+
+from __future__ import annotations
+
+from math import inf
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--codec", metavar="SPEC", help="The codec; without it $N1_CODEC or the best that is here.")
+@click.option("--data", metavar="DIR", help="Folder of WAV files, or a zip of some; the data set that is there if none.")
+def command(codec: str | None, data: str | None) -> None:
+    """Run one codec over all WAV files and verify that each comes back bit for bit.
+
+    One process encodes, another decodes without seeing the originals, then the files are compared. In a checkout
+    eval.sh does the same with ./encode and ./decode, file by file, and with anybody's programs.
+
+    \b
+    Examples:
+      n1codec eval
+      n1codec eval --codec "delta|zstd:level=19" --data recordings/
+    """
+    from tempfile import TemporaryDirectory
+    from threading import Event
+
+    from n1codec.bench import cases
+    from n1codec.bench.run import Progress, Settings, run
+    from n1codec.cli._progress import progress
+    from n1codec.codec import CodecError
+    from n1codec.pipeline import default_spec
+    from n1codec.recordings import dataset
+
+    (case,) = cases.make([codec or default_spec()])
+    recordings = dataset.resolve(data)
+    sources = [cases.source(path) for path in recordings.files]
+    click.echo(f"Data set: {recordings}, codec: {case.spec}")
+    with TemporaryDirectory(prefix="n1-eval-") as folder, progress(2 * len(sources), case.mode) as advance:
+
+        def report(step: Progress) -> None:
+            advance(f"{step.phase} {step.file}")
+
+        outcome = run(case, sources, Path(folder) / "work", Settings(inf, 0.0, 1), report, Event())
+    for row in outcome.rows:
+        if row["status"] != "ok":
+            raise CodecError(f"{row.get('file', case.spec)}: {row['reason']}")
+        sizes = f"from {row['original_bytes']} to {row['compressed_bytes']} bytes"
+        click.echo(f"{row['file']} losslessly compressed {sizes}")
+    before, after = (sum(row[f"{size}_bytes"] for row in outcome.rows) for size in ("original", "compressed"))
+    seconds = sum(row["recording_seconds"] for row in outcome.rows)
+    click.echo("All recordings successfully compressed.")
+    click.echo(f"Original size (bytes): {before}")
+    click.echo(f"Compressed size (bytes): {after}")
+    click.echo(f"Compression ratio: {before / after:.9g}")
+    for direction in ("encode", "decode"):
+        work = sum(row[f"{direction}_seconds"] for row in outcome.rows)
+        click.echo(f"{direction.capitalize()} speed (xRT): {seconds / work if work else inf:.9g}")
