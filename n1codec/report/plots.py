@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _FAMILIES = ("baseline", "dictionary", "predictive", "entropy", "audio", "blosc", "numeric", "n1")
-_COLOURS = ("#000000", "#E69F00", "#0072B2", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442")
+_COLOURS = ("#000000", "#E69F00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#F0E442", "#D55E00")
 _MARKERS = ("X", "o", "s", "D", "^", "v", "P", "*", "<", ">", "p", "h")
 _INK, _GREY, _RULE = "#222222", "#666666", "#dddddd"
 _STYLE: dict[Any, Any] = {
