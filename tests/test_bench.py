@@ -156,6 +156,15 @@ def test_jobs_are_marked(data: Path) -> None:
     assert {line["jobs"] for line in got.table.values()} == {"2"}
 
 
+def test_relative_paths(data: Path, module, monkeypatch: pytest.MonkeyPatch) -> None:
+    module("mine")
+    monkeypatch.chdir(data.parent)
+    monkeypatch.setenv("N1CODEC_PATH", "modules")
+    got = grid(Path(data.name), "--codecs", "mine", "--results", "there")
+    assert got.rows == []
+    assert len(store.read(Path("there") / data.name / store.FILE)) == FILES
+
+
 def test_script(data: Path) -> None:
     script = Path(__file__).parent.parent / "grid_search.sh"
     environment = os.environ | {"DATA": str(data), "CODECS": "copy bz2", "RESULTS": str(data.parent / "there")}

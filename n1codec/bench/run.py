@@ -272,7 +272,6 @@ class _Step:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=sink,
-                cwd=self.outputs,
                 env=environment,
                 start_new_session=True,
             )
