@@ -70,7 +70,12 @@ static int32_t context(int32_t change) { return change == 0 ? 0 : change == 1 ||
 
 void n1c_alphabet_count(n1c_alphabet *a, const int16_t *x, int64_t n, uint32_t *counts) {
   memset(counts, 0, N1C_SYMBOLS * sizeof *counts);
-  for (int64_t i = 0; i < n; i++) counts[n1c_offset(x[i])]++;
+  for (int64_t at = 0; at < n;) {
+    const int64_t end = n - at < N1C_COUNTED ? n : at + N1C_COUNTED;
+    for (int64_t i = at; i < end; i++) counts[n1c_offset(x[i])]++;
+    at = end;
+    for (uint32_t s = 0; s < N1C_SYMBOLS && at < n; s++) counts[s] = (counts[s] + 1) / 2;
+  }
   a->size = 0;
   for (uint32_t s = 0; s < N1C_SYMBOLS; s++) {
     if (!counts[s]) continue;

@@ -36,8 +36,8 @@ int64_t n1c_arange_encode(const int16_t *x, int64_t n, uint8_t *out, int64_t cap
   model *m = (model *)work;
   n1c_encoder e;
   uint32_t sum = 0;
-  if (n < 0 || n > N1C_MOST_SAMPLES || work_size < (int64_t)sizeof *m) return N1C_E_ARGUMENT;
-  if (capacity < 2 * n) return N1C_E_CAPACITY;
+  if (n < 0 || work_size < (int64_t)sizeof *m) return N1C_E_ARGUMENT;
+  if (capacity / 2 < n) return N1C_E_CAPACITY;
   if (!n) return 0;
   start(m);
   n1c_encoder_start(&e, out, 2 * n);

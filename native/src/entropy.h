@@ -13,7 +13,6 @@
 #endif
 
 #define N1C_SYMBOLS 65536
-#define N1C_MOST_SAMPLES 0x7FFFFFFF /* in one call; sums of counts stay within 32 bits */
 #define N1C_SAMPLES_PER_BYTE 65536
 
 /* Number of bits of v: 0 for 0, 1 for 1, 2 for 2 and 3, ... */
@@ -285,7 +284,11 @@ typedef struct {
   uint32_t weight[N1C_SYMBOLS];  /* of each: its count, or the length of its code */
 } n1c_alphabet;
 
-/* Fills the alphabet with the symbols of x and their counts; counts is scratch. */
+/* Fills the alphabet with the symbols of x and their counts; counts is scratch. Counts stay below 2^31: after each
+ * N1C_COUNTED samples those so far are halved. */
+#ifndef N1C_COUNTED
+#  define N1C_COUNTED ((int64_t)1 << 30)
+#endif
 void n1c_alphabet_count(n1c_alphabet *a, const int16_t *x, int64_t n, uint32_t *counts);
 
 /* Codes the symbols, and their weights: exactly if exact, else to the precision that pays; `weight` then holds what the

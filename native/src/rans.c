@@ -36,8 +36,8 @@ static uint64_t get_little(const uint8_t *in, int bytes) {
 int64_t n1c_rans_encode(const int16_t *x, int64_t n, uint8_t *out, int64_t capacity, void *work, int64_t work_size) {
   encoder *h = (encoder *)work;
   n1c_encoder table;
-  if (n < 0 || n > N1C_MOST_SAMPLES || work_size < (int64_t)sizeof *h) return N1C_E_ARGUMENT;
-  if (capacity < 2 * n) return N1C_E_CAPACITY;
+  if (n < 0 || work_size < (int64_t)sizeof *h) return N1C_E_ARGUMENT;
+  if (capacity / 2 < n) return N1C_E_CAPACITY;
   if (!n) return 0;
   n1c_alphabet_count(&h->alphabet, x, n, h->counts);
 

@@ -14,8 +14,8 @@ static int parameter(uint32_t sum) { return n1c_width(sum >> (WINDOW + 1)); }
 static uint32_t follow(uint32_t sum, uint32_t u) { return sum - (sum >> WINDOW) + u; }
 
 int64_t n1c_rice_encode(const int16_t *x, int64_t n, uint8_t *out, int64_t capacity) {
-  if (n < 0 || n > N1C_MOST_SAMPLES) return N1C_E_ARGUMENT;
-  if (capacity < 2 * n) return N1C_E_CAPACITY;
+  if (n < 0) return N1C_E_ARGUMENT;
+  if (capacity / 2 < n) return N1C_E_CAPACITY;
   n1c_bits bits = {out, 0, 2 * n, 0, 64};
   uint32_t sum = 0;
   for (int64_t i = 0; i < n; i++) {
