@@ -17,6 +17,7 @@ class BitShuffle(Filter):
     dtypes = ("int16",)
     per_channel = True
     grid = ("remap|delta|zigzag|bitshuffle|zstd",)
+    floor_xrt = 1000
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, bytes]:
         y = np.empty(self.output(Layout.of(x), b"").shape, np.uint8)
