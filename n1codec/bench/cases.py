@@ -112,10 +112,10 @@ class Source:
 
 
 def byte_entropy(data: bytes) -> float:
-    """Return the order-0 entropy of the bytes, in bits per byte (Shannon 1948)."""
+    """Return the order-0 entropy of the bytes, in bits per byte to nine decimals (Shannon 1948)."""
     counts = np.bincount(np.frombuffer(data, np.uint8), minlength=1)
     share = counts[counts > 0] / max(len(data), 1)
-    return float(-(share * np.log2(share)).sum()) + 0.0
+    return round(float(-(share * np.log2(share)).sum()), 9) + 0.0
 
 
 def source(path: Path) -> Source:
