@@ -32,7 +32,7 @@ _CELLS = _FULL_SCALE // _CELL
 _SCALES = 1024
 
 _workspace = Kernel("n1c_n1_workspace", int)
-_encode = Kernel("n1c_n1_encode", np.int16, np.uint8, np.uint8, np.uint8)
+_encode = Kernel("n1c_n1_encode", np.int16, np.uint8, np.uint8, np.uint8, int)
 _trace = Kernel("n1c_n1_trace", np.int16, np.uint8, np.uint8, np.int32)
 
 
@@ -231,5 +231,5 @@ def measure(recordings: Sequence[np.ndarray], profile: Profile | None) -> float:
     size = 0
     for x in recordings:
         out = np.empty(2 * x.size + 32, np.uint8)
-        size += _encode(x, data, np.empty(_workspace(x.size), np.uint8), out)
+        size += _encode(x, data, np.empty(_workspace(x.size), np.uint8), out, 1)
     return 8 * size / sum(x.size for x in recordings)

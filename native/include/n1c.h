@@ -112,12 +112,12 @@ N1C_API int64_t n1c_kbit_decode(const uint8_t *in, int64_t length, int64_t bits,
  * .n1p file, or the single byte 1 for the built-in one, or empty for a cold start. `work` is scratch memory of
  * n1c_n1_workspace(n) bytes; it needs no initialisation. The encoder needs a capacity of 2n + 1 and returns the length;
  * the decoder returns n. A payload that was made with a .n1p file asks for it again: its CRC-32 stands in bytes 1..4 if
- * bits 3 and 4 of byte 0 are set. */
+ * bits 3 and 4 of byte 0 are set. simd = 0 keeps to plain C, 1 takes what the machine has: the bits are the same. */
 N1C_API int64_t n1c_n1_workspace(int64_t n);
 N1C_API int64_t n1c_n1_encode(const int16_t *x, int64_t n, const uint8_t *profile, int64_t profile_length,
-                              uint8_t *work, int64_t work_length, uint8_t *out, int64_t capacity);
+                              uint8_t *work, int64_t work_length, uint8_t *out, int64_t capacity, int64_t simd);
 N1C_API int64_t n1c_n1_decode(const uint8_t *in, int64_t length, const uint8_t *profile, int64_t profile_length,
-                              uint8_t *work, int64_t work_length, int16_t *x, int64_t n);
+                              uint8_t *work, int64_t work_length, int16_t *x, int64_t n, int64_t simd);
 
 /* For training: six numbers for each of the returned count of samples, which stand in the order of coding: code,
  * prediction, scale, both ends of the code in the residual's distribution, frequency. Needs n >= 4096, a .n1p file's

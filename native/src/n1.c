@@ -5,6 +5,7 @@
 #define SHORT 4096      /* fewer samples than that are one lane */
 #define TAIL 8          /* last steps of every lane, coded one after the other by one state */
 #define BACKING 2048    /* a payload byte may stand for so many samples at most */
+#define STEP_BITS 13   /* a mapping's step is in 2^-13 */
 #define STATE ((uint64_t)1 << 32)
 #define TAIL_STATE ((uint32_t)1 << 24)
 
@@ -14,7 +15,9 @@ enum { MODE_RAW, MODE_CONSTANT, MODE_MODEL };
 enum { PROFILE_NONE, PROFILE_N1, PROFILE_OTHER = 3 };
 
 typedef struct {
-  int32_t codes, stretch, first, step;
+  int32_t codes, stretch, first;
+  uint32_t step;  /* in 2^-13 */
+  uint32_t phase; /* in 2^-13, below 1 */
 } mapping;
 
 /* -- samples and codes --------------------------------------------------------------------------------------------- */
@@ -25,9 +28,9 @@ static int32_t stretched(int32_t code) {
   return code * 64 + parts / 341 + (code < 512 && parts % 341 ? 1 : 0) - 32768;
 }
 
-static void unmap_table(const mapping *map, int16_t *table) {
-  for (int32_t k = 0; k < map->codes; k++)
-    table[k] = (int16_t)(map->stretch ? stretched(k) : map->first + map->step * k);
+static int32_t unmapped(const mapping *map, int32_t code) {
+  if (map->stretch) return stretched(code);
+  return map->first + (int32_t)(((uint64_t)code * map->step + map->phase) >> STEP_BITS);
 }
 
 /* Codes of all samples; 0 if one of them is no sample of this mapping. */
@@ -35,7 +38,7 @@ static int map_samples(const mapping *map, const int16_t *x, int64_t n, uint16_t
   if (map->stretch) {
     int16_t table[1024];
     int32_t wrong = 0;
-    unmap_table(map, table);
+    for (int32_t k = 0; k < 1024; k++) table[k] = (int16_t)stretched(k);
     for (int64_t i = 0; i < n; i++) {
       const int32_t k = (x[i] + 32768) >> 6;
       codes[i] = (uint16_t)k;
@@ -45,32 +48,66 @@ static int map_samples(const mapping *map, const int16_t *x, int64_t n, uint16_t
     return !wrong;
   }
   for (int64_t i = 0; i < n; i++) {
-    const int32_t d = x[i] - map->first, k = map->step == 1 ? d : d / map->step;
-    if (d < 0 || k >= map->codes || k * map->step != d) return 0;
+    const int32_t d = x[i] - map->first;
+    uint32_t k;
+    if (d < 0) return 0;
+    k = map->step == 1 << STEP_BITS ? (uint32_t)d : (uint32_t)((((uint64_t)d << STEP_BITS) + map->step / 2) / map->step);
+    if (k >= (uint32_t)map->codes || unmapped(map, (int32_t)k) != x[i]) return 0;
     codes[i] = (uint16_t)k;
   }
   return 1;
 }
 
-/* The mapping of samples that no profile brings: their range and their common step. */
-static void find_mapping(const int16_t *x, int64_t n, mapping *map) {
-  int32_t low = x[0], high = x[0], step = 0;
-  for (int64_t i = 1; i < n; i++) {
-    if (x[i] < low) low = x[i];
-    if (x[i] > high) high = x[i];
+/* The mapping of samples that no profile brings: their range and their common step, which need not be an integer where
+ * a recorder has scaled its codes and rounded. `used` is a map of 65536 bits. */
+static void find_mapping(const int16_t *x, int64_t n, uint32_t *used, mapping *map) {
+  int32_t high, step = 0, gap = 65536, last = -1, values = 0;
+  memset(used, 0, 65536 / 8);
+  for (int64_t i = 0; i < n; i++) used[(x[i] + 32768) >> 5] |= (uint32_t)1 << (x[i] & 31);
+  map->first = high = 0;
+  for (int32_t v = 0; v < 65536; v++) {
+    if (!used[v >> 5]) {
+      v |= 31;
+      continue;
+    }
+    if (!(used[v >> 5] >> (v & 31) & 1)) continue;
+    if (last < 0) {
+      map->first = v - 32768;
+    } else {
+      int32_t a = v - last;
+      gap = a < gap ? a : gap;
+      while (a) {
+        const int32_t rest = step % a;
+        step = a;
+        a = rest;
+      }
+    }
+    values++;
+    high = last = v;
   }
-  for (int64_t i = 0; i < n && step != 1; i++) {
-    int32_t a = x[i] - low;
-    while (a) {
-      const int32_t rest = step % a;
-      step = a;
-      a = rest;
+  high -= map->first + 32768;
+  map->stretch = 0;
+  map->phase = 0;
+  map->step = (uint32_t)(step ? step : 1) << STEP_BITS;
+  if (step < gap && gap <= 256 && values >= 8) { /* each value may be a multiple of one number between gap - 1 and gap + 1 */
+    const int64_t from = (int64_t)(gap - 1) << STEP_BITS, to = (int64_t)(gap + 1) << STEP_BITS;
+    for (int64_t s = from + 1; s < to; s++) {
+      int64_t least = 0, most = (1 << STEP_BITS) - 1; /* phases that no value so far rules out */
+      for (int32_t d = 0; d <= high && least <= most; d++) {
+        const int32_t v = d + map->first + 32768;
+        if (used[v >> 5] >> (v & 31) & 1) {
+          const int64_t at = (int64_t)d << STEP_BITS, rest = at - (at + s / 2) / s * s;
+          if (rest > least) least = rest;
+          if (rest + (1 << STEP_BITS) - 1 < most) most = rest + (1 << STEP_BITS) - 1;
+        }
+      }
+      if (least <= most) {
+        map->step = (uint32_t)s, map->phase = (uint32_t)((least + most) / 2);
+        break;
+      }
     }
   }
-  map->stretch = 0;
-  map->first = low;
-  map->step = step ? step : 1;
-  map->codes = (high - low) / map->step + 1;
+  map->codes = (int32_t)((((uint64_t)high << STEP_BITS) + map->step / 2) / map->step) + 1;
 }
 
 /* -- bytes --------------------------------------------------------------------------------------------------------- */
@@ -111,7 +148,6 @@ typedef struct {
   int32_t lanes;
   int64_t length;  /* of a lane; the last one has the remainder as well */
   int64_t steps;   /* coded in lockstep */
-  int64_t stride;
 } layout;
 
 static layout lay_out(int64_t n) {
@@ -119,7 +155,6 @@ static layout lay_out(int64_t n) {
   l.lanes = n < SHORT ? 1 : N1_LANES;
   l.length = n / l.lanes;
   l.steps = l.lanes == 1 ? 0 : l.length - TAIL;
-  l.stride = l.length + N1_LANES + N1_ORDER;
   return l;
 }
 
@@ -155,7 +190,7 @@ static int32_t find_start(n1_model *m, const layout *l, const uint16_t *codes, i
       uint32_t p = 0;
       for (int i = 0; i < N1_ORDER; i++)
         p += (uint32_t)(m->weights[N1_ORDER][i] * m->centre[k[t - 1 - i]]);
-      const int32_t e = m->centre[k[t]] - ((int32_t)p >> m->weight_shift);
+      const int32_t e = m->centre[k[t]] - ((int32_t)p >> m->shift[N1_ORDER]);
       sum += e < 0 ? -e : e;
     }
   }
@@ -173,36 +208,36 @@ int64_t n1c_n1_workspace(int64_t n) {
 static uint8_t *align64(uint8_t *p) { return p + (-(uintptr_t)p & 63); }
 
 static int64_t encode_model(const n1_profile *profile, const mapping *map, const uint16_t *codes, int64_t n,
-                            uint8_t *work, uint8_t *out, uint8_t *limit) {
+                            uint8_t *work, uint8_t *out, uint8_t *limit, int32_t simd) {
   const layout l = lay_out(n);
   n1_model *m = (n1_model *)work;
-  interval *coded, *end;
+  interval *last, *end;
+  uint32_t *coded;
   uint8_t *at = out, *bytes, *bytes_end, *words, *words_end;
   uint64_t state[N1_LANES];
   uint32_t tail = TAIL_STATE;
   int32_t start;
   work = align64(work + sizeof(n1_model));
-  n1_model_open(m, work, profile, map->codes, l.lanes, l.stride);
+  n1_model_open(m, work, profile, map->codes, l.lanes);
+  m->simd = simd;
   work = align64(work + n1_model_bytes(n, map->codes));
-  coded = (interval *)work, work += (n + 256) * (int64_t)sizeof(interval);
+  coded = (uint32_t *)work, work += (n + 256) * (int64_t)sizeof(interval);
   words = work, words_end = work + ((2 * n + 1024) & ~(int64_t)63);
   n1_model_start(m, profile, 112);
   start = find_start(m, &l, codes, n);
   n1_model_start(m, profile, start);
 
-  end = coded;
-  for (int64_t t = 0; t < l.steps; t++) {
-    if (t == m->next) n1_solve(m, t);
-    for (int32_t lane = 0; lane < N1_LANES; lane++) *end++ = model_code(m, lane, t, codes[lane * l.length + t]);
-  }
+  if (m->simd) n1_encode_lanes_avx2(m, codes, l.length, l.steps, coded);
+  else n1_encode_lanes(m, codes, l.length, l.steps, coded);
+  last = end = (interval *)(coded + 16 * l.steps);
   for (int32_t lane = 0; lane < l.lanes; lane++)
     for (int64_t t = l.steps, stop = lane_end(&l, n, lane); t < stop; t++) {
-      if (l.lanes == 1 && t == m->next) n1_solve(m, t);
+      if (l.lanes == 1 && n1_due(m, t)) n1_solve(m, t);
       *end++ = model_code(m, lane, t, codes[lane * l.length + t]);
     }
 
   bytes = bytes_end = words_end;
-  while (end > coded + l.steps * N1_LANES) {
+  while (end > last) {
     const interval c = *--end;
     if (bytes - words < 64) return N1C_E_CAPACITY;
     while (tail >= (uint64_t)c.frequency << 8) {
@@ -230,18 +265,18 @@ static int64_t encode_model(const n1_profile *profile, const mapping *map, const
   words_end = bytes - ((uintptr_t)bytes & 3);
   {
     uint8_t *word = words_end;
-    const interval *c = coded + l.steps * N1_LANES;
-    while (c > coded) {
+    for (const uint32_t *c = coded + 16 * l.steps; c > coded;) {
+      c -= 16;
       if (word - words < 64) return N1C_E_CAPACITY;
       for (int32_t lane = N1_LANES - 1; lane >= 0; lane--) {
-        const interval v = *--c;
+        const uint64_t frequency = c[8 + lane];
         uint64_t x = state[lane];
-        if (x >= (uint64_t)v.frequency << 40) {
+        if (x >= frequency << 40) {
           word -= 4;
           put(word, x, 4);
           x >>= 32;
         }
-        state[lane] = (x / v.frequency << N1_PROB_BITS) + x % v.frequency + v.low;
+        state[lane] = (x / frequency << N1_PROB_BITS) + x % frequency + c[lane];
       }
     }
     words = word;
@@ -269,7 +304,7 @@ static int64_t encode_model(const n1_profile *profile, const mapping *map, const
 }
 
 int64_t n1c_n1_encode(const int16_t *x, int64_t n, const uint8_t *profile, int64_t profile_length, uint8_t *work,
-                      int64_t work_length, uint8_t *out, int64_t capacity) {
+                      int64_t work_length, uint8_t *out, int64_t capacity, int64_t simd) {
   n1_profile prior, none;
   mapping map;
   uint16_t *codes;
@@ -299,7 +334,7 @@ int64_t n1c_n1_encode(const int16_t *x, int64_t n, const uint8_t *profile, int64
   work = align64((uint8_t *)(codes + n));
   map.codes = 0;
   if (which != PROFILE_NONE && prior.codes) {
-    map.codes = prior.codes, map.stretch = prior.stretch, map.first = prior.first, map.step = prior.step;
+    map.codes = prior.codes, map.stretch = prior.stretch, map.first = prior.first, map.step = (uint32_t)prior.step << STEP_BITS, map.phase = 0;
     if (!map_samples(&map, x, n, codes)) {
       map.codes = 0;
       which = PROFILE_NONE;
@@ -310,18 +345,19 @@ int64_t n1c_n1_encode(const int16_t *x, int64_t n, const uint8_t *profile, int64
   out++;
   if (which == PROFILE_OTHER) out = put(out, n1_crc(profile, profile_length), 4);
   if (!map.codes) {
-    map.codes = 1024, map.stretch = 1, map.first = 0, map.step = 1;
+    map.codes = 1024, map.stretch = 1;
     if (!map_samples(&map, x, n, codes)) {
-      find_mapping(x, n, &map);
+      find_mapping(x, n, (uint32_t *)work, &map);
       if (!map_samples(&map, x, n, codes)) return N1C_E_ARGUMENT;
       *given |= 4;
       if (n < 8) goto raw;
       out = put(out, (uint64_t)(map.first + 32768), 2);
-      out = put(out, (uint64_t)map.step, 2);
+      out = put(out, map.step, 4);
+      out = put(out, map.phase, 2);
       out = put(out, (uint64_t)(map.codes - 1), 2);
     }
   }
-  length = n < 8 ? -1 : encode_model(&prior, &map, codes, n, work, out, given + 2 * n);
+  length = n < 8 ? -1 : encode_model(&prior, &map, codes, n, work, out, given + 2 * n, simd && n1_avx2());
   if (length < 0) goto raw;
   out += length;
   for (; out - given < n / BACKING + 1; out++) *out = 0;
@@ -334,60 +370,16 @@ raw:
 
 /* -- decoder ------------------------------------------------------------------------------------------------------- */
 
-/* The code whose interval holds `slot`, and that interval. */
-static int32_t find_code(const n1_model *m, uint32_t slot, int32_t p, int32_t scale, interval *found) {
-  const int32_t u = p + (int32_t)((int64_t)m->guess[slot >> (N1_PROB_BITS - 10)] * m->sigma[scale] >> 9);
-  const int32_t cell = (u + (1 << (N1_U_BITS - 1))) >> (N1_U_BITS - 13);
-  int32_t k = m->near[n1_clamp(cell, 0, N1_NEAR - 1)], far = 1;
-  uint32_t low, high;
-  if (k >= m->codes) k = m->codes - 1;
-  low = n1_below(m, k, p, scale);
-  if (slot >= low) {
-    int32_t top = k + 1;
-    high = n1_below(m, top, p, scale);
-    while (slot >= high) { /* the sum of all frequencies is above every slot */
-      k = top, low = high;
-      top = top + far < m->codes ? top + far : m->codes;
-      high = n1_below(m, top, p, scale);
-      far *= 2;
-    }
-    while (top - k > 1) {
-      const int32_t middle = k + (top - k) / 2;
-      const uint32_t f = n1_below(m, middle, p, scale);
-      if (slot >= f) k = middle, low = f;
-      else top = middle, high = f;
-    }
-  } else {
-    int32_t top = k;
-    high = low;
-    do {
-      k = top - far > 0 ? top - far : 0;
-      low = n1_below(m, k, p, scale);
-      if (slot < low) top = k, high = low;
-      far *= 2;
-    } while (slot < low);
-    while (top - k > 1) {
-      const int32_t middle = k + (top - k) / 2;
-      const uint32_t f = n1_below(m, middle, p, scale);
-      if (slot >= f) k = middle, low = f;
-      else top = middle, high = f;
-    }
-  }
-  found->low = low;
-  found->frequency = high - low;
-  return k;
-}
-
 static int32_t decode_code(n1_model *m, int32_t lane, int64_t step, uint32_t slot, interval *found) {
   int32_t scale;
   const int32_t p = n1_predict(m, lane, step, &scale);
-  const int32_t code = find_code(m, slot, p, scale, found);
+  const int32_t code = n1_find(m, slot, p, scale, &found->low, &found->frequency);
   n1_learn(m, lane, step, code, p);
   return code;
 }
 
 static int64_t decode_model(const n1_profile *profile, const mapping *map, reader *in, const int16_t *table,
-                            uint8_t *work, int16_t *x, int64_t n) {
+                            uint8_t *work, int16_t *x, int64_t n, int32_t simd) {
   const layout l = lay_out(n);
   n1_model *m = (n1_model *)work;
   uint64_t state[N1_LANES];
@@ -398,7 +390,8 @@ static int64_t decode_model(const n1_profile *profile, const mapping *map, reade
   int32_t start = (int32_t)take(in, 1);
   if (start > 223) return N1C_E_CORRUPT;
   work = align64(work + sizeof(n1_model));
-  n1_model_open(m, work, profile, map->codes, l.lanes, l.stride);
+  n1_model_open(m, work, profile, map->codes, l.lanes);
+  m->simd = simd;
   n1_model_start(m, profile, start);
   if (l.lanes > 1) {
     const uint32_t lengths = take(in, 2);
@@ -413,19 +406,8 @@ static int64_t decode_model(const n1_profile *profile, const mapping *map, reade
     if (in->bad || in->end - in->at < rest) return N1C_E_CORRUPT;
     more = in->at;
     in->at += rest;
-    for (int64_t t = 0; t < l.steps; t++) {
-      if (t == m->next) n1_solve(m, t);
-      for (int32_t lane = 0; lane < N1_LANES; lane++) {
-        interval v;
-        uint64_t s = state[lane];
-        const uint32_t slot = (uint32_t)s & (N1_PROB - 1);
-        x[lane * l.length + t] = table[decode_code(m, lane, t, slot, &v)];
-        s = v.frequency * (s >> N1_PROB_BITS) + slot - v.low;
-        if (s < STATE) s = s << 32 | take(in, 4);
-        state[lane] = s;
-      }
-      if (in->bad) return N1C_E_CORRUPT;
-    }
+    in->at = (m->simd ? n1_decode_lanes_avx2 : n1_decode_lanes)(m, state, in->at, in->end, table, x, l.length, l.steps);
+    if (!in->at) return N1C_E_CORRUPT;
     for (int32_t lane = 0; lane < N1_LANES; lane++) {
       if (state[lane] >> 32 != 1) return N1C_E_CORRUPT;
       put(carried + 4 * lane, state[lane], 4);
@@ -441,7 +423,7 @@ static int64_t decode_model(const n1_profile *profile, const mapping *map, reade
     for (int64_t t = l.steps, stop = lane_end(&l, n, lane); t < stop; t++) {
       interval v;
       const uint32_t slot = tail & (N1_PROB - 1);
-      if (l.lanes == 1 && t == m->next) n1_solve(m, t);
+      if (l.lanes == 1 && n1_due(m, t)) n1_solve(m, t);
       x[lane * l.length + t] = table[decode_code(m, lane, t, slot, &v)];
       tail = v.frequency * (tail >> N1_PROB_BITS) + slot - v.low;
       for (; tail < TAIL_STATE && used - spare < rest; used++) tail = tail << 8 | NEXT_BYTE;
@@ -451,9 +433,9 @@ static int64_t decode_model(const n1_profile *profile, const mapping *map, reade
 }
 
 int64_t n1c_n1_decode(const uint8_t *in, int64_t length, const uint8_t *profile, int64_t profile_length, uint8_t *work,
-                      int64_t work_length, int16_t *x, int64_t n) {
+                      int64_t work_length, int16_t *x, int64_t n, int64_t simd) {
   n1_profile prior;
-  mapping map = {1024, 1, 0, 1};
+  mapping map = {1024, 1, 0, 0, 0};
   reader r;
   int16_t *table;
   uint32_t head;
@@ -487,17 +469,19 @@ int64_t n1c_n1_decode(const uint8_t *in, int64_t length, const uint8_t *profile,
   if (head & 4) {
     map.stretch = 0;
     map.first = (int32_t)take(&r, 2) - 32768;
-    map.step = (int32_t)take(&r, 2);
+    map.step = take(&r, 4);
+    map.phase = take(&r, 2);
     map.codes = (int32_t)take(&r, 2) + 1;
-    if (r.bad || map.step < 1 || map.codes < 2 || map.first + (int64_t)map.step * (map.codes - 1) > 32767 ||
-        prior.codes)
+    if (r.bad || map.codes < 2 || prior.codes || map.phase >> STEP_BITS || map.step > 65535u << STEP_BITS ||
+        ((uint64_t)(map.codes - 1) * map.step + map.phase) >> STEP_BITS > 65535)
       return N1C_E_CORRUPT;
   } else if (prior.codes) {
-    map.codes = prior.codes, map.stretch = prior.stretch, map.first = prior.first, map.step = prior.step;
+    map.codes = prior.codes, map.stretch = prior.stretch, map.first = prior.first, map.step = (uint32_t)prior.step << STEP_BITS, map.phase = 0;
   }
   table = (int16_t *)align64(work);
-  unmap_table(&map, table);
-  return decode_model(&prior, &map, &r, table, align64((uint8_t *)(table + map.codes)), x, n);
+  for (int32_t k = 0; k < map.codes; k++) table[k] = (int16_t)unmapped(&map, k);
+  return decode_model(&prior, &map, &r, table, align64((uint8_t *)(table + map.codes)), x, n,
+                      simd && n1_avx2());
 }
 
 /* -- training ------------------------------------------------------------------------------------------------------ */
@@ -512,19 +496,20 @@ int64_t n1c_n1_trace(const int16_t *x, int64_t n, const uint8_t *profile, int64_
   if (n < SHORT || size < 6 * n || work_length < n1c_n1_workspace(n)) return N1C_E_ARGUMENT;
   if (n1_profile_open(profile, profile_length, &prior)) return N1C_E_ARGUMENT;
   if (prior.codes) {
-    map.codes = prior.codes, map.stretch = prior.stretch, map.first = prior.first, map.step = prior.step;
+    map.codes = prior.codes, map.stretch = prior.stretch, map.first = prior.first, map.step = (uint32_t)prior.step << STEP_BITS, map.phase = 0;
   } else {
-    find_mapping(x, n, &map);
+    find_mapping(x, n, (uint32_t *)align64(work), &map);
     if (map.codes < 2) return N1C_E_ARGUMENT;
   }
   codes = (uint16_t *)align64(work);
   if (!map_samples(&map, x, n, codes)) return N1C_E_ARGUMENT;
   m = (n1_model *)align64((uint8_t *)(codes + n));
-  n1_model_open(m, align64((uint8_t *)(m + 1)), &prior, map.codes, l.lanes, l.stride);
+  n1_model_open(m, align64((uint8_t *)(m + 1)), &prior, map.codes, l.lanes);
+  m->simd = 0;
   n1_model_start(m, &prior, 112);
   n1_model_start(m, &prior, find_start(m, &l, codes, n));
   for (int64_t t = 0; t < l.length; t++) {
-    if (t == m->next) n1_solve(m, t);
+    if (n1_due(m, t)) n1_solve(m, t);
     for (int32_t lane = 0; lane < N1_LANES; lane++, out += 6) {
       const int32_t k = codes[lane * l.length + t];
       int32_t scale;

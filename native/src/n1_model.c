@@ -2,7 +2,6 @@
 #include "n1_model.h"
 
 static uint32_t get16(const uint8_t *p) { return p[0] | (uint32_t)p[1] << 8; }
-static uint32_t get32(const uint8_t *p) { return get16(p) | get16(p + 2) << 16; }
 
 /* 2^(i / 8) in units of 2^-16. */
 static const uint32_t eighths[8] = {65536, 71468, 77936, 84990, 92682, 101070, 110218, 120194};
@@ -24,13 +23,13 @@ int n1_profile_open(const uint8_t *b, int64_t length, n1_profile *p) {
   if (p->stretch && p->codes != 1024) return -1;
   if (length != HEAD + 4 * (N1_ORDER + 1) + 4 * (N1_SHAPE + 1) + 2 * p->codes) return -1;
   for (int i = 0; i <= N1_ORDER; i++, at += 4) {
-    const uint32_t v = get32(at);
+    const uint32_t v = n1_get32(at);
     p->prior[i] = v < 0x80000000u ? (int32_t)v : -(int32_t)(0xffffffffu - v) - 1;
     if (p->prior[i] > 1 << 28 || p->prior[i] < -(1 << 28)) return -1;
   }
   if (p->prior[0] < 1) return -1;
   for (int i = 0; i <= N1_SHAPE; i++, at += 4) {
-    p->shape[i] = get32(at);
+    p->shape[i] = n1_get32(at);
     if (p->shape[i] < last || p->shape[i] > N1_PROB) return -1;
     last = p->shape[i];
   }
@@ -75,10 +74,10 @@ static void set_widths(n1_model *m, const uint8_t *stored, const uint32_t *width
 
 int64_t n1_model_bytes(int64_t n, int32_t codes) {
   return ROUND(4 * ((int64_t)codes + 1)) + ROUND(2 * (int64_t)codes) + ROUND(2 * N1_NEAR) + 2 * ROUND(4 * (int64_t)codes) +
-         ROUND(2 * (n + N1_LANES * (N1_ORDER + 16)));
+         ROUND(2 * (n + N1_LANES * (N1_ORDER + N1_LANES)));
 }
 
-void n1_model_open(n1_model *m, void *memory, const n1_profile *profile, int32_t codes, int32_t lanes, int64_t stride) {
+void n1_model_open(n1_model *m, void *memory, const n1_profile *profile, int32_t codes, int32_t lanes) {
   uint8_t *at = memory;
   uint32_t mass;
   int32_t k, i;
@@ -86,7 +85,6 @@ void n1_model_open(n1_model *m, void *memory, const n1_profile *profile, int32_t
   m->lanes = lanes;
   m->floor = profile->floor;
   m->adaptive = profile->codes == 0 && codes <= N1_ADAPTIVE_CODES;
-  m->stride = stride;
   m->corr_shift = profile->codes == 0 ? 0 : 3;
   m->threshold = (int32_t *)at, at += ROUND(4 * ((int64_t)codes + 1));
   m->centre = (int16_t *)at, at += ROUND(2 * (int64_t)codes);
@@ -94,7 +92,7 @@ void n1_model_open(n1_model *m, void *memory, const n1_profile *profile, int32_t
   m->count = (uint32_t *)at, at += ROUND(4 * (int64_t)codes);
   m->smooth = (uint32_t *)at, at += ROUND(4 * (int64_t)codes);
   m->past = (int16_t *)at;
-  for (i = 0; i < lanes; i++) memset(m->past + i * stride, 0, N1_ORDER * sizeof *m->past);
+  memset(m->past, 0, (size_t)(N1_ORDER * lanes) * sizeof *m->past);
   if (m->adaptive) memset(m->count, 0, (size_t)codes * sizeof *m->count);
   set_widths(m, profile->codes ? profile->widths : NULL, NULL);
   mass = N1_PROB - (uint32_t)(codes * m->floor);
@@ -142,18 +140,18 @@ void n1_model_start(n1_model *m, const n1_profile *profile, int32_t start) {
 /* -- predictor ----------------------------------------------------------------------------------------------------- */
 
 void n1_correlate(n1_model *m, int64_t step) {
-  const int64_t chunk = (int64_t)4 << 2 * m->corr_shift; /* 4 products of 2^28 are less than 2^31 */
-  int16_t x[256 + N1_ORDER];
-  for (int32_t lane = 0; lane < m->lanes; lane++) {
-    const int16_t *past = m->past + lane * m->stride + N1_ORDER;
-    for (int64_t t = m->done; t < step; t += chunk) {
-      const int32_t n = (int32_t)(step - t < chunk ? step - t : chunk);
-      for (int32_t i = -N1_ORDER; i < n; i++) x[i + N1_ORDER] = (int16_t)(past[t + i] >> m->corr_shift);
-      for (int32_t lag = 0; lag <= N1_ORDER; lag++) {
-        int32_t sum = 0;
-        for (int32_t i = 0; i < n; i++) sum += x[N1_ORDER + i] * x[N1_ORDER + i - lag];
-        m->corr[lag] += sum;
-      }
+  const int32_t lanes = m->lanes;
+  const int64_t chunk = m->corr_shift ? 256 : 4; /* so many products of 2^28 >> 2 corr_shift are below 2^31 */
+  for (int64_t i = m->done * lanes; i < step * lanes; i += chunk) {
+    const int16_t *past = m->past + N1_ORDER * lanes + i;
+    const int32_t n = (int32_t)(step * lanes - i < chunk ? step * lanes - i : chunk);
+    int16_t x[256 + N1_ORDER * N1_LANES];
+    for (int32_t k = -N1_ORDER * lanes; k < n; k++) x[k + N1_ORDER * lanes] = (int16_t)(past[k] >> m->corr_shift);
+    for (int32_t lag = 0; lag <= N1_ORDER; lag++) {
+      const int16_t *a = x + N1_ORDER * lanes, *b = a - lag * lanes;
+      int32_t sum = 0;
+      for (int32_t k = 0; k < n; k++) sum += a[k] * b[k];
+      m->corr[lag] += sum;
     }
   }
   m->done = step;
@@ -181,19 +179,20 @@ static void adapt(n1_model *m) {
 void n1_solve(n1_model *m, int64_t step) {
   int64_t a[N1_ORDER + 1] = {0}, b[N1_ORDER + 1], r[N1_ORDER + 1], error;
   int32_t scale[N1_ORDER + 1], order, last, down = 0;
-  n1_correlate(m, step);
+  if (m->simd) n1_correlate_avx2(m, step);
+  else n1_correlate(m, step);
   for (int i = 0; i <= N1_ORDER; i++) r[i] = m->corr[i] + m->prior[i];
   r[0] += (r[0] >> 14) + 1;
   while (r[0] >> down >= (int64_t)1 << 30) down++;
   while (down <= 0 && r[0] << -down < (int64_t)1 << 29) down--;
   for (int i = 0; i <= N1_ORDER; i++) r[i] = down >= 0 ? r[i] >> down : r[i] * ((int64_t)1 << -down);
   memset(m->weights, 0, sizeof m->weights);
-  m->short_shift[0] = 13;
+  m->shift[0] = 13;
   error = r[0];
   scale[0] = n1_log((uint32_t)(error >> 7) | 1);
   for (order = 1; order <= N1_ORDER; order++) {
     int64_t sum = r[order] * ((int64_t)1 << 22), k, most = 0;
-    int32_t shift = 13;
+    int32_t fine = 13;
     for (int i = 1; i < order; i++) sum += a[i] * r[order - i];
     k = -(sum / error);
     if (k >= 1 << 22 || k <= -(1 << 22)) break;
@@ -206,19 +205,18 @@ void n1_solve(n1_model *m, int64_t step) {
     if (error < 64) break;
     memcpy(a, b, sizeof a);
     scale[order] = n1_log((uint32_t)(error >> 7) | 1);
-    while (most + 2 >= (int64_t)32767 << (22 - shift)) shift--;
-    m->short_shift[order] = shift;
+    while (most + 2 >= (int64_t)32767 << (22 - fine)) fine--;
+    m->shift[order] = fine;
     for (int i = 1; i <= order; i++)
-      m->weights[order][i - 1] = (int16_t)(-((a[i] + ((int64_t)1 << (21 - shift))) >> (22 - shift)));
+      m->weights[order][i - 1] = (int16_t)(-((a[i] + ((int64_t)1 << (21 - fine))) >> (22 - fine)));
   }
   last = order - 1;
   for (; order <= N1_ORDER; order++) {
     memcpy(m->weights[order], m->weights[last], sizeof m->weights[0]);
-    m->short_shift[order] = m->short_shift[last];
+    m->shift[order] = m->shift[last];
     scale[order] = scale[last];
   }
-  m->weight_shift = m->short_shift[N1_ORDER];
-  for (int i = 0; i <= N1_ORDER; i++) m->short_scale[i] = scale[i] - scale[N1_ORDER];
+  for (int i = 0; i <= N1_ORDER; i++) m->extra[i] = scale[i] - scale[N1_ORDER];
   if (m->adaptive && step) adapt(m);
   {
     const int64_t first = 128 / m->lanes, period = 4096 / m->lanes;

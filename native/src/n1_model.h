@@ -41,14 +41,13 @@ typedef struct {
   int32_t corr_shift;                   /* the autocorrelation is that of c >> corr_shift */
   uint32_t start;                       /* running means begin here: 16 times the mean squared error */
   int32_t lanes;
-  int64_t stride;                       /* from one lane's centres to the next one's */
+  int32_t simd;                         /* 1: with AVX2 */
   int64_t done;                         /* steps whose autocorrelation is in corr */
   int64_t next;                         /* step before which the predictor is solved anew */
-  int32_t weight_shift;                 /* weights are in units of 2^-weight_shift */
   uint32_t a1[N1_LANES], a2[N1_LANES], a3[N1_LANES]; /* running sums of squared errors, windows 2^12, 2^7, 2^3 */
   int16_t weights[N1_ORDER + 1][N1_ORDER]; /* weights[order][lag - 1] */
-  int32_t short_shift[N1_ORDER + 1];    /* weight_shift of the lower orders */
-  int32_t short_scale[N1_ORDER + 1];    /* scale index of the lower orders' errors beside that of the highest */
+  int32_t shift[N1_ORDER + 1];    /* weights of each order are in units of 2^-shift */
+  int32_t extra[N1_ORDER + 1];    /* scale index of each order's errors beside that of the highest */
   int64_t corr[N1_ORDER + 1];
   int64_t prior[N1_ORDER + 1];
   int32_t recip[N1_SCALES];             /* 2^27 / sigma in u */
@@ -61,7 +60,7 @@ typedef struct {
   int16_t *centre;                      /* of each code, in c */
   uint16_t *near;                       /* N1_NEAR of them: nearest threshold */
   uint32_t *count, *smooth;             /* of each code, if adaptive */
-  int16_t *past;                        /* centres of all samples, lane by lane, N1_ORDER zeros before each */
+  int16_t *past;                        /* centres of all samples, step by step, after N1_ORDER steps of zeros */
 } n1_model;
 
 int n1_profile_open(const uint8_t *bytes, int64_t length, n1_profile *profile);
@@ -71,7 +70,7 @@ extern const uint8_t n1_profile_n1[];
 extern const int64_t n1_profile_n1_length;
 
 int64_t n1_model_bytes(int64_t n, int32_t codes);
-void n1_model_open(n1_model *m, void *memory, const n1_profile *profile, int32_t codes, int32_t lanes, int64_t stride);
+void n1_model_open(n1_model *m, void *memory, const n1_profile *profile, int32_t codes, int32_t lanes);
 void n1_model_start(n1_model *m, const n1_profile *profile, int32_t start);
 void n1_solve(n1_model *m, int64_t step);
 void n1_correlate(n1_model *m, int64_t step);
@@ -87,24 +86,33 @@ static inline int32_t n1_log(uint32_t v) {
   return (int32_t)(bits >> 19) - (127 << 4);
 }
 
+static inline uint32_t n1_get32(const uint8_t *p) {
+  return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+/* Where the predictor is to be solved anew before `step`. */
+static inline int n1_due(const n1_model *m, int64_t step) { return step == m->next; }
+
+/* The scale index of the lane's next error; `extra` is what lower orders add. */
+static inline int32_t n1_scale(const n1_model *m, int32_t lane, int32_t extra) {
+  const uint32_t v = (5 * (m->a1[lane] >> 8) + 9 * (m->a2[lane] >> 3) + 2 * (m->a3[lane] << 1)) >> 4;
+  return n1_clamp(n1_log(v | 1) + extra, 0, N1_SCALES - 1);
+}
+
+/* The prediction in u from the sum of weights times centres. */
+static inline int32_t n1_level(uint32_t sum, int32_t shift) {
+  return n1_clamp((int32_t)sum >> (shift - 5), -(1 << N1_U_BITS), 1 << N1_U_BITS);
+}
+
 /* The lane's prediction of its sample at `step`, in u, and the scale index of its error. */
 static inline int32_t n1_predict(const n1_model *m, int32_t lane, int64_t step, int32_t *scale) {
-  const int16_t *past = m->past + lane * m->stride + step + N1_ORDER;
+  const int16_t *past = m->past + (step + N1_ORDER - 1) * m->lanes + lane;
   const int32_t order = step < N1_ORDER ? (int32_t)step : N1_ORDER;
   const int16_t *w = m->weights[order];
-  int32_t shift = m->weight_shift, extra = 0;
   uint32_t sum = 0;
-  for (int i = 0; i < N1_ORDER; i++) sum += (uint32_t)(w[i] * past[-1 - i]);
-  if (order < N1_ORDER) {
-    shift = m->short_shift[order];
-    extra = m->short_scale[order];
-  }
-  {
-    const uint32_t v =
-        (5 * (m->a1[lane] >> 8) + 9 * (m->a2[lane] >> 3) + 2 * (m->a3[lane] << 1)) >> 4;
-    *scale = n1_clamp(n1_log(v | 1) + extra, 0, N1_SCALES - 1);
-  }
-  return n1_clamp((int32_t)sum >> (shift - 5), -(1 << N1_U_BITS), 1 << N1_U_BITS);
+  for (int i = 0; i < N1_ORDER; i++) sum += (uint32_t)(w[i] * past[-i * m->lanes]);
+  *scale = n1_scale(m, lane, m->extra[order]);
+  return n1_level(sum, m->shift[order]);
 }
 
 /* A distance from the prediction in sigmas, 0 .. 2^15 for -8 .. 8 sigmas. */
@@ -124,7 +132,7 @@ static inline uint32_t n1_below(const n1_model *m, int32_t code, int32_t p, int3
 /* Take the sample's code into the lane's state. */
 static inline void n1_learn(n1_model *m, int32_t lane, int64_t step, int32_t code, int32_t p) {
   const int32_t c = m->centre[code];
-  m->past[lane * m->stride + N1_ORDER + step] = (int16_t)c;
+  m->past[(step + N1_ORDER) * m->lanes + lane] = (int16_t)c;
   if (m->adaptive) m->count[code]++;
   if (step >= N1_ORDER) {
     const int32_t e = n1_clamp((c - (p >> 5)) >> m->scale_shift, -1023, 1023);
@@ -134,5 +142,20 @@ static inline void n1_learn(n1_model *m, int32_t lane, int64_t step, int32_t cod
     m->a3[lane] += square - (m->a3[lane] >> 3);
   }
 }
+
+/* The code whose interval holds `slot`; the frequencies below it and of it. */
+int32_t n1_find(const n1_model *m, uint32_t slot, int32_t p, int32_t scale, uint32_t *low, uint32_t *frequency);
+
+/* All lanes in lockstep, `steps` steps. For each step, coded gets 8 times the frequencies below a code and 8 times that
+ * of the code. The decoder returns how far it read, or NULL where the bytes end too early. Both ways come with and
+ * without AVX2 and give the same bits. */
+void n1_encode_lanes(n1_model *m, const uint16_t *codes, int64_t length, int64_t steps, uint32_t *coded);
+const uint8_t *n1_decode_lanes(n1_model *m, uint64_t *state, const uint8_t *in, const uint8_t *end,
+                               const int16_t *table, int16_t *x, int64_t length, int64_t steps);
+int n1_avx2(void);
+void n1_encode_lanes_avx2(n1_model *m, const uint16_t *codes, int64_t length, int64_t steps, uint32_t *coded);
+const uint8_t *n1_decode_lanes_avx2(n1_model *m, uint64_t *state, const uint8_t *in, const uint8_t *end,
+                                    const int16_t *table, int16_t *x, int64_t length, int64_t steps);
+void n1_correlate_avx2(n1_model *m, int64_t step);
 
 #endif
