@@ -186,7 +186,7 @@ static int64_t unpack_bitshuffle(const uint8_t *in, int64_t length, int16_t *x, 
 /* -- n1 ------------------------------------------------------------------------------------------------------------ */
 
 /* No profile, the built-in one by its number, or its bytes, some of them changed: whatever profile an encoder takes, the
- * decoder must undo. */
+ * decoder must undo, with the same instructions or others. */
 static uint8_t *profile_of(setting s, int64_t *length) {
   uint8_t *profile;
   *length = s.variant % 4 == 0 ? 0 : s.variant % 4 == 1 ? 1 : n1_profile_n1_length;
@@ -204,11 +204,11 @@ static packet pack_n1(const int16_t *x, int64_t n, setting s) {
   int64_t profile_length;
   uint8_t *profile = profile_of(s, &profile_length), *work = (uint8_t *)allocate(room);
   packet p = {(uint8_t *)allocate(capacity), 0};
-  p.length = n1c_n1_encode(x, n, profile, profile_length, work, room, p.bytes, capacity);
+  p.length = n1c_n1_encode(x, n, profile, profile_length, work, room, p.bytes, capacity, s.variant >> 8 & 1);
   if (p.length < 0 && s.variant % 4 > 1 && s.variant % 3) { /* the profile is refused: without it then */
     p.bytes = (uint8_t *)realloc(p.bytes, (size_t)(2 * n + 1));
     if (!p.bytes) abort();
-    p.length = n1c_n1_encode(x, n, profile, 0, work, room, p.bytes, 2 * n + 1);
+    p.length = n1c_n1_encode(x, n, profile, 0, work, room, p.bytes, 2 * n + 1, s.variant >> 8 & 1);
   }
   if (n >= 4096 && s.variant % 4 > 1) {
     int32_t *trace = (int32_t *)allocate(6 * n * (int64_t)sizeof *trace);
@@ -224,7 +224,7 @@ static int64_t unpack_n1(const uint8_t *in, int64_t length, int16_t *x, int64_t 
   const int64_t room = n1c_n1_workspace(n);
   int64_t profile_length;
   uint8_t *profile = profile_of(s, &profile_length), *work = (uint8_t *)allocate(room);
-  const int64_t result = n1c_n1_decode(in, length, profile, profile_length, work, room, x, n);
+  const int64_t result = n1c_n1_decode(in, length, profile, profile_length, work, room, x, n, s.variant >> 9 & 1);
   free(work);
   free(profile);
   return result;
