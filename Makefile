@@ -5,7 +5,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-JOBS ?= 2
 EXTRAS ?= audio,wavpack,numeric,more,dev
 
 export CODEC CODECS DATA JOBS
@@ -18,7 +17,7 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "  CODEC=zstd      the codec of make eval          CODECS='a b'   the codecs of make grid (all)"
-	@echo "  DATA=folder     the WAV files                   JOBS=2         processes"
+	@echo "  DATA=folder     the WAV files                   JOBS=2         processes (grid: 1, so that times are comparable)"
 
 install: $(STAMP) encode decode ## set up .venv with pinned versions and build the C kernels
 

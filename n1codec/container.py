@@ -185,7 +185,8 @@ def _inflate(data: bytes) -> bytes:
     return out
 
 
-def _decode(header: Header) -> np.ndarray:
+def decode_samples(header: Header) -> np.ndarray:
+    """Return the samples that a header's payload holds; that they are the source's is not checked here."""
     return get_codec(header.spec).decode(header.payload, header.layout)
 
 
@@ -225,7 +226,7 @@ def decode(blob: bytes) -> np.ndarray:
         UnavailableError: the codec that wrote them is not here.
     """
     header = read(blob)
-    x = _decode(header)
+    x = decode_samples(header)
     checksum = _array_checksum(x) if header.source == _ARRAY else zlib.crc32(_file_bytes(header, x))
     if checksum != header.checksum:
         raise FormatError("it decodes to something else than was encoded: its checksum does not match")
@@ -241,22 +242,26 @@ def _array_checksum(x: np.ndarray) -> int:
 
 def encode_bytes(source: bytes, stages: Pipeline) -> tuple[bytes, float]:
     """Return .n1c bytes of a file's bytes, and the seconds of the codec's own work. No WAV file is stored as it is."""
-    parsed = wav.parse(source)
-    if parsed is None or max(len(parsed.prefix), len(parsed.suffix)) > MOST_AROUND:
-        stages = get_codec("copy")
-        x = np.frombuffer(source, np.uint8)
-        header = Header(_OPAQUE, "uint8", None, len(x), 1, 1, b"", b"", stages.spec, 0, b"")
-    else:
-        x = parsed.samples
-        kind = "int24" if parsed.bits == 24 else x.dtype.name
-        extra = (b"", b"") if parsed.canonical else (parsed.prefix, parsed.suffix)
-        frames, channels = x.shape
-        source_kind = _WAV if parsed.canonical else _WAV_AND_MORE
-        header = Header(source_kind, kind, parsed.rate, frames, channels, 2, *extra, stages.spec, 0, b"")
+    x, header, stages = open_source(source, stages)
     start = perf_counter()
     payload = stages.encode(x)
     seconds = perf_counter() - start
     return _assemble(header._replace(checksum=zlib.crc32(source), payload=payload), stages), seconds
+
+
+def open_source(source: bytes, stages: Pipeline) -> tuple[np.ndarray, Header, Pipeline]:
+    """Return the samples in a file's bytes, a header that lacks checksum and payload, and what will encode them."""
+    parsed = wav.parse(source)
+    if parsed is None or max(len(parsed.prefix), len(parsed.suffix)) > MOST_AROUND:
+        stages = get_codec("copy")
+        x = np.frombuffer(source, np.uint8)
+        return x, Header(_OPAQUE, "uint8", None, len(x), 1, 1, b"", b"", stages.spec, 0, b""), stages
+    x = parsed.samples
+    kind = "int24" if parsed.bits == 24 else x.dtype.name
+    extra = (b"", b"") if parsed.canonical else (parsed.prefix, parsed.suffix)
+    frames, channels = x.shape
+    source_kind = _WAV if parsed.canonical else _WAV_AND_MORE
+    return x, Header(source_kind, kind, parsed.rate, frames, channels, 2, *extra, stages.spec, 0, b""), stages
 
 
 def decode_bytes(blob: bytes) -> tuple[bytes, float, str]:
@@ -270,7 +275,7 @@ def decode_bytes(blob: bytes) -> tuple[bytes, float, str]:
     if header.source == _ARRAY:
         raise FormatError("it holds an array, not a file (read it with n1codec.decode)")
     start = perf_counter()
-    x = _decode(header)
+    x = decode_samples(header)
     seconds = perf_counter() - start
     source = _file_bytes(header, x)
     if zlib.crc32(source) != header.checksum:

@@ -23,6 +23,11 @@ def command(results: Path | None) -> None:
     speed   encoding and decoding speed of each codec
     pareto  ratio against speed, with the codecs that none beats in both
     spread  the ratios of single files
+
+    \b
+    Examples:
+      n1codec plot
+      n1codec plot --results results/n1-372
     """
     from n1codec.report.plots import draw
 
