@@ -16,7 +16,14 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 @click.group()
 def command() -> None:
-    """Fetch, make, verify and find recordings."""
+    """Fetch, make, verify and find recordings.
+
+    \b
+    Examples:
+      n1codec data fetch
+      n1codec data synth recordings --channels 4 --seconds 60
+      n1codec data verify data
+    """
 
 
 @command.command()
