@@ -21,6 +21,7 @@ class Arange(Coder):
     dtypes = ("int16",)
     per_channel = True
     grid = ("arange", "delta|arange", "remap|lpc|arange")
+    floor_xrt = 300
 
     def encode(self, x: np.ndarray) -> bytes:
         out = np.empty(2 * x.size, np.uint8)

@@ -21,6 +21,7 @@ class Huffman(Coder):
     wire = "hu"
     dtypes = ("int16",)
     grid = ("huffman", "delta|huffman", "remap|delta|huffman")
+    floor_xrt = 1000
 
     def encode(self, x: np.ndarray) -> bytes:
         out = np.empty(2 * x.size, np.uint8)

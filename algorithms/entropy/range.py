@@ -21,6 +21,7 @@ class Range(Coder):
     wire = "ra"
     dtypes = ("int16",)
     grid = ("range", "delta|range", "remap|delta|range")
+    floor_xrt = 1000
 
     def encode(self, x: np.ndarray) -> bytes:
         out = np.empty(2 * x.size, np.uint8)

@@ -21,6 +21,7 @@ class Rans(Coder):
     wire = "rn"
     dtypes = ("int16",)
     grid = ("rans", "remap|delta|rans", "remap|lpc|rans")
+    floor_xrt = 1000
 
     def encode(self, x: np.ndarray) -> bytes:
         out = np.empty(2 * x.size, np.uint8)

@@ -21,6 +21,7 @@ class Rice(Coder):
     per_channel = True
     traits = frozenset({"streaming"})
     grid = ("delta|rice", "remap|delta|rice", "remap|lpc|rice")
+    floor_xrt = 1000
 
     def encode(self, x: np.ndarray) -> bytes:
         out = np.empty(2 * x.size, np.uint8)
