@@ -7,17 +7,17 @@
 # data/ are used, else those in the archive $N1_DATA_ZIP, else a synthetic set.
 set -u
 
-# xargs starts this script again for each file. What goes wrong first is left in $N1_EVAL_TMP/failed/why;
+# xargs starts this script again for each file. What goes wrong first is left in $N1_EVAL_TMP/why;
 # exit code 255 keeps xargs from starting more.
 if [ "${1:-}" = --one ]; then
     file=$2
     fail() {
-        if mkdir "$N1_EVAL_TMP/failed" 2>/dev/null; then
-            { cat "$work/said"; echo "eval.sh: $file: $1"; } >"$N1_EVAL_TMP/failed/why" 2>/dev/null
-        fi
+        # A link is there whole or not at all, and only the first can be made.
+        { cat "$work/said"; echo "eval.sh: $file: $1"; } >"$work/why" 2>/dev/null
+        ln "$work/why" "$N1_EVAL_TMP/why" 2>/dev/null
         exit 255
     }
-    [ -e "$N1_EVAL_TMP/failed" ] && exit 255
+    [ -e "$N1_EVAL_TMP/why" ] && exit 255
     work=$(mktemp -d "$N1_EVAL_TMP/file.XXXXXX") || exit 255
     copy=$work/$(basename "$file")
     packed=$work/packed.n1c
@@ -99,8 +99,8 @@ workers=$!
 wait "$workers"
 status=$?
 workers=
-if [ -d "$N1_EVAL_TMP/failed" ]; then
-    cat "$N1_EVAL_TMP/failed/why" >&2
+if [ -e "$N1_EVAL_TMP/why" ]; then
+    cat "$N1_EVAL_TMP/why" >&2
     exit 1
 fi
 done=0
