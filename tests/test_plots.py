@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
@@ -13,19 +14,20 @@ from n1codec.bench import store, summary
 from n1codec.cli import run
 from n1codec.cli.plot import command
 from n1codec.codec import CodecError
+from n1codec.report import page
 
 NAMES = ("ratio", "speed", "pareto", "spread")
 FAMILIES = ("baseline", "dictionary", "predictive", "entropy", "audio", "blosc", "numeric", "n1", "of others", "$more$")
 
 
-def results(folder: Path, codecs: int, files: int = 4) -> Path:
+def results(folder: Path, codecs: int, files: int = 4, specs: Sequence[str] = ()) -> Path:
     folder.mkdir(parents=True)
     rng = np.random.default_rng(3)
     writer = store.Store(folder / store.FILE)
     shared = {"dataset": "made up", "jobs": 1, "codec_version": "1", "machine": "m", "cpu": "c", "python": "3",
               "n1codec": "1"}  # fmt: skip
     for index in range(codecs):
-        spec = f"remap|delta|zigzag|planes|codec_{index}:level=12"
+        spec = specs[index] if specs else f"remap|delta|zigzag|planes|codec_{index}:level=12"
         if index % 3:
             ratio, encode, decode = 1 + 1.5 * rng.random(), *10 ** rng.uniform((-1, 1), (3, 4))
         else:  # a front on which many are near each other
@@ -63,15 +65,16 @@ def test_plots_are_drawn_and_are_the_same_each_time(tmp_path: Path, codecs: int,
     folder = results(tmp_path / "results" / "some", codecs)
     command.callback(results=folder)  # type: ignore[misc]
     printed = capsys.readouterr().out.splitlines()
-    assert [Path(line).name for line in printed] == [f"{name}.{end}" for name in NAMES for end in ("png", "svg")]
+    plots = [f"{name}.{end}" for name in NAMES for end in ("png", "svg")]
+    assert [Path(line).name for line in printed] == [*plots, "README.md"]
     first = {Path(line).name: Path(line).read_bytes() for line in printed}
     assert {path.name for path in folder.iterdir()} == {*first, store.FILE, summary.FILE}
     for name, content in first.items():
         if name.endswith(".png"):
             assert content.startswith(b"\x89PNG")
-        else:
+        elif name.endswith(".svg"):
             assert ElementTree.fromstring(content).tag.endswith("svg")
-    assert {path.name: path.read_bytes() for path in draw(folder)} == first
+    assert {path.name: path.read_bytes() for path in draw(folder)} == {name: first[name] for name in plots}
 
 
 def test_names_of_a_front_do_not_overlap_and_nothing_is_cut_off(tmp_path: Path) -> None:
@@ -140,3 +143,15 @@ def test_no_results_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "run n1codec grid first" in capsys.readouterr().err
     with pytest.raises(CodecError, match="no codec has verified results"):
         draw(results(tmp_path / "results" / "none", 0))
+
+
+def test_page_has_the_figures_and_the_peers(tmp_path: Path) -> None:
+    folder = results(tmp_path / "r", 3, specs=("zstd", "delta|zstd", "remap|zstd"))
+    (folder / "peers.csv").write_text("peer,files,original_bytes,compressed_bytes\nsome|peer,3,3000,1000\n")
+    text = page.write(folder).read_text()
+    ratios = summary.read(folder).set_index("spec")["compression_ratio"]
+    alone, delta, remap = (f"{ratios[spec]:.4f}" for spec in ("zstd", "delta|zstd", "remap|zstd"))
+    assert f"| `zstd` | {alone} | {delta} | {remap} |" in text
+    assert f"| `remap\\|zstd` | {remap} |" in text
+    assert "| `some\\|peer` | 3.0000 |" in text
+    assert "| `absent` | skipped | gone |" in text

@@ -10,7 +10,7 @@ class Lz4(ByteCoder):
     requires = ("numcodecs",)
     acceleration: int
     params = {"acceleration": Int(9, 1, 65537, "1 is small, more is faster")}
-    grid = ("lz4:acceleration=1", "lz4", "delta|lz4", "remap|delta|zigzag|planes|lz4:acceleration=1")
+    grid = ("lz4:acceleration=1", "lz4", "delta|lz4", "remap|lz4", "remap|delta|zigzag|planes|lz4:acceleration=1")
 
     def compress(self, data: bytes) -> bytes:
         from numcodecs import lz4

@@ -23,7 +23,13 @@ class Lzma(ByteCoder):
         "lp": Int(0, 0, 4, "low bits of the position that it has; 1 suits 16-bit samples (lc + lp is at most 4)"),
         "pb": Int(2, 0, 4, "low bits of the position that other contexts have; 1 suits 16-bit samples"),
     }
-    grid = ("lzma", "delta|lzma", "remap|lzma:lc=0,lp=1,pb=1", "remap|delta|zigzag|planes|lzma:lc=0,pb=0")
+    grid = (
+        "lzma",
+        "delta|lzma",
+        "remap|lzma",
+        "remap|lzma:lc=0,lp=1,pb=1",
+        "remap|delta|zigzag|planes|lzma:lc=0,pb=0",
+    )
 
     def __init__(self, **values: object) -> None:
         super().__init__(**values)

@@ -10,7 +10,7 @@ class NumcodecsZstd(ByteCoder):
     requires = ("numcodecs",)
     level: int
     params = {"level": Int(22, -7, 22, "negative and low is fast, high is small")}
-    grid = ("numcodecs_zstd", "delta|numcodecs_zstd")
+    grid = ("numcodecs_zstd", "delta|numcodecs_zstd", "remap|numcodecs_zstd")
 
     def compress(self, data: bytes) -> bytes:
         from numcodecs import zstd

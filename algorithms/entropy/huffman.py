@@ -20,7 +20,7 @@ _decode = Kernel("n1c_huffman_decode", np.uint8, np.int16, np.uint8)
 class Huffman(Coder):
     wire = "hu"
     dtypes = ("int16",)
-    grid = ("huffman", "delta|huffman", "remap|delta|huffman")
+    grid = ("huffman", "delta|huffman", "remap|huffman", "remap|delta|huffman")
     floor_xrt = 1000
 
     def encode(self, x: np.ndarray) -> bytes:

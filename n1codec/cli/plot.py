@@ -16,7 +16,7 @@ from n1codec.codec import CodecError
     help="Folder of a data set's results, such as results/n1; the newest in results/ if not given.",
 )
 def command(results: Path | None) -> None:
-    """Draw the results of a sweep, as PNG and SVG beside the CSV files that they are drawn from.
+    """Draw and tabulate the results of a sweep, as PNG and SVG beside the CSV files that they are drawn from.
 
     \b
     ratio   compression ratio of each codec
@@ -24,16 +24,20 @@ def command(results: Path | None) -> None:
     pareto  ratio against speed, with the codecs that none beats in both
     spread  the ratios of single files
 
+    README.md beside them has the tables.
+
     \b
     Examples:
       n1codec plot
       n1codec plot --results results/n1-372
     """
+    from n1codec.report import page
     from n1codec.report.plots import draw
 
     folder = results or _newest(Path("results"))
     for path in draw(folder):
         click.echo(path)
+    click.echo(page.write(folder))
 
 
 def _newest(results: Path) -> Path:

@@ -1,0 +1,135 @@
+"""The results of a data set as one page of Markdown, from its CSV files alone."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from n1codec import registry
+from n1codec.bench import summary
+from n1codec.bench.view import speed
+from n1codec.codec import CodecError
+from n1codec.pipeline import get_codec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FILE = "README.md"
+PEERS = "peers.csv"
+"""Sizes that codecs outside this project reached on the same files: peer, files, original and compressed bytes."""
+_PLOTS = {
+    "ratio": "Compression ratio of each codec",
+    "speed": "Encoding and decoding speed of each codec",
+    "pareto": "Ratio against speed",
+    "spread": "Ratios of single files",
+}
+
+
+def write(folder: Path) -> Path:
+    """Write the page of a results folder into it and return its path."""
+    found = summary.read(folder)
+    good = found[found["status"] == "ok"].sort_values("compression_ratio", ascending=False)
+    text = "\n".join(
+        (*_head(found, good), *_all(good), *_classic(good), *_peers(folder), *_rest(found), *_plots(folder))
+    )
+    path = folder / FILE
+    temporary = folder / f".{FILE}.part"
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+    return path
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    right = ["---:" if i else "---" for i in range(len(headings))]
+    lines = [headings, right, *rows]
+    return [f"| {' | '.join(line)} |" for line in lines] + [""]
+
+
+def _code(spec: str) -> str:
+    return "`" + spec.replace("|", "\\|") + "`"
+
+
+def _head(found: pd.DataFrame, good: pd.DataFrame) -> list[str]:
+    def only(column: str) -> str:
+        return ", ".join(sorted({str(value) for value in found[column].dropna()}))
+
+    jobs = int(found["jobs"].max())
+    rough = "" if jobs == 1 else f" Up to {jobs} codecs were measured at the same time: speeds are rough."
+    return [
+        f"# Results: {only('dataset')}",
+        "",
+        f"{len(good)} codecs, {good['files'].max() if len(good) else 0:.0f} files, each file by itself, each",
+        "round trip compared byte for byte. Sizes are whole .n1c files against whole WAV files. xRT is",
+        f"seconds of recording / seconds of the codec's own work, one core.{rough}",
+        "",
+        f"Machine: {only('cpu')}. Python {only('python')}, n1codec {only('n1codec')}.",
+        "",
+        "This page and its plots: `n1codec plot`. Its figures: `n1codec grid`, in summary.csv and files.csv.gz.",
+        "",
+    ]
+
+
+def _all(good: pd.DataFrame) -> list[str]:
+    headings = ("codec", "ratio", "bits/sample", "encode xRT", "decode xRT", "family")
+    rows = [
+        (
+            _code(row.mode),
+            f"{row.compression_ratio:.4f}",
+            f"{row.bits_per_sample:.3f}",
+            speed(row.average_compression_speed_xRT),
+            speed(row.average_decompression_speed_xRT),
+            row.family,
+        )
+        for row in good.itertuples()
+    ]
+    return ["## All codecs", "", *_table(headings, rows)]
+
+
+def _classic(good: pd.DataFrame) -> list[str]:
+    """The classic modes, behind nothing, behind delta, and behind remap."""
+    ratios = dict(zip(good["spec"], good["compression_ratio"], strict=True))
+
+    def ratio(spec: str) -> str:
+        try:
+            value = ratios.get(get_codec(spec).spec)
+        except CodecError:
+            value = None
+        return f"{value:.4f}" if value else ""
+
+    rows = []
+    for name, spec in registry.CLASSIC.items():
+        if f"delta_{name}" in registry.CLASSIC:
+            cells = ratio(spec), ratio(registry.CLASSIC[f"delta_{name}"]), ratio(f"remap|{spec}")
+            if any(cells):
+                rows.append((f"`{name}`", *cells))
+    if not rows:
+        return []
+    return ["## The classic modes, and what remap does to them", "", *_table(("mode", "alone", "delta", "remap"), rows)]
+
+
+def _peers(folder: Path) -> list[str]:
+    path = folder / PEERS
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = [
+            (_code(row["peer"]), f"{int(row['original_bytes']) / int(row['compressed_bytes']):.4f}")
+            for row in csv.DictReader(file)
+        ]
+    where = f"As measured elsewhere ({PEERS}), without this project's container."
+    return ["## Other codecs on the same files", "", where, "", *_table(("codec", "ratio"), rows)]
+
+
+def _rest(found: pd.DataFrame) -> list[str]:
+    bad = found[found["status"] != "ok"]
+    if bad.empty:
+        return []
+    rows = [(_code(row.mode), row.status, str(row.reason).replace("|", "\\|")) for row in bad.itertuples()]
+    return ["## Without results", "", *_table(("codec", "status", "reason"), rows)]
+
+
+def _plots(folder: Path) -> list[str]:
+    there = [(name, text) for name, text in _PLOTS.items() if (folder / f"{name}.png").exists()]
+    return [line for name, text in there for line in (f"![{text}]({name}.png)", "")]
