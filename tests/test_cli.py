@@ -104,6 +104,20 @@ def test_full_disk(run: Run, wav_file: Path) -> None:
     assert_one_line(run("encode", wav_file, "/dev/full", "zstd"), 1, "/dev/full: no space left")
 
 
+def test_full_disk_ends_a_batch(wav_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    from n1codec import batch
+    from n1codec.cli._files import convert
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "somewhere")
+
+    (tmp_path / "b.wav").write_bytes(wav_file.read_bytes())
+    monkeypatch.setattr(batch, "encode_file", full)
+    options = {"jobs": 1, "log": None, "min_time": 0.0, "quiet": True, "out_dir": tmp_path / "o"}
+    assert convert("encode", (str(tmp_path),), get_codec("zstd"), **options) == 1
+    assert capsys.readouterr().err.splitlines() == ["encode: somewhere: no space left on device"]
+
+
 def test_nothing_is_left_behind_when_a_write_fails(
     wav_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

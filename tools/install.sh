@@ -9,6 +9,7 @@ python=${PYTHON:-python3}
     echo "install: $python is older than 3.11 (name another: make install PYTHON=python3.12)" >&2
     exit 1
 }
+echo "install: setting up $venv (the first time takes a minute or two)" >&2
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 
 # WavPack's package has no wheel, and needs the system's library. Where this may install it, it does.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -68,4 +69,6 @@ def convert(
                 failed = True
                 about = "" if isinstance(trouble, OSError) else f"{source}: "
                 fail(direction, about + explain(trouble))
+                if isinstance(trouble, OSError) and trouble.errno == errno.ENOSPC:
+                    break  # the others would only say so again
     return 1 if failed else 0
