@@ -23,6 +23,8 @@ ROUNDS = 4
 MAX_CODES = 4096
 SHORTEST = 4096
 """Samples below which a recording says too little."""
+RAIL = 24.0
+"""Least width of the outermost codes: they hold what is beyond them, though few recordings reach there."""
 ENOUGH = 6_000_000
 """Samples that suffice for the residual's shape."""
 
@@ -171,6 +173,7 @@ def _fit_widths(counts: np.ndarray, places: np.ndarray, shape: np.ndarray, doubt
     middle = (thresholds[1:] + thresholds[:-1]) / 2
     expected = np.interp(middle, places_of_edges[:-1] + 0.5 / per_code, mass) / mass.sum() * counts.sum() * per_code
     widths = ((counts + doubt) / (expected + doubt)).clip(0.001, 60)
+    widths[[0, -1]] = np.maximum(widths[[0, -1]], RAIL)
     return widths * (counts.size / widths.sum())
 
 

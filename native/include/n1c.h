@@ -119,6 +119,9 @@ N1C_API int64_t n1c_n1_encode(const int16_t *x, int64_t n, const uint8_t *profil
 N1C_API int64_t n1c_n1_decode(const uint8_t *in, int64_t length, const uint8_t *profile, int64_t profile_length,
                               uint8_t *work, int64_t work_length, int16_t *x, int64_t n, int64_t simd);
 
+/* Copy a built-in profile, 0 of a cold start or 1 of N1, and return its length. */
+N1C_API int64_t n1c_n1_profile(int64_t number, uint8_t *out, int64_t capacity);
+
 /* For training: six numbers for each of the returned count of samples, which stand in the order of coding: code,
  * prediction, scale, both ends of the code in the residual's distribution, frequency. Needs n >= 4096, a .n1p file's
  * bytes and a size of 6n. */

@@ -33,6 +33,16 @@ static int32_t unmapped(const mapping *map, int32_t code) {
   return map->first + (int32_t)(((uint64_t)code * map->step + map->phase) >> STEP_BITS);
 }
 
+static mapping profile_mapping(const n1_profile *profile) {
+  mapping map;
+  map.codes = profile->codes;
+  map.stretch = profile->stretch;
+  map.first = profile->first;
+  map.step = (uint32_t)profile->step << STEP_BITS;
+  map.phase = 0;
+  return map;
+}
+
 /* Codes of all samples; 0 if one of them is no sample of this mapping. */
 static int map_samples(const mapping *map, const int16_t *x, int64_t n, uint16_t *codes) {
   if (map->stretch) {
@@ -51,7 +61,8 @@ static int map_samples(const mapping *map, const int16_t *x, int64_t n, uint16_t
     const int32_t d = x[i] - map->first;
     uint32_t k;
     if (d < 0) return 0;
-    k = map->step == 1 << STEP_BITS ? (uint32_t)d : (uint32_t)((((uint64_t)d << STEP_BITS) + map->step / 2) / map->step);
+    k = (uint32_t)d;
+    if (map->step != 1 << STEP_BITS) k = (uint32_t)((((uint64_t)d << STEP_BITS) + map->step / 2) / map->step);
     if (k >= (uint32_t)map->codes || unmapped(map, (int32_t)k) != x[i]) return 0;
     codes[i] = (uint16_t)k;
   }
@@ -89,7 +100,8 @@ static void find_mapping(const int16_t *x, int64_t n, uint32_t *used, mapping *m
   map->stretch = 0;
   map->phase = 0;
   map->step = (uint32_t)(step ? step : 1) << STEP_BITS;
-  if (step < gap && gap <= 256 && values >= 8) { /* each value may be a multiple of one number between gap - 1 and gap + 1 */
+  if (step < gap && gap <= 256 && values >= 8) {
+    /* Each value may be a multiple of one number between gap - 1 and gap + 1. */
     const int64_t from = (int64_t)(gap - 1) << STEP_BITS, to = (int64_t)(gap + 1) << STEP_BITS;
     for (int64_t s = from + 1; s < to; s++) {
       int64_t least = 0, most = (1 << STEP_BITS) - 1; /* phases that no value so far rules out */
@@ -284,7 +296,7 @@ static int64_t encode_model(const n1_profile *profile, const mapping *map, const
   {
     const int64_t rest = bytes_end - bytes;
     uint32_t lengths = 0;
-    if (limit - at < 80 + rest + (words_end - words) || rest > 16383) return N1C_E_CAPACITY;
+    if (limit - at < 80 + rest + (words_end - words)) return N1C_E_CAPACITY;
     *at++ = (uint8_t)start;
     at += 2;
     for (int32_t lane = 0; lane < N1_LANES; lane++) {
@@ -294,12 +306,10 @@ static int64_t encode_model(const n1_profile *profile, const mapping *map, const
       at = put(at, state[lane], length);
     }
     put(out + 1, lengths, 2);
-    if (rest > 127) *at++ = (uint8_t)(rest | 128);
-    *at++ = (uint8_t)(rest > 127 ? rest >> 7 : rest);
-    memcpy(at, bytes, (size_t)rest);
-    at += rest;
     memcpy(at, words, (size_t)(words_end - words));
-    return at + (words_end - words) - out;
+    at += words_end - words;
+    memcpy(at, bytes, (size_t)rest);
+    return at + rest - out;
   }
 }
 
@@ -334,7 +344,7 @@ int64_t n1c_n1_encode(const int16_t *x, int64_t n, const uint8_t *profile, int64
   work = align64((uint8_t *)(codes + n));
   map.codes = 0;
   if (which != PROFILE_NONE && prior.codes) {
-    map.codes = prior.codes, map.stretch = prior.stretch, map.first = prior.first, map.step = (uint32_t)prior.step << STEP_BITS, map.phase = 0;
+    map = profile_mapping(&prior);
     if (!map_samples(&map, x, n, codes)) {
       map.codes = 0;
       which = PROFILE_NONE;
@@ -384,7 +394,7 @@ static int64_t decode_model(const n1_profile *profile, const mapping *map, reade
   n1_model *m = (n1_model *)work;
   uint64_t state[N1_LANES];
   uint8_t carried[4 * N1_LANES];
-  const uint8_t *more = NULL;
+  const uint8_t *more;
   int64_t spare = 0, used = 0, rest = 0;
   uint32_t tail = 0;
   int32_t start = (int32_t)take(in, 1);
@@ -401,11 +411,7 @@ static int64_t decode_model(const n1_profile *profile, const mapping *map, reade
       state[lane] |= (uint64_t)take(in, length - 4) << 32;
       if (state[lane] < STATE) return N1C_E_CORRUPT;
     }
-    rest = take(in, 1);
-    if (rest > 127) rest = (rest & 127) | (int64_t)take(in, 1) << 7;
-    if (in->bad || in->end - in->at < rest) return N1C_E_CORRUPT;
-    more = in->at;
-    in->at += rest;
+    if (in->bad) return N1C_E_CORRUPT;
     in->at = (m->simd ? n1_decode_lanes_avx2 : n1_decode_lanes)(m, state, in->at, in->end, table, x, l.length, l.steps);
     if (!in->at) return N1C_E_CORRUPT;
     for (int32_t lane = 0; lane < N1_LANES; lane++) {
@@ -413,10 +419,9 @@ static int64_t decode_model(const n1_profile *profile, const mapping *map, reade
       put(carried + 4 * lane, state[lane], 4);
     }
     spare = sizeof carried;
-  } else {
-    more = in->at;
-    rest = in->end - in->at;
   }
+  more = in->at;
+  rest = in->end - in->at;
 #define NEXT_BYTE (used < spare ? carried[used] : used - spare < rest ? more[used - spare] : 0)
   for (int i = 0; i < 4; i++, used++) tail = tail << 8 | NEXT_BYTE;
   for (int32_t lane = 0; lane < l.lanes; lane++)
@@ -476,12 +481,20 @@ int64_t n1c_n1_decode(const uint8_t *in, int64_t length, const uint8_t *profile,
         ((uint64_t)(map.codes - 1) * map.step + map.phase) >> STEP_BITS > 65535)
       return N1C_E_CORRUPT;
   } else if (prior.codes) {
-    map.codes = prior.codes, map.stretch = prior.stretch, map.first = prior.first, map.step = (uint32_t)prior.step << STEP_BITS, map.phase = 0;
+    map = profile_mapping(&prior);
   }
   table = (int16_t *)align64(work);
   for (int32_t k = 0; k < map.codes; k++) table[k] = (int16_t)unmapped(&map, k);
   return decode_model(&prior, &map, &r, table, align64((uint8_t *)(table + map.codes)), x, n,
                       simd && n1_avx2());
+}
+
+int64_t n1c_n1_profile(int64_t number, uint8_t *out, int64_t capacity) {
+  const int64_t length = number == PROFILE_NONE ? n1_profile_none_length : n1_profile_n1_length;
+  if (number != PROFILE_NONE && number != PROFILE_N1) return N1C_E_ARGUMENT;
+  if (capacity < length) return N1C_E_CAPACITY;
+  memcpy(out, number == PROFILE_NONE ? n1_profile_none : n1_profile_n1, (size_t)length);
+  return length;
 }
 
 /* -- training ------------------------------------------------------------------------------------------------------ */
@@ -496,7 +509,7 @@ int64_t n1c_n1_trace(const int16_t *x, int64_t n, const uint8_t *profile, int64_
   if (n < SHORT || size < 6 * n || work_length < n1c_n1_workspace(n)) return N1C_E_ARGUMENT;
   if (n1_profile_open(profile, profile_length, &prior)) return N1C_E_ARGUMENT;
   if (prior.codes) {
-    map.codes = prior.codes, map.stretch = prior.stretch, map.first = prior.first, map.step = (uint32_t)prior.step << STEP_BITS, map.phase = 0;
+    map = profile_mapping(&prior);
   } else {
     find_mapping(x, n, (uint32_t *)align64(work), &map);
     if (map.codes < 2) return N1C_E_ARGUMENT;

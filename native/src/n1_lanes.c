@@ -13,8 +13,6 @@ typedef struct {
   int32_t order;
 } ring;
 
-static void ring_open(ring *r) { memset(r, 0, sizeof *r); }
-
 static void ring_sums(const ring *r, int64_t step, uint32_t *sums) {
   const int32_t at = (int32_t)((step - 1) & 31) + 32;
 #if defined(__SSE2__) || defined(_M_X64)
@@ -38,17 +36,10 @@ static void ring_sums(const ring *r, int64_t step, uint32_t *sums) {
 #endif
 }
 
-static void ring_push(ring *r, const n1_model *m, int64_t step) {
-  const int32_t at = (int32_t)(step & 31);
-  const int16_t *now = m->past + (step + N1_ORDER) * N1_LANES;
-  for (int lane = 0; lane < N1_LANES; lane++) {
-    r->past[at][2 * lane] = r->past[at + 32][2 * lane] = now[lane];
-    r->past[at][2 * lane + 1] = r->past[at + 32][2 * lane + 1] = now[lane - N1_LANES];
-  }
-}
-
-static int32_t begin_step(n1_model *m, ring *r, int64_t step, uint32_t *sums) {
+/* Scales and predictions of all lanes at `step`. */
+static void begin_step(n1_model *m, ring *r, int64_t step, int32_t *p, int32_t *scale) {
   const int32_t order = step < N1_ORDER ? (int32_t)step : N1_ORDER;
+  uint32_t sums[N1_LANES];
   if (n1_due(m, step)) {
     n1_solve(m, step);
     r->order = -1;
@@ -58,92 +49,119 @@ static int32_t begin_step(n1_model *m, ring *r, int64_t step, uint32_t *sums) {
     r->order = order;
   }
   ring_sums(r, step, sums);
-  return order;
+  for (int lane = 0; lane < N1_LANES; lane++) scale[lane] = n1_scale(m, lane, m->extra[order]);
+  for (int lane = 0; lane < N1_LANES; lane++) p[lane] = n1_level(sums[lane], m->shift[order]);
+}
+
+/* Take a step's codes into the state of all lanes. */
+static void end_step(n1_model *m, ring *r, int64_t step, const int32_t *code, const int32_t *p) {
+  int16_t *now = m->past + (step + N1_ORDER) * N1_LANES, *at = r->past[step & 31];
+  for (int lane = 0; lane < N1_LANES; lane++) now[lane] = m->centre[code[lane]];
+  for (int lane = 0; lane < N1_LANES; lane++) {
+    at[2 * lane] = now[lane];
+    at[2 * lane + 1] = now[lane - N1_LANES];
+  }
+  memcpy(r->past[(step & 31) + 32], at, sizeof r->past[0]);
+  if (m->adaptive)
+    for (int lane = 0; lane < N1_LANES; lane++) m->count[code[lane]]++;
+  if (step >= N1_ORDER)
+    for (int lane = 0; lane < N1_LANES; lane++) n1_follow(m, lane, now[lane], p[lane]);
 }
 
 void n1_encode_lanes(n1_model *m, const uint16_t *codes, int64_t length, int64_t steps, uint32_t *coded) {
   ring r;
-  uint32_t sums[N1_LANES];
-  ring_open(&r);
+  int32_t p[N1_LANES], scale[N1_LANES], code[N1_LANES];
+  memset(&r, 0, sizeof r);
   for (int64_t t = 0; t < steps; t++, coded += 2 * N1_LANES) {
-    const int32_t order = begin_step(m, &r, t, sums);
-    for (int32_t lane = 0; lane < N1_LANES; lane++) {
-      const int32_t scale = n1_scale(m, lane, m->extra[order]), p = n1_level(sums[lane], m->shift[order]);
-      const int32_t code = codes[lane * length + t];
-      coded[lane] = n1_below(m, code, p, scale);
-      coded[N1_LANES + lane] = n1_below(m, code + 1, p, scale) - coded[lane];
-      n1_learn(m, lane, t, code, p);
+    begin_step(m, &r, t, p, scale);
+    for (int lane = 0; lane < N1_LANES; lane++) {
+      code[lane] = codes[lane * length + t];
+      coded[lane] = n1_below(m, code[lane], p[lane], scale[lane]);
+      coded[N1_LANES + lane] = n1_below(m, code[lane] + 1, p[lane], scale[lane]) - coded[lane];
     }
-    ring_push(&r, m, t);
+    end_step(m, &r, t, code, p);
   }
 }
 
-int32_t n1_find(const n1_model *m, uint32_t slot, int32_t p, int32_t scale, uint32_t *below, uint32_t *frequency) {
-  const int32_t u = p + (m->guess[slot >> (N1_PROB_BITS - 10)] * m->sigma[scale] >> 9);
-  const int32_t cell = (u + (1 << (N1_U_BITS - 1))) >> (N1_U_BITS - 13);
-  int32_t k = m->near[n1_clamp(cell, 0, N1_NEAR - 1)], far = 1;
-  uint32_t low, high;
-  if (k >= m->codes) k = m->codes - 1;
-  low = n1_below(m, k, p, scale);
-  if (slot >= low) {
-    int32_t top = k + 1;
-    high = n1_below(m, top, p, scale);
-    while (slot >= high) { /* the sum of all frequencies is above every slot */
-      k = top, low = high;
+/* The search for a code from `k` on: double strides, then halves. */
+static int32_t search(const n1_model *m, int32_t k, uint32_t slot, int32_t p, int32_t scale) {
+  int32_t far = 1, top;
+  if (slot >= n1_below(m, k, p, scale)) {
+    top = k + 1;
+    while (slot >= n1_below(m, top, p, scale)) { /* the sum of all frequencies is above every slot */
+      k = top;
       top = top + far < m->codes ? top + far : m->codes;
-      high = n1_below(m, top, p, scale);
       far *= 2;
-    }
-    while (top - k > 1) {
-      const int32_t middle = k + (top - k) / 2;
-      const uint32_t f = n1_below(m, middle, p, scale);
-      if (slot >= f) k = middle, low = f;
-      else top = middle, high = f;
     }
   } else {
-    int32_t top = k;
-    high = low;
     do {
+      top = k;
       k = top - far > 0 ? top - far : 0;
-      low = n1_below(m, k, p, scale);
-      if (slot < low) top = k, high = low;
       far *= 2;
-    } while (slot < low);
-    while (top - k > 1) {
-      const int32_t middle = k + (top - k) / 2;
-      const uint32_t f = n1_below(m, middle, p, scale);
-      if (slot >= f) k = middle, low = f;
-      else top = middle, high = f;
-    }
+    } while (slot < n1_below(m, k, p, scale));
   }
-  *below = low;
-  *frequency = high - low;
+  while (top - k > 1) {
+    const int32_t middle = k + (top - k) / 2;
+    if (slot >= n1_below(m, middle, p, scale)) k = middle;
+    else top = middle;
+  }
   return k;
+}
+
+/* The nearest threshold to where a slot should be. */
+static inline int32_t guess(const n1_model *m, uint32_t slot, int32_t p, int32_t scale) {
+  const int32_t u = p + (m->guess[slot >> (N1_PROB_BITS - 10)] * m->sigma[scale] >> 9);
+  const int32_t cell = n1_clamp((u + (1 << (N1_U_BITS - 1))) >> (N1_U_BITS - 13), 0, N1_NEAR - 1);
+  return n1_clamp(m->near[cell], 1, m->codes - 1);
+}
+
+int32_t n1_find(const n1_model *m, uint32_t slot, int32_t p, int32_t scale, uint32_t *low, uint32_t *frequency) {
+  const int32_t code = search(m, guess(m, slot, p, scale), slot, p, scale);
+  *low = n1_below(m, code, p, scale);
+  *frequency = n1_below(m, code + 1, p, scale) - *low;
+  return code;
 }
 
 const uint8_t *n1_decode_lanes(n1_model *m, uint64_t *state, const uint8_t *in, const uint8_t *end,
                                const int16_t *table, int16_t *x, int64_t length, int64_t steps) {
   ring r;
-  uint32_t sums[N1_LANES];
-  ring_open(&r);
+  int32_t p[N1_LANES], scale[N1_LANES], code[N1_LANES];
+  uint32_t slot[N1_LANES], middle[N1_LANES], down[N1_LANES];
+  memset(&r, 0, sizeof r);
   for (int64_t t = 0; t < steps; t++) {
-    const int32_t order = begin_step(m, &r, t, sums);
-    for (int32_t lane = 0; lane < N1_LANES; lane++) {
-      const int32_t scale = n1_scale(m, lane, m->extra[order]), p = n1_level(sums[lane], m->shift[order]);
-      const uint32_t slot = (uint32_t)state[lane] & (N1_PROB - 1);
-      uint32_t low, frequency;
-      const int32_t code = n1_find(m, slot, p, scale, &low, &frequency);
-      uint64_t s = frequency * (state[lane] >> N1_PROB_BITS) + slot - low;
-      if (s < (uint64_t)1 << 32) {
-        if (end - in < 4) return NULL;
-        s = s << 32 | n1_get32(in);
-        in += 4;
+    begin_step(m, &r, t, p, scale);
+    /* Lane by lane in short stages, so that no lane waits for another one's tables. The code lies below or above the
+     * guessed threshold; almost always that and the one beyond are its bounds. */
+    for (int lane = 0; lane < N1_LANES; lane++) {
+      slot[lane] = (uint32_t)state[lane] & (N1_PROB - 1);
+      code[lane] = guess(m, slot[lane], p[lane], scale[lane]);
+    }
+    for (int lane = 0; lane < N1_LANES; lane++) {
+      middle[lane] = n1_below(m, code[lane], p[lane], scale[lane]);
+      down[lane] = 0u - (slot[lane] < middle[lane]); /* all ones or none: a branch would be a guess */
+    }
+    for (int lane = 0; lane < N1_LANES; lane++) {
+      const uint32_t other = n1_below(m, code[lane] + (int32_t)(down[lane] << 1 | 1), p[lane], scale[lane]);
+      uint32_t high = other ^ ((other ^ middle[lane]) & down[lane]);
+      uint32_t low = other ^ high ^ middle[lane];
+      uint64_t s;
+      code[lane] += (int32_t)down[lane];
+      if (slot[lane] - low >= high - low) {
+        code[lane] = n1_find(m, slot[lane], p[lane], scale[lane], &low, &high);
+        high += low;
+      }
+      x[lane * length + t] = table[code[lane]];
+      s = (high - low) * (state[lane] >> N1_PROB_BITS) + slot[lane] - low;
+      if (end - in >= 4) {
+        const uint64_t dry = 0u - (uint64_t)(s >> 32 == 0);
+        s ^= (s ^ (s << 32 | n1_get32(in))) & dry;
+        in += dry & 4;
+      } else if (s >> 32 == 0) {
+        return NULL;
       }
       state[lane] = s;
-      x[lane * length + t] = table[code];
-      n1_learn(m, lane, t, code, p);
     }
-    ring_push(&r, m, t);
+    end_step(m, &r, t, code, p);
   }
   return in;
 }

@@ -73,7 +73,8 @@ static void set_widths(n1_model *m, const uint8_t *stored, const uint32_t *width
 #define ROUND(x) (((int64_t)(x) + 63) & ~(int64_t)63)
 
 int64_t n1_model_bytes(int64_t n, int32_t codes) {
-  return ROUND(4 * ((int64_t)codes + 1)) + ROUND(2 * (int64_t)codes) + ROUND(2 * N1_NEAR) + 2 * ROUND(4 * (int64_t)codes) +
+  const int64_t k = codes;
+  return ROUND(4 * (k + 1)) + ROUND(2 * k) + ROUND(2 * N1_NEAR) + 2 * ROUND(4 * k) +
          ROUND(2 * (n + N1_LANES * (N1_ORDER + N1_LANES)));
 }
 
@@ -96,7 +97,10 @@ void n1_model_open(n1_model *m, void *memory, const n1_profile *profile, int32_t
   if (m->adaptive) memset(m->count, 0, (size_t)codes * sizeof *m->count);
   set_widths(m, profile->codes ? profile->widths : NULL, NULL);
   mass = N1_PROB - (uint32_t)(codes * m->floor);
-  for (i = 0; i <= N1_SHAPE + 1; i++) m->shape[i] = (uint32_t)((uint64_t)profile->shape[i] * mass >> N1_PROB_BITS);
+  for (i = 0; i <= N1_SHAPE; i++) {
+    m->shape[i][0] = (uint32_t)((uint64_t)profile->shape[i] * mass >> N1_PROB_BITS);
+    m->shape[i][1] = (uint32_t)((uint64_t)profile->shape[i + 1] * mass >> N1_PROB_BITS) - m->shape[i][0];
+  }
   for (i = 0, k = 0; i < N1_GUESS; i++) {
     const uint32_t p = ((uint32_t)i << (N1_PROB_BITS - 10)) + (1 << (N1_PROB_BITS - 11));
     while (k < N1_SHAPE - 1 && profile->shape[k + 1] <= p) k++;

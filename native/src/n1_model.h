@@ -53,7 +53,7 @@ typedef struct {
   int32_t recip[N1_SCALES];             /* 2^27 / sigma in u */
   int32_t reach[N1_SCALES];             /* 8 sigma in u */
   int32_t sigma[N1_SCALES];             /* sigma in u, for the decoder's guess */
-  uint32_t shape[N1_SHAPE + 2];         /* the profile's, less the floors */
+  uint32_t shape[N1_SHAPE + 1][2];      /* the profile's, less the floors: value and rise to the next one */
   int32_t floor;
   int16_t guess[N1_GUESS];              /* middle of each cell of probability, z / 4 */
   int32_t *threshold;                   /* codes + 1 of them, in u */
@@ -118,15 +118,24 @@ static inline int32_t n1_predict(const n1_model *m, int32_t lane, int64_t step, 
 /* A distance from the prediction in sigmas, 0 .. 2^15 for -8 .. 8 sigmas. */
 static inline int32_t n1_scaled(const n1_model *m, int32_t distance, int32_t scale) {
   const int32_t reach = m->reach[scale];
-  const int32_t z = n1_clamp(distance, -reach, reach) * m->recip[scale] >> 16;
-  return n1_clamp(z, -N1_Z_MAX, N1_Z_MAX) + N1_Z_MAX;
+  const int32_t z = (n1_clamp(distance, -reach, reach) * m->recip[scale] >> 16) + N1_Z_MAX;
+  return n1_clamp(z, 0, 2 * N1_Z_MAX);
 }
 
 /* Frequencies of all codes below `code`. */
 static inline uint32_t n1_below(const n1_model *m, int32_t code, int32_t p, int32_t scale) {
   const int32_t z = n1_scaled(m, m->threshold[code] - p, scale);
-  const uint32_t *f = m->shape + (z >> 6);
-  return f[0] + ((f[1] - f[0]) * (uint32_t)(z & 63) >> 6) + (uint32_t)(code * m->floor);
+  const uint32_t *f = m->shape[z >> 6];
+  return f[0] + (f[1] * (uint32_t)(z & 63) >> 6) + (uint32_t)(code * m->floor);
+}
+
+/* The lane's state after an error of c - p. */
+static inline void n1_follow(n1_model *m, int32_t lane, int32_t c, int32_t p) {
+  const int32_t e = n1_clamp((c - (p >> 5)) >> m->scale_shift, -1023, 1023);
+  const uint32_t square = (uint32_t)(e * e);
+  m->a1[lane] += square - (m->a1[lane] >> 12);
+  m->a2[lane] += square - (m->a2[lane] >> 7);
+  m->a3[lane] += square - (m->a3[lane] >> 3);
 }
 
 /* Take the sample's code into the lane's state. */
@@ -134,13 +143,7 @@ static inline void n1_learn(n1_model *m, int32_t lane, int64_t step, int32_t cod
   const int32_t c = m->centre[code];
   m->past[(step + N1_ORDER) * m->lanes + lane] = (int16_t)c;
   if (m->adaptive) m->count[code]++;
-  if (step >= N1_ORDER) {
-    const int32_t e = n1_clamp((c - (p >> 5)) >> m->scale_shift, -1023, 1023);
-    const uint32_t square = (uint32_t)(e * e);
-    m->a1[lane] += square - (m->a1[lane] >> 12);
-    m->a2[lane] += square - (m->a2[lane] >> 7);
-    m->a3[lane] += square - (m->a3[lane] >> 3);
-  }
+  if (step >= N1_ORDER) n1_follow(m, lane, c, p);
 }
 
 /* The code whose interval holds `slot`; the frequencies below it and of it. */
