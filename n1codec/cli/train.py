@@ -16,7 +16,7 @@ from n1codec.codec import CodecError
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.n1p", help="The profile."
 )
-@click.option("--check", is_flag=True, help="Train on each half and measure on the other: what unseen files gain.")
+@click.option("--check", is_flag=True, help="Train on each half, measure on the other: what each part gains.")
 @click.option(
     "--c-source", type=click.Path(path_type=Path, dir_okay=False), help="The profile as the C table to build in."
 )
@@ -38,7 +38,9 @@ def command(folder: Path, output: Path | None, check: bool, c_source: Path | Non
     if not (output or check or c_source):
         raise click.UsageError("nothing to do: name the profile with -o, or ask for --check")
     recordings = fit.load(folder)
-    runs = (3 if check else 1) * (2 * fit.ROUNDS + 1)
+    if check and len(recordings) < 2:
+        raise CodecError("--check needs two recordings or more")
+    runs = (2 if check else 1) * (2 * fit.ROUNDS + 1)
     with progress(len(recordings) * runs, "training", quiet=quiet) as advance:
         profile = fit.fit(recordings, advance)
         halves = [fit.fit(recordings[half::2], advance) for half in (0, 1)] if check else []
@@ -49,12 +51,14 @@ def command(folder: Path, output: Path | None, check: bool, c_source: Path | Non
         c_source.write_text(to_c({"n1_profile_none": untrained().to_bytes(), "n1_profile_n1": data}))
     widths = "learned on the way" if profile.widths is None else f"{profile.widths.size}"
     click.echo(f"recordings {len(recordings)}, code widths {widths}, profile {zlib.crc32(data):08x}, {len(data)} bytes")
-    cold, warm = fit.measure(recordings, None), fit.measure(recordings, profile)
-    click.echo(f"bits per sample: {cold:.4f} without, {warm:.4f} with the profile ({cold / warm - 1:+.2%} ratio)")
-    if check:
-        if len(recordings) < 2:
-            raise CodecError("--check needs two recordings or more")
-        unseen = sum(
-            fit.measure(recordings[1 - half :: 2], halves[half]) * len(recordings[1 - half :: 2]) for half in (0, 1)
-        ) / len(recordings)
-        click.echo(f"on files not trained on: {unseen:.4f} ({cold / unseen - 1:+.2%} ratio)")
+    if not check:
+        cold, warm = fit.measure(recordings, None), fit.measure(recordings, profile)
+        click.echo(f"bits per sample: {cold:.4f} without, {warm:.4f} with the profile ({cold / warm - 1:+.2%} ratio)")
+        return
+    click.echo("bits per sample on files not trained on, without the container:")
+    unseen = [recordings[1 - half :: 2] for half in (0, 1)]
+    for steps in zip(*map(fit.ladder, halves), strict=True):
+        bits = [fit.measure(part, step) for part, (_, step) in zip(unseen, steps, strict=True)]
+        sizes = [sum(x.size for x in part) for part in unseen]
+        total = sum(b * size for b, size in zip(bits, sizes, strict=True)) / sum(sizes)
+        click.echo(f"{total:9.4f}  {steps[0][0]}")

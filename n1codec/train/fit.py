@@ -210,6 +210,18 @@ def _fit_shape(
     return np.minimum(shape, 1)
 
 
+def ladder(profile: Profile) -> list[tuple[str, Profile | None]]:
+    """Return what to measure to see what each part of a profile gains, with a name for each, the least first."""
+    start = untrained()
+    untold = {"prior": start.prior, "weight": start.weight}
+    steps: list[tuple[str, Profile | None]] = [("widths learned on the way (profile=none)", None)]
+    if profile.widths is not None:
+        equal = np.ones(profile.widths.size)
+        steps.insert(0, ("equal widths", profile._replace(widths=equal, shape=start.shape, **untold)))
+        steps.append(("trained widths", profile._replace(shape=start.shape, **untold)))
+    return [*steps, ("and trained shape", profile._replace(**untold)), ("and trained prior (the profile)", profile)]
+
+
 def load(folder: Path) -> list[np.ndarray]:
     """Return every channel of the 16-bit WAV files in a folder, or of one file, as arrays of shape (frames,).
 
