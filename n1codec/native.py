@@ -31,7 +31,10 @@ def library() -> ctypes.CDLL:
     for folder in n1codec.__path__:
         path = Path(folder) / _LIBRARY
         if path.exists():
-            return ctypes.CDLL(str(path))
+            try:
+                return ctypes.CDLL(str(path))
+            except OSError as error:
+                raise UnavailableError(f"the C kernels do not load: {error} (run make install)") from error
     raise UnavailableError(f"the C kernels ({_LIBRARY}) are not built (run make install)")
 
 

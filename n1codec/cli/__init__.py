@@ -89,7 +89,7 @@ def explain(error: BaseException) -> str:
         return f"{error.filename}: no such file or folder"
     if isinstance(error, MemoryError):
         return "not enough memory"
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {(error.strerror or str(error)).lower()}"
     return " ".join(str(error).split())
 
