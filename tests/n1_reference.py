@@ -43,7 +43,8 @@ class Model:
     def __init__(self, profile: Profile, codes: int, lanes: int, start: int) -> None:
         self.codes, self.lanes, self.floor = codes, lanes, profile.floor
         self.adaptive = not profile.codes and codes <= 4096
-        self.corr_shift = 3 if profile.codes else 0
+        self.cold = not profile.codes
+        self.corr_shift = 0 if self.cold else 3
         self.set_widths(profile.widths or [1] * codes)
         mass = (1 << 24) - codes * self.floor
         self.shape = [v * mass >> 24 for v in (*profile.shape, profile.shape[-1])]
@@ -87,7 +88,7 @@ class Model:
                     self.corr[lag] += x[t] * x[t - lag]
         self.done = step
         r = [c + p for c, p in zip(self.corr, self.prior, strict=True)]
-        r[0] += (r[0] >> 14) + 1
+        r[0] += (r[0] >> (24 if self.cold else 14)) + 1
         down = r[0].bit_length() - 30
         r = [v >> down if down >= 0 else v << -down for v in r]
         a, error = [0] * 33, r[0]
@@ -114,6 +115,9 @@ class Model:
         self.extra = [v - logs[32] for v in logs]
         if self.adaptive and step:
             self.adapt()
+        for means in self.means if self.cold else []:
+            if means[0] >> 6 > means[1]:
+                means[0] = means[1] << 5
         first, period = 128 // self.lanes, 4096 // self.lanes
         self.next = first if step < first else 2 * step if step < period else step + period
 

@@ -135,9 +135,9 @@ def golden() -> dict[str, tuple[np.ndarray, bytes]]:
 
 GOLDEN = {
     "N1": "7c7b74051da18cfa",
-    "cold": "c840b8e6e03eb40d",
-    "steps": "633cafa10206e147",
-    "wide": "ee51ab190466e734",
+    "cold": "2bcb26bef2383d78",
+    "steps": "65c23f02794ae70b",
+    "wide": "2c73a0d8a4463c4c",
 }
 
 
@@ -156,7 +156,8 @@ def test_every_compiler_gives_the_same_bytes(compiler: str, level: str, tmp_path
         pytest.skip(f"{compiler} is not here")
     native, target = Path(__file__).parent.parent / "native", tmp_path / "n1.so"
     flags = ["-std=c99", level, "-ffp-contract=off", "-shared", "-fPIC", f"-I{native / 'include'}", "-o", target]
-    subprocess.run([compiler, *flags, *sorted(native.glob("src/n1*.c"))], check=True)
+    sources = [native / "src" / f"{name}.c" for name in ("n1", "n1_model", "n1_lanes", "n1_avx2", "n1_tables")]
+    subprocess.run([compiler, *flags, *sources], check=True)
     call = ctypes.CDLL(str(target)).n1c_n1_encode
     call.restype = ctypes.c_int64
     for name, (x, profile) in golden().items():

@@ -84,7 +84,7 @@ def untrained() -> Profile:
     shape = np.zeros(CELLS + 1)
     for share, sigma in ((0.8, 0.92), (0.17, 1.25), (0.03, 2.5)):
         shape += share * np.array([0.5 * math.erfc(-x / sigma / math.sqrt(2)) for x in z])
-    return Profile(prior, (shape - shape[0]) / (shape[-1] - shape[0]), weight=64)
+    return Profile(prior, (shape - shape[0]) / (shape[-1] - shape[0]), weight=4)
 
 
 def to_c(tables: dict[str, bytes]) -> str:

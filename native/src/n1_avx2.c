@@ -41,7 +41,9 @@ INLINE __m256i predict(lanes *v, n1_model *m, int64_t step, __m256i *scale) {
   const __m256i *past = v->ring + ((step - 1) & 31) + 32;
   __m256i a = _mm256_setzero_si256(), b = a, mean;
   if (n1_due(m, step)) {
+    lanes_close(v, m);
     n1_solve(m, step);
+    v->a1 = load(m->a1);
     v->order = -1;
   }
   if (order != v->order) {

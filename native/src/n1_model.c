@@ -83,10 +83,11 @@ void n1_model_open(n1_model *m, void *memory, const n1_profile *profile, int32_t
   uint32_t mass;
   int32_t k, i;
   m->codes = codes;
+  m->cold = profile->codes == 0;
   m->lanes = lanes;
   m->floor = profile->floor;
-  m->adaptive = profile->codes == 0 && codes <= N1_ADAPTIVE_CODES;
-  m->corr_shift = profile->codes == 0 ? 0 : 3;
+  m->adaptive = m->cold && codes <= N1_ADAPTIVE_CODES;
+  m->corr_shift = m->cold ? 0 : 3;
   m->threshold = (int32_t *)at, at += ROUND(4 * ((int64_t)codes + 1));
   m->centre = (int16_t *)at, at += ROUND(2 * (int64_t)codes);
   m->near = (uint16_t *)at, at += ROUND(2 * N1_NEAR);
@@ -145,17 +146,23 @@ void n1_model_start(n1_model *m, const n1_profile *profile, int32_t start) {
 
 void n1_correlate(n1_model *m, int64_t step) {
   const int32_t lanes = m->lanes;
-  const int64_t chunk = m->corr_shift ? 256 : 4; /* so many products of 2^28 >> 2 corr_shift are below 2^31 */
-  for (int64_t i = m->done * lanes; i < step * lanes; i += chunk) {
+  const int64_t stop = step * lanes;
+  for (int64_t i = m->done * lanes; i < stop; i += 256) {
     const int16_t *past = m->past + N1_ORDER * lanes + i;
-    const int32_t n = (int32_t)(step * lanes - i < chunk ? step * lanes - i : chunk);
+    const int32_t n = (int32_t)(stop - i < 256 ? stop - i : 256);
     int16_t x[256 + N1_ORDER * N1_LANES];
     for (int32_t k = -N1_ORDER * lanes; k < n; k++) x[k + N1_ORDER * lanes] = (int16_t)(past[k] >> m->corr_shift);
     for (int32_t lag = 0; lag <= N1_ORDER; lag++) {
       const int16_t *a = x + N1_ORDER * lanes, *b = a - lag * lanes;
-      int32_t sum = 0;
-      for (int32_t k = 0; k < n; k++) sum += a[k] * b[k];
-      m->corr[lag] += sum;
+      if (m->corr_shift) { /* 256 products of 2^22 */
+        int32_t sum = 0;
+        for (int32_t k = 0; k < n; k++) sum += a[k] * b[k];
+        m->corr[lag] += sum;
+      } else {
+        int64_t sum = 0;
+        for (int32_t k = 0; k < n; k++) sum += a[k] * b[k];
+        m->corr[lag] += sum;
+      }
     }
   }
   m->done = step;
@@ -179,6 +186,12 @@ static void adapt(n1_model *m) {
   set_widths(m, NULL, m->smooth);
 }
 
+/* A slow mean that is more than twice the middle one remembers a predictor that is gone. */
+static void forget(n1_model *m) {
+  for (int32_t lane = 0; lane < m->lanes; lane++)
+    if (m->a1[lane] >> 6 > m->a2[lane]) m->a1[lane] = m->a2[lane] << 5;
+}
+
 /* Levinson-Durbin recursion (Durbin 1960) on the autocorrelation so far and the prior's. */
 void n1_solve(n1_model *m, int64_t step) {
   int64_t a[N1_ORDER + 1] = {0}, b[N1_ORDER + 1], r[N1_ORDER + 1], error;
@@ -186,7 +199,7 @@ void n1_solve(n1_model *m, int64_t step) {
   if (m->simd) n1_correlate_avx2(m, step);
   else n1_correlate(m, step);
   for (int i = 0; i <= N1_ORDER; i++) r[i] = m->corr[i] + m->prior[i];
-  r[0] += (r[0] >> 14) + 1;
+  r[0] += (r[0] >> (m->cold ? 24 : 14)) + 1;
   while (r[0] >> down >= (int64_t)1 << 30) down++;
   while (down <= 0 && r[0] << -down < (int64_t)1 << 29) down--;
   for (int i = 0; i <= N1_ORDER; i++) r[i] = down >= 0 ? r[i] >> down : r[i] * ((int64_t)1 << -down);
@@ -222,6 +235,7 @@ void n1_solve(n1_model *m, int64_t step) {
   }
   for (int i = 0; i <= N1_ORDER; i++) m->extra[i] = scale[i] - scale[N1_ORDER];
   if (m->adaptive && step) adapt(m);
+  if (m->cold) forget(m);
   {
     const int64_t first = 128 / m->lanes, period = 4096 / m->lanes;
     m->next = step < first ? first : step < period ? 2 * step : step + period;

@@ -36,6 +36,7 @@ typedef struct {
 
 typedef struct {
   int32_t codes;
+  int32_t cold;                         /* the profile brings no widths */
   int32_t adaptive;                     /* the widths are learned on the way */
   int32_t scale_shift;                  /* errors are counted in c >> scale_shift */
   int32_t corr_shift;                   /* the autocorrelation is that of c >> corr_shift */
