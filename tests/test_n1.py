@@ -112,7 +112,7 @@ def test_simd_gives_the_same_bytes(name: str) -> None:
         assert np.array_equal(decode(data, x.size, profile, simd=0), x)
 
 
-def fixed(frames: int = 20_000, values: int = 1024) -> np.ndarray:
+def fixed(frames: int, values: int = 1024) -> np.ndarray:
     """Coloured noise from integers alone, so that it is the same with every NumPy; int64 codes."""
     state, white = 1, []
     for _ in range(frames + 8):
@@ -122,8 +122,8 @@ def fixed(frames: int = 20_000, values: int = 1024) -> np.ndarray:
     return (values // 2 + smooth // 16).clip(0, values - 1)
 
 
-def golden() -> dict[str, tuple[np.ndarray, bytes]]:
-    codes = fixed()
+def golden(frames: int = 20_000) -> dict[str, tuple[np.ndarray, bytes]]:
+    codes = fixed(frames)
     n1 = fit.stretched()[codes]
     return {
         "N1": (n1, N1),
@@ -146,6 +146,14 @@ def test_golden_payloads(name: str) -> None:
     """Files of any released version decode for ever, so these bytes may change only with the version in byte 0."""
     x, profile = golden()[name]
     assert hashlib.sha256(encode(x, profile)).hexdigest()[:16] == GOLDEN[name]
+
+
+@pytest.mark.parametrize("name", golden())
+def test_payloads_of_format_version_0_decode_for_ever(name: str) -> None:
+    x, profile = golden(5000)[name]
+    data = (Path(__file__).parent / "golden" / f"n1-{name}.payload").read_bytes()
+    for simd in (0, 1):
+        assert np.array_equal(decode(data, x.size, profile, simd), x)
 
 
 @pytest.mark.slow
