@@ -180,9 +180,8 @@ def get_codec(spec: str) -> Pipeline:
 
 
 def default_spec() -> str:
-    """Return $N1_CODEC, or the first spec of registry.DEFAULT whose libraries are here."""
-    chosen = os.environ.get("N1_CODEC")
-    return chosen or next(spec for spec in registry.DEFAULT if not get_codec(spec).unavailable())
+    """Return $N1_CODEC, or registry.DEFAULT."""
+    return os.environ.get("N1_CODEC") or registry.DEFAULT
 
 
 # -- adapting arrays to stages ---------------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ from n1codec.codec import SpecError, Stage, UnavailableError
 
 ENTRY_POINTS = "n1codec.codecs"
 
-DEFAULT = ("remap|pcodec:level=12,delta=conv1,order=8", "remap|delta|zigzag|planes|brotli")
-"""The default codec: the first of these that is available."""
+DEFAULT = "n1"
+"""The codec of whoever names none."""
 
 CLASSIC = {
     "huff": "huffman",

@@ -17,7 +17,7 @@ from n1codec.pipeline import default_spec, get_codec
 def command(paths: tuple[str, ...], codec: str | None, **options: Any) -> int:
     """Compress files without loss: IN OUT [CODEC], or --out-dir DIR IN... for many.
 
-    CODEC is a pipeline such as delta|zstd:level=19 (see n1codec list); without it $N1_CODEC or the best that is here.
+    CODEC is a pipeline such as delta|zstd:level=19 (see n1codec list); without it $N1_CODEC or the default.
     WAV files of any kind come back byte for byte; other files are stored as they are. "-" is standard input or output.
 
     \b

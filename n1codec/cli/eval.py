@@ -9,7 +9,7 @@ import click
 
 
 @click.command()
-@click.option("--codec", metavar="SPEC", help="The codec; without it $N1_CODEC or the best that is here.")
+@click.option("--codec", metavar="SPEC", help="The codec; without it $N1_CODEC or the default.")
 @click.option("--data", metavar="DIR", help="Folder or zip of WAV files; without it the data set that is here.")
 def command(codec: str | None, data: str | None) -> None:
     """Run one codec over all WAV files and verify that each comes back bit for bit.
