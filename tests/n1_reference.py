@@ -40,11 +40,13 @@ class Profile:
 
 
 class Model:
-    def __init__(self, profile: Profile, codes: int, lanes: int, start: int) -> None:
+    def __init__(self, profile: Profile, codes: int, origin: int, lanes: int, start: int) -> None:
         self.codes, self.lanes, self.floor = codes, lanes, profile.floor
         self.adaptive = not profile.codes and codes <= 4096
         self.cold = not profile.codes
         self.corr_shift = 0 if self.cold else 3
+        twice = (origin << 20) // codes + ((origin + 1 << 20) // codes)
+        self.origin = (twice >> 6) - (FULL >> 6) if origin else 0
         self.set_widths(profile.widths or [1] * codes)
         mass = (1 << 24) - codes * self.floor
         self.shape = [v * mass >> 24 for v in (*profile.shape, profile.shape[-1])]
@@ -70,6 +72,9 @@ class Model:
             edges.append(edges[-1] + w)
         self.threshold = [(e << 20) // total - FULL // 2 for e in edges]
         self.centre = [(a + b) >> 6 for a, b in zip(self.threshold, self.threshold[1:], strict=False)]
+        if self.origin:
+            self.threshold = [v - 32 * self.origin for v in self.threshold]
+            self.centre = [clamp(v - self.origin, -32767, 32767) for v in self.centre]
         self.threshold[0], self.threshold[-1] = -8 << 20, 8 << 20
 
     def adapt(self) -> None:
@@ -161,15 +166,16 @@ def decode(payload: bytes, n: int, profiles: dict[int, bytes]) -> np.ndarray:
     assert head & 3 == 2
     profile = Profile(profiles[head >> 3 & 3])
     codes, at = profile.codes or 1024, 1
+    origin = 0
     if head & 4:
-        first, step, phase, codes = struct.unpack_from("<HIHH", payload, at)
-        codes, at = codes + 1, at + 10
+        first, step, phase, codes, origin = struct.unpack_from("<HIHHH", payload, at)
+        codes, at = codes + 1, at + 12
         table = [first - 32768 + (k * step + phase >> 13) for k in range(codes)]
     else:
         table = [math.trunc(k * 65535 / 1023 - 32768) for k in range(codes)]
     start, at = payload[at], at + 1
     lanes = 1 if n < 4096 else 8
-    model = Model(profile, codes, lanes, start)
+    model = Model(profile, codes, origin, lanes, start)
     length = n // lanes
     steps = 0 if lanes == 1 else length - 8
     ends = [length] * (lanes - 1) + [n - length * (lanes - 1)]

@@ -136,8 +136,8 @@ def golden(frames: int = 20_000) -> dict[str, tuple[np.ndarray, bytes]]:
 GOLDEN = {
     "N1": "7c7b74051da18cfa",
     "cold": "2bcb26bef2383d78",
-    "steps": "65c23f02794ae70b",
-    "wide": "2c73a0d8a4463c4c",
+    "steps": "1198afe9cb342042",
+    "wide": "2667499835588376",
 }
 
 

@@ -16,6 +16,7 @@ enum { PROFILE_NONE, PROFILE_N1, PROFILE_OTHER = 3 };
 
 typedef struct {
   int32_t codes, stretch, first;
+  int32_t origin; /* the code that predictions begin at; 0 is the middle of all */
   uint32_t step;  /* in 2^-13 */
   uint32_t phase; /* in 2^-13, below 1 */
 } mapping;
@@ -38,6 +39,7 @@ static mapping profile_mapping(const n1_profile *profile) {
   map.codes = profile->codes;
   map.stretch = profile->stretch;
   map.first = profile->first;
+  map.origin = 0;
   map.step = (uint32_t)profile->step << STEP_BITS;
   map.phase = 0;
   return map;
@@ -98,6 +100,7 @@ static void find_mapping(const int16_t *x, int64_t n, uint32_t *used, mapping *m
   }
   high -= map->first + 32768;
   map->stretch = 0;
+  map->origin = 0;
   map->phase = 0;
   map->step = (uint32_t)(step ? step : 1) << STEP_BITS;
   if (step < gap && gap <= 256 && values >= 8) {
@@ -120,6 +123,16 @@ static void find_mapping(const int16_t *x, int64_t n, uint32_t *used, mapping *m
     }
   }
   map->codes = (int32_t)((((uint64_t)high << STEP_BITS) + map->step / 2) / map->step) + 1;
+}
+
+/* The code that as many samples are below as above. */
+static int32_t median(const uint16_t *codes, int64_t n, uint32_t *count, int32_t size) {
+  int64_t below = 0;
+  int32_t k = 0;
+  memset(count, 0, (size_t)size * sizeof *count);
+  for (int64_t i = 0; i < n; i++) count[codes[i]]++;
+  while ((below += count[k]) <= n / 2) k++;
+  return k;
 }
 
 /* -- bytes --------------------------------------------------------------------------------------------------------- */
@@ -220,7 +233,7 @@ int64_t n1c_n1_workspace(int64_t n) {
 static uint8_t *align64(uint8_t *p) { return p + (-(uintptr_t)p & 63); }
 
 static int64_t encode_model(const n1_profile *profile, const mapping *map, const uint16_t *codes, int64_t n,
-                            uint8_t *work, uint8_t *out, uint8_t *limit, int32_t simd) {
+                            uint8_t *work, uint8_t *out, uint8_t *limit, int32_t lower, int32_t simd) {
   const layout l = lay_out(n);
   n1_model *m = (n1_model *)work;
   interval *last, *end;
@@ -230,13 +243,13 @@ static int64_t encode_model(const n1_profile *profile, const mapping *map, const
   uint32_t tail = TAIL_STATE;
   int32_t start;
   work = align64(work + sizeof(n1_model));
-  n1_model_open(m, work, profile, map->codes, l.lanes);
+  n1_model_open(m, work, profile, map->codes, map->origin, l.lanes);
   m->simd = simd;
   work = align64(work + n1_model_bytes(n, map->codes));
   coded = (uint32_t *)work, work += (n + 256) * (int64_t)sizeof(interval);
   words = work, words_end = work + ((2 * n + 1024) & ~(int64_t)63);
   n1_model_start(m, profile, 112);
-  start = find_start(m, &l, codes, n);
+  start = n1_clamp(find_start(m, &l, codes, n) - lower, 0, 223);
   n1_model_start(m, profile, start);
 
   if (m->simd) n1_encode_lanes_avx2(m, codes, l.length, l.steps, coded);
@@ -355,7 +368,7 @@ int64_t n1c_n1_encode(const int16_t *x, int64_t n, const uint8_t *profile, int64
   out++;
   if (which == PROFILE_OTHER) out = put(out, n1_crc(profile, profile_length), 4);
   if (!map.codes) {
-    map.codes = 1024, map.stretch = 1;
+    map.codes = 1024, map.stretch = 1, map.origin = 0;
     if (!map_samples(&map, x, n, codes)) {
       find_mapping(x, n, (uint32_t *)work, &map);
       if (!map_samples(&map, x, n, codes)) return N1C_E_ARGUMENT;
@@ -364,10 +377,25 @@ int64_t n1c_n1_encode(const int16_t *x, int64_t n, const uint8_t *profile, int64
       out = put(out, (uint64_t)(map.first + 32768), 2);
       out = put(out, map.step, 4);
       out = put(out, map.phase, 2);
+      map.origin = median(codes, n, (uint32_t *)work, map.codes);
       out = put(out, (uint64_t)(map.codes - 1), 2);
+      out = put(out, (uint64_t)map.origin, 2);
     }
   }
-  length = n < 8 ? -1 : encode_model(&prior, &map, codes, n, work, out, given + 2 * n, simd && n1_avx2());
+  if (n < 8) goto raw;
+  simd = simd && n1_avx2();
+  length = encode_model(&prior, &map, codes, n, work, out, given + 2 * n, 0, (int32_t)simd);
+  if (*given & 4) { /* errors may become much smaller than the first ones; what is counted too coarsely tells nothing */
+    int32_t lower = 0;
+    for (;;) {
+      const int64_t shorter =
+          encode_model(&prior, &map, codes, n, work, out, given + 2 * n, lower + 48, (int32_t)simd);
+      if (shorter < 0 || (length >= 0 && shorter >= length)) break;
+      length = shorter;
+      lower += 48;
+    }
+    length = encode_model(&prior, &map, codes, n, work, out, given + 2 * n, lower, (int32_t)simd);
+  }
   if (length < 0) goto raw;
   out += length;
   for (; out - given < n / BACKING + 1; out++) *out = 0;
@@ -400,7 +428,7 @@ static int64_t decode_model(const n1_profile *profile, const mapping *map, reade
   int32_t start = (int32_t)take(in, 1);
   if (start > 223) return N1C_E_CORRUPT;
   work = align64(work + sizeof(n1_model));
-  n1_model_open(m, work, profile, map->codes, l.lanes);
+  n1_model_open(m, work, profile, map->codes, map->origin, l.lanes);
   m->simd = simd;
   n1_model_start(m, profile, start);
   if (l.lanes > 1) {
@@ -440,7 +468,7 @@ static int64_t decode_model(const n1_profile *profile, const mapping *map, reade
 int64_t n1c_n1_decode(const uint8_t *in, int64_t length, const uint8_t *profile, int64_t profile_length, uint8_t *work,
                       int64_t work_length, int16_t *x, int64_t n, int64_t simd) {
   n1_profile prior;
-  mapping map = {1024, 1, 0, 0, 0};
+  mapping map = {1024, 1, 0, 0, 0, 0};
   reader r;
   int16_t *table;
   uint32_t head;
@@ -477,7 +505,8 @@ int64_t n1c_n1_decode(const uint8_t *in, int64_t length, const uint8_t *profile,
     map.step = take(&r, 4);
     map.phase = take(&r, 2);
     map.codes = (int32_t)take(&r, 2) + 1;
-    if (r.bad || map.codes < 2 || prior.codes || map.phase >> STEP_BITS || map.step > 65535u << STEP_BITS ||
+    map.origin = (int32_t)take(&r, 2);
+    if (r.bad || map.codes < 2 || prior.codes || map.phase >> STEP_BITS || map.origin >= map.codes || map.step > 65535u << STEP_BITS ||
         ((uint64_t)(map.codes - 1) * map.step + map.phase) >> STEP_BITS > 65535)
       return N1C_E_CORRUPT;
   } else if (prior.codes) {
@@ -517,7 +546,7 @@ int64_t n1c_n1_trace(const int16_t *x, int64_t n, const uint8_t *profile, int64_
   codes = (uint16_t *)align64(work);
   if (!map_samples(&map, x, n, codes)) return N1C_E_ARGUMENT;
   m = (n1_model *)align64((uint8_t *)(codes + n));
-  n1_model_open(m, align64((uint8_t *)(m + 1)), &prior, map.codes, l.lanes);
+  n1_model_open(m, align64((uint8_t *)(m + 1)), &prior, map.codes, map.origin, l.lanes);
   m->simd = 0;
   n1_model_start(m, &prior, 112);
   n1_model_start(m, &prior, find_start(m, &l, codes, n));

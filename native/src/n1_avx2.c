@@ -179,6 +179,7 @@ INLINE __m256i advance(__m256i state, __m256i frequency, __m256i rest) {
 AVX2 const uint8_t *n1_decode_lanes_avx2(n1_model *m, uint64_t *state, const uint8_t *in, const uint8_t *end,
                                          const int16_t *table, int16_t *x, int64_t length, int64_t steps) {
   const __m256i zero = _mm256_setzero_si256(), one = _mm256_set1_epi32(1), all = _mm256_set1_epi32(-1);
+  const __m256i half = _mm256_set1_epi32(m->origin + (1 << (N1_U_BITS - 1)));
   const __m256i evens = _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6);
   __m256i s0 = load(state), s1 = load(state + 4);
   lanes v;
@@ -196,7 +197,7 @@ AVX2 const uint8_t *n1_decode_lanes_avx2(n1_model *m, uint64_t *state, const uin
     near = gather16(m->guess, _mm256_srli_epi32(slot, N1_PROB_BITS - 10));
     near = _mm256_srai_epi32(_mm256_slli_epi32(near, 16), 16);
     near = _mm256_mullo_epi32(near, _mm256_i32gather_epi32(m->sigma, scale, 4));
-    near = _mm256_add_epi32(_mm256_add_epi32(p, _mm256_srai_epi32(near, 9)), _mm256_set1_epi32(1 << (N1_U_BITS - 1)));
+    near = _mm256_add_epi32(_mm256_add_epi32(p, _mm256_srai_epi32(near, 9)), half);
     near = clamp(_mm256_srai_epi32(near, N1_U_BITS - 13), zero, _mm256_set1_epi32(N1_NEAR - 1));
     near = _mm256_and_si256(gather16(m->near, near), _mm256_set1_epi32(0xffff));
     near = clamp(near, one, _mm256_set1_epi32(m->codes - 1));

@@ -111,7 +111,7 @@ static int32_t search(const n1_model *m, int32_t k, uint32_t slot, int32_t p, in
 /* The nearest threshold to where a slot should be. */
 static inline int32_t guess(const n1_model *m, uint32_t slot, int32_t p, int32_t scale) {
   const int32_t u = p + (m->guess[slot >> (N1_PROB_BITS - 10)] * m->sigma[scale] >> 9);
-  const int32_t cell = n1_clamp((u + (1 << (N1_U_BITS - 1))) >> (N1_U_BITS - 13), 0, N1_NEAR - 1);
+  const int32_t cell = n1_clamp((u + m->origin + (1 << (N1_U_BITS - 1))) >> (N1_U_BITS - 13), 0, N1_NEAR - 1);
   return n1_clamp(m->near[cell], 1, m->codes - 1);
 }
 

@@ -66,6 +66,11 @@ static void set_widths(n1_model *m, const uint8_t *stored, const uint32_t *width
     while (b < codes && m->threshold[b + 1] - u <= u - m->threshold[b]) b++;
     m->near[i] = (uint16_t)(b < 65535 ? b : 65535);
   }
+  if (m->origin)
+    for (k = 0; k < codes; k++) {
+      m->threshold[k] -= m->origin;
+      m->centre[k] = (int16_t)n1_clamp(m->centre[k] - m->origin / 32, -32767, 32767);
+    }
   m->threshold[0] = -(8 << N1_U_BITS); /* the outermost codes reach to infinity */
   m->threshold[codes] = 8 << N1_U_BITS;
 }
@@ -78,7 +83,8 @@ int64_t n1_model_bytes(int64_t n, int32_t codes) {
          ROUND(2 * (n + N1_LANES * (N1_ORDER + N1_LANES)));
 }
 
-void n1_model_open(n1_model *m, void *memory, const n1_profile *profile, int32_t codes, int32_t lanes) {
+void n1_model_open(n1_model *m, void *memory, const n1_profile *profile, int32_t codes, int32_t origin,
+                   int32_t lanes) {
   uint8_t *at = memory;
   uint32_t mass;
   int32_t k, i;
@@ -96,6 +102,11 @@ void n1_model_open(n1_model *m, void *memory, const n1_profile *profile, int32_t
   m->past = (int16_t *)at;
   memset(m->past, 0, (size_t)(N1_ORDER * lanes) * sizeof *m->past);
   if (m->adaptive) memset(m->count, 0, (size_t)codes * sizeof *m->count);
+  m->origin = 0;
+  if (origin) { /* the centre of that code, at equal widths */
+    const int64_t twice = (((int64_t)origin << N1_U_BITS) / codes) + (((int64_t)(origin + 1) << N1_U_BITS) / codes);
+    m->origin = (int32_t)((twice >> 6) - (1 << (N1_U_BITS - 6))) * 32;
+  }
   set_widths(m, profile->codes ? profile->widths : NULL, NULL);
   mass = N1_PROB - (uint32_t)(codes * m->floor);
   for (i = 0; i <= N1_SHAPE; i++) {

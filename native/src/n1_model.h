@@ -38,6 +38,7 @@ typedef struct {
   int32_t codes;
   int32_t cold;                         /* the profile brings no widths */
   int32_t adaptive;                     /* the widths are learned on the way */
+  int32_t origin;                       /* thresholds and centres are counted from here, in u, a multiple of 32 */
   int32_t scale_shift;                  /* errors are counted in c >> scale_shift */
   int32_t corr_shift;                   /* the autocorrelation is that of c >> corr_shift */
   uint32_t start;                       /* running means begin here: 16 times the mean squared error */
@@ -71,7 +72,8 @@ extern const uint8_t n1_profile_n1[];
 extern const int64_t n1_profile_n1_length;
 
 int64_t n1_model_bytes(int64_t n, int32_t codes);
-void n1_model_open(n1_model *m, void *memory, const n1_profile *profile, int32_t codes, int32_t lanes);
+void n1_model_open(n1_model *m, void *memory, const n1_profile *profile, int32_t codes, int32_t origin,
+                   int32_t lanes);
 void n1_model_start(n1_model *m, const n1_profile *profile, int32_t start);
 void n1_solve(n1_model *m, int64_t step);
 void n1_correlate(n1_model *m, int64_t step);
