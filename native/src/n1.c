@@ -72,9 +72,10 @@ static int map_samples(const mapping *map, const int16_t *x, int64_t n, uint16_t
 }
 
 /* The mapping of samples that no profile brings: their range and their common step, which need not be an integer where
- * a recorder has scaled its codes and rounded. `used` is a map of 65536 bits. */
+ * a recorder has scaled its codes and rounded. `used` is scratch memory: a map of 65536 bits, and a list. */
 static void find_mapping(const int16_t *x, int64_t n, uint32_t *used, mapping *map) {
   int32_t high, step = 0, gap = 65536, last = -1, values = 0;
+  int32_t *list = (int32_t *)(used + 65536 / 32);
   memset(used, 0, 65536 / 8);
   for (int64_t i = 0; i < n; i++) used[(x[i] + 32768) >> 5] |= (uint32_t)1 << (x[i] & 31);
   map->first = high = 0;
@@ -95,6 +96,7 @@ static void find_mapping(const int16_t *x, int64_t n, uint32_t *used, mapping *m
         a = rest;
       }
     }
+    if (values < N1_ADAPTIVE_CODES) list[values] = v;
     values++;
     high = last = v;
   }
@@ -103,18 +105,15 @@ static void find_mapping(const int16_t *x, int64_t n, uint32_t *used, mapping *m
   map->origin = 0;
   map->phase = 0;
   map->step = (uint32_t)(step ? step : 1) << STEP_BITS;
-  if (step < gap && gap <= 256 && values >= 8) {
+  if (step < gap && gap <= 256 && values >= 8 && values <= N1_ADAPTIVE_CODES) {
     /* Each value may be a multiple of one number between gap - 1 and gap + 1. */
     const int64_t from = (int64_t)(gap - 1) << STEP_BITS, to = (int64_t)(gap + 1) << STEP_BITS;
     for (int64_t s = from + 1; s < to; s++) {
       int64_t least = 0, most = (1 << STEP_BITS) - 1; /* phases that no value so far rules out */
-      for (int32_t d = 0; d <= high && least <= most; d++) {
-        const int32_t v = d + map->first + 32768;
-        if (used[v >> 5] >> (v & 31) & 1) {
-          const int64_t at = (int64_t)d << STEP_BITS, rest = at - (at + s / 2) / s * s;
-          if (rest > least) least = rest;
-          if (rest + (1 << STEP_BITS) - 1 < most) most = rest + (1 << STEP_BITS) - 1;
-        }
+      for (int32_t i = 0; i < values && least <= most; i++) {
+        const int64_t at = (int64_t)(list[i] - list[0]) << STEP_BITS, rest = at - (at + s / 2) / s * s;
+        if (rest > least) least = rest;
+        if (rest + (1 << STEP_BITS) - 1 < most) most = rest + (1 << STEP_BITS) - 1;
       }
       if (least <= most) {
         map->step = (uint32_t)s, map->phase = (uint32_t)((least + most) / 2);
@@ -371,9 +370,8 @@ int64_t n1c_n1_encode(const int16_t *x, int64_t n, const uint8_t *profile, int64
     map.codes = 1024, map.stretch = 1, map.origin = 0;
     if (!map_samples(&map, x, n, codes)) {
       find_mapping(x, n, (uint32_t *)work, &map);
-      if (!map_samples(&map, x, n, codes)) return N1C_E_ARGUMENT;
+      if (n < 8 || !map_samples(&map, x, n, codes)) goto raw;
       *given |= 4;
-      if (n < 8) goto raw;
       out = put(out, (uint64_t)(map.first + 32768), 2);
       out = put(out, map.step, 4);
       out = put(out, map.phase, 2);
