@@ -124,7 +124,9 @@ def _variants(stage: type[Stage]) -> Iterator[Target]:
         stages[name] = used
         before[name] = max(before.get(name, []), filters, key=len)
     for name, used in stages.items():
-        yield Target(used, get_codec(f"{CODER_INPUT}|copy").filters if isinstance(used, Coder) else before[name])
+        # A coder that was trained knows samples, not differences.
+        usual = isinstance(used, Coder) and "trained" not in used.traits
+        yield Target(used, get_codec(f"{CODER_INPUT}|copy").filters if usual else before[name])
 
 
 def measure(target: Target, signals: Sequence[Wav], min_time: float) -> Measurement:

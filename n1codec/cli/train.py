@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from n1codec.cli._progress import progress
 from n1codec.codec import CodecError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @click.command()
@@ -20,8 +24,11 @@ from n1codec.codec import CodecError
 @click.option(
     "--c-source", type=click.Path(path_type=Path, dir_okay=False), help="The profile as the C table to build in."
 )
+@click.option(
+    "--codec", type=click.Choice(["n1", "n1_implant"]), default="n1", help="n1_implant: its tables, for --c-source."
+)
 @click.option("--quiet", is_flag=True, help="No progress bar.")
-def command(folder: Path, output: Path | None, check: bool, c_source: Path | None, quiet: bool) -> None:
+def command(folder: Path, output: Path | None, check: bool, c_source: Path | None, codec: str, quiet: bool) -> None:
     """Make a profile for an ADC or a probe from the WAV files in DIR, for the codec n1.
 
     The profile holds what all recordings of the converter share: the widths of its codes, the shape of the residual
@@ -40,6 +47,9 @@ def command(folder: Path, output: Path | None, check: bool, c_source: Path | Non
     recordings = fit.load(folder)
     if check and len(recordings) < 2:
         raise CodecError("--check needs two recordings or more")
+    if codec == "n1_implant":
+        _implant(recordings, output, check, c_source, quiet)
+        return
     runs = (2 if check else 1) * (2 * fit.ROUNDS + 1)
     with progress(len(recordings) * runs, "training", quiet=quiet) as advance:
         profile = fit.fit(recordings, advance)
@@ -62,3 +72,24 @@ def command(folder: Path, output: Path | None, check: bool, c_source: Path | Non
         sizes = [sum(x.size for x in part) for part in unseen]
         total = sum(b * size for b, size in zip(bits, sizes, strict=True)) / sum(sizes)
         click.echo(f"{total:9.4f}  {steps[0][0]}")
+
+
+def _implant(
+    recordings: list[np.ndarray], output: Path | None, check: bool, c_source: Path | None, quiet: bool
+) -> None:
+    from n1codec.train import fit, implant
+
+    if output:
+        raise click.UsageError("n1_implant takes no profile: name the C table to build in with --c-source")
+    halves = [recordings[0::2], recordings[1::2]] if check else []
+    with progress((len(recordings) * (2 if check else 1)) * (2 * fit.ROUNDS + 1), "training", quiet=quiet) as advance:
+        tables = implant.train(recordings, advance)
+        trained = [implant.train(half, advance) for half in halves]
+    if c_source:
+        c_source.write_text(implant.to_c(tables))
+    click.echo(f"recordings {len(recordings)}, tables of {len(tables)} bytes")
+    click.echo(f"bits per sample: {implant.measure(recordings, tables):.4f}")
+    if check:
+        sizes = [sum(x.size for x in half) for half in halves]
+        unseen = [implant.measure(halves[1 - i], trained[i]) * sizes[1 - i] for i in (0, 1)]
+        click.echo(f"on files not trained on: {sum(unseen) / sum(sizes):.4f}, without the container")

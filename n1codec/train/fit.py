@@ -87,12 +87,16 @@ def find_mapping(recordings: Sequence[np.ndarray]) -> Profile:
 
 
 def fit(
-    recordings: Sequence[np.ndarray], advance: Callable[..., None] = lambda *_: None, rounds: int = ROUNDS
+    recordings: Sequence[np.ndarray],
+    advance: Callable[..., None] = lambda *_: None,
+    rounds: int = ROUNDS,
+    trace: Callable[[np.ndarray, Profile], Trace] = trace,
 ) -> Profile:
     """Return the profile of recordings, int16 arrays of shape (frames,) of one kind of converter.
 
     Args:
         advance: called after each pass over a recording, ``2 * rounds + 1`` times for each.
+        trace: what a codec's model says of a recording; that of n1 unless another is given.
 
     Raises:
         CodecError: none of them is long enough.
@@ -113,7 +117,7 @@ def fit(
             advance()
         if profile.widths is not None:
             profile = profile._replace(widths=_fit_widths(counts[: profile.widths.size], places, profile.shape))
-        profile = profile._replace(shape=_fit_shape(recordings, profile, advance))
+        profile = profile._replace(shape=_fit_shape(recordings, profile, advance, trace))
     profile = profile._replace(prior=_fit_prior(recordings, profile))
     for _ in recordings:
         advance()
@@ -178,7 +182,11 @@ def _fit_widths(counts: np.ndarray, places: np.ndarray, shape: np.ndarray, doubt
 
 
 def _fit_shape(
-    recordings: Sequence[np.ndarray], profile: Profile, advance: Callable[..., None], rounds: int = 25
+    recordings: Sequence[np.ndarray],
+    profile: Profile,
+    advance: Callable[..., None],
+    trace: Callable[[np.ndarray, Profile], Trace],
+    rounds: int = 25,
 ) -> np.ndarray:
     """Fit a piecewise constant density to residuals that are known as intervals, by expectation maximisation.
 

@@ -128,6 +128,27 @@ N1C_API int64_t n1c_n1_profile(int64_t number, uint8_t *out, int64_t capacity);
 N1C_API int64_t n1c_n1_trace(const int16_t *x, int64_t n, const uint8_t *profile, int64_t profile_length, uint8_t *work,
                              int64_t work_length, int32_t *out, int64_t size);
 
+/* -- n1_implant ---------------------------------------------------------------------------------------------------- */
+
+/* The codec n1_implant (docs/implant.md): one channel of int16 samples, n >= 1. `tables` is empty for the built-in ones,
+ * or what n1c_n1_implant_tables() writes. `work` has room for n numbers. The encoder needs a capacity of 2n + 1 and
+ * returns the length; the decoder returns n. */
+N1C_API int64_t n1c_n1_implant_encode(const int16_t *x, int64_t n, const uint8_t *tables, int64_t tables_length,
+                                      int16_t *work, int64_t room, uint8_t *out, int64_t capacity);
+N1C_API int64_t n1c_n1_implant_decode(const uint8_t *in, int64_t length, const uint8_t *tables, int64_t tables_length,
+                                      int16_t *work, int64_t room, int16_t *x, int64_t n);
+
+/* Bytes of 0 the state of a channel, 1 the range coder, which channels may share, 2 the tables. */
+N1C_API int64_t n1c_n1_implant_size(int64_t what);
+
+/* Copy the built-in tables, in this machine's byte order, and return their length. */
+N1C_API int64_t n1c_n1_implant_tables(uint8_t *out, int64_t capacity);
+
+/* For training: six numbers for each sample but the first (code, prediction, scale, both ends of the code in the
+ * residual's distribution, frequency) and the state after the last one. Needs N1 samples and a size of 6n. */
+N1C_API int64_t n1c_n1_implant_trace(const int16_t *x, int64_t n, const uint8_t *tables, int64_t tables_length,
+                                     int32_t *out, int64_t size, int16_t *state, int64_t state_size);
+
 #ifdef __cplusplus
 }
 #endif

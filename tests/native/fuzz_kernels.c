@@ -230,6 +230,53 @@ static int64_t unpack_n1(const uint8_t *in, int64_t length, int16_t *x, int64_t 
   return result;
 }
 
+/* -- n1_implant ---------------------------------------------------------------------------------------------------- */
+
+/* The built-in tables by no bytes, or as bytes, some of them changed: refused, or good for both ways. */
+static uint8_t *tables_of(setting s, int64_t *length) {
+  const int64_t size = n1c_n1_implant_size(2);
+  uint8_t *tables = (uint8_t *)allocate(size);
+  if (n1c_n1_implant_tables(tables, size) != size || n1c_n1_implant_tables(tables, size - 1) >= 0) abort();
+  for (uint32_t i = 0, v = s.variant; i < s.variant % 3; i++) {
+    v = v * 1664525u + 1013904223u;
+    tables[(v >> 8) % (uint32_t)size] = (uint8_t)(v >> 24);
+  }
+  *length = s.variant % 4 ? size : 0;
+  return tables;
+}
+
+static packet pack_n1_implant(const int16_t *x, int64_t n, setting s) {
+  const int64_t capacity = less(2 * n + 1, s), state_size = n1c_n1_implant_size(0) / (int64_t)sizeof(int16_t);
+  int64_t length;
+  uint8_t *tables = tables_of(s, &length);
+  int16_t *work = (int16_t *)allocate(2 * n), *state = (int16_t *)allocate(2 * state_size);
+  int32_t *trace = (int32_t *)allocate(6 * n * (int64_t)sizeof *trace);
+  packet p = {(uint8_t *)allocate(capacity), 0};
+  p.length = n1c_n1_implant_encode(x, n, tables, length, work, n, p.bytes, capacity);
+  n1c_n1_implant_trace(x, n, tables, length, trace, 6 * n, state, state_size);
+  if (p.length == N1C_E_ARGUMENT && length && s.variant % 3) { /* the tables are refused: the built-in ones then */
+    p.bytes = (uint8_t *)realloc(p.bytes, (size_t)(2 * n + 1));
+    if (!p.bytes) abort();
+    p.length = n1c_n1_implant_encode(x, n, tables, 0, work, n, p.bytes, 2 * n + 1);
+  }
+  free(trace);
+  free(state);
+  free(work);
+  free(tables);
+  return p;
+}
+
+static int64_t unpack_n1_implant(const uint8_t *in, int64_t length, int16_t *x, int64_t n, setting s) {
+  int64_t tables_length;
+  uint8_t *tables = tables_of(s, &tables_length);
+  int16_t *work = (int16_t *)allocate(2 * n);
+  int64_t result = n1c_n1_implant_decode(in, length, tables, tables_length, work, n, x, n);
+  if (result == N1C_E_ARGUMENT) result = n1c_n1_implant_decode(in, length, tables, 0, work, n, x, n);
+  free(work);
+  free(tables);
+  return result;
+}
+
 /* -- all of them -------------------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -243,6 +290,7 @@ typedef struct {
 static const kernel kernels[] = {
     KERNEL(huffman), KERNEL(range), KERNEL(rans), KERNEL(arange), KERNEL(rice), KERNEL(fixed),
     KERNEL(lpc),     KERNEL(slms),  KERNEL(nlms), KERNEL(kbit),   KERNEL(bitshuffle), KERNEL(n1),
+    KERNEL(n1_implant),
 };
 static const int kernel_count = (int)(sizeof kernels / sizeof *kernels);
 
@@ -304,7 +352,7 @@ static uint32_t below(uint32_t bound) { /* xorshift (Marsaglia, 2003) */
 
 static int16_t *samples(int64_t n) {
   int16_t *x = (int16_t *)allocate(2 * n);
-  const uint32_t kind = below(8), spread = 1u << below(16), step = below(3) ? 1 : 64;
+  const uint32_t kind = below(9), spread = 1u << below(16), step = below(3) ? 1 : 64;
   int32_t last = 0;
   for (int64_t i = 0; i < n; i++) {
     int32_t v = 0;
@@ -315,6 +363,10 @@ static int16_t *samples(int64_t n) {
       case 3: v = below(40) ? 0 : (int32_t)below(65536) - 32768; break;
       case 4: last += (int32_t)below(7) - 3; v = last * (int32_t)step; break;
       case 5: v = (int32_t)i; break;
+      case 6: /* N1's 10 bits stretched to 16 */
+        v = 512 + (int32_t)below(spread) + (int32_t)below(spread) - (int32_t)spread;
+        v = ((v < 0 ? 0 : v > 1023 ? 1023 : v) * 65535 - 32768 * 1023) / 1023;
+        break;
       default: v = ((int32_t)below(spread) + (int32_t)below(spread) - (int32_t)spread) * (int32_t)step; break;
     }
     x[i] = (int16_t)(v > 32767 ? 32767 : v < -32768 ? -32768 : v);

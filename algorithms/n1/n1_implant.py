@@ -1,0 +1,40 @@
+"""N1 for the implant: a coder that firmware could run, in small integers and without a division.
+
+Trained widths of the ADC's codes, sign-error LMS (Gersho, "Adaptive filtering with binary reinforcement", IEEE Trans.
+Inf. Theory 30(2), 1984) over the last step and three running means of the signal, a residual of trained shape scaled by
+running means of the absolute error, and a range coder that propagates carries (Martin 1979). It looks at no sample
+before its turn. docs/implant.md describes it and states what it costs.
+
+Samples that are not N1's 10 bits stretched to 16 are coded by sign-sign LMS and adaptive Rice codes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from n1codec.codec import Coder, Layout
+from n1codec.native import Kernel
+
+_encode = Kernel("n1c_n1_implant_encode", np.int16, np.uint8, np.int16, np.uint8)
+_decode = Kernel("n1c_n1_implant_decode", np.uint8, np.uint8, np.int16, np.int16)
+
+_BUILT_IN = np.empty(0, np.uint8)
+
+
+class N1Implant(Coder):
+    wire = "ni"
+    dtypes = ("int16",)
+    per_channel = True
+    traits = frozenset({"trained", "streaming"})
+    grid = ("n1_implant",)
+    floor_xrt = 500
+
+    def encode(self, x: np.ndarray) -> bytes:
+        out = np.empty(2 * x.size + 1, np.uint8)
+        size = _encode(x, _BUILT_IN, np.empty(x.size, np.int16), out)
+        return out[:size].tobytes()
+
+    def decode(self, data: bytes, layout: Layout) -> np.ndarray:
+        x = np.empty(layout.shape, np.int16)
+        _decode(np.frombuffer(data, np.uint8), _BUILT_IN, np.empty(x.size, np.int16), x)
+        return x

@@ -1,0 +1,280 @@
+/* The codec n1_implant: format and range coder (Martin, "Range encoding", 1979; carries as in Schindler's). */
+#include <string.h>
+
+#include "n1_implant.h"
+#include "n1c.h"
+
+#define BACKING 2048 /* a payload byte may stand for so many samples at most */
+#define MOST_PENDING ((1u << 24) - 1)
+
+enum { MODE_N1 = 1, MODE_OTHER };
+
+#define OTHER_ORDER 8
+#define OTHER_STEP 2
+
+/* The N1 stretch of 10 bits to 16: trunc(code * 65535 / 1023 - 32768). */
+static void make_stretch(int16_t *table) {
+  for (int32_t k = 0; k < IMPLANT_CODES; k++) {
+    const int32_t parts = k * 21; /* 65535 / 1023 = 64 + 21 / 341 */
+    table[k] = (int16_t)(k * 64 + parts / 341 + (k < 512 && parts % 341 ? 1 : 0) - 32768);
+  }
+}
+
+static int32_t code_of(int16_t sample) { return (sample + 32768) >> 6; }
+
+static int is_n1(const int16_t *table, const int16_t *x, int64_t n) {
+  int32_t wrong = 0;
+  for (int64_t i = 0; i < n && !(wrong && (i & 255) == 0); i++) wrong |= table[code_of(x[i])] ^ x[i];
+  return !wrong;
+}
+
+static const implant_tables *open_tables(const uint8_t *bytes, int64_t length, implant_tables *own) {
+  if (length == 0) return &n1_implant_n1;
+  if (length != (int64_t)sizeof *own) return NULL;
+  memcpy(own, bytes, sizeof *own);
+  for (int i = 0; i < IMPLANT_CELLS; i++)
+    if (own->shape[i] > own->shape[i + 1]) return NULL;
+  if (own->shape[IMPLANT_CELLS] > IMPLANT_TOTAL - IMPLANT_CODES) return NULL;
+  for (int i = 0; i < IMPLANT_CODES; i++)
+    if (own->edges[i] > own->edges[i + 1]) return NULL;
+  for (int i = 0; i < 32; i++)
+    if (own->recip[i] < 1 << 14) return NULL;
+  for (int i = 0; i < IMPLANT_TAPS; i++)
+    if (own->weights[i] < -32767) return NULL;
+  return own;
+}
+
+/* -- range coder --------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+  uint8_t *at, *end;
+  int full;
+} writer;
+
+static void send(writer *w, uint32_t byte) {
+  if (w->at < w->end) *w->at++ = (uint8_t)byte;
+  else w->full = 1;
+}
+
+/* Send what is pending; the last of it may become the byte that is pending next. */
+static void send_pending(implant_coder *c, writer *w, uint32_t carry) {
+  send(w, c->pending + carry);
+  for (c->pending >>= 8; c->pending; c->pending--) send(w, 0xFF + carry);
+}
+
+static void carry(implant_coder *c, writer *w) {
+  const uint32_t run = c->pending >> 8;
+  if (!run) {
+    c->pending++;
+  } else {
+    c->pending -= 1u << 8;
+    send_pending(c, w, 1);
+  }
+}
+
+static void shift_out(implant_coder *c, writer *w) {
+  const uint32_t byte = c->low >> 24;
+  if (byte != 0xFF) {
+    send_pending(c, w, 0);
+    c->pending = byte;
+  } else if (c->pending >> 8 == MOST_PENDING) {
+    w->full = 1;
+  } else {
+    c->pending += 1u << 8;
+  }
+  c->low <<= 8;
+}
+
+static void encode_part(implant_coder *c, writer *w, uint32_t low, uint32_t high) {
+  c->low += low;
+  if (c->low < low) carry(c, w);
+  c->range = high - low;
+  while (c->range < IMPLANT_BOTTOM) {
+    c->range <<= 8;
+    shift_out(c, w);
+  }
+}
+
+static uint32_t share(uint32_t range, uint32_t frequency) { return (uint32_t)((uint64_t)range * frequency >> 24); }
+
+static int64_t encode_n1(const implant_tables *t, const int16_t *x, int64_t n, uint8_t *out, int64_t capacity) {
+  writer w = {out, out + capacity, 0};
+  implant_coder c = {0, 0xFFFFFFFFu, MODE_N1};
+  implant_channel s;
+  const uint32_t first = (uint32_t)code_of(x[0]), part = c.range >> 10;
+  implant_open(t, &s, (int32_t)first);
+  encode_part(&c, &w, part * first, part * (first + 1));
+  for (int64_t i = 1; i < n && !w.full; i++) {
+    const int32_t code = code_of(x[i]);
+    implant_prediction p;
+    implant_predict(&s, &p);
+    encode_part(&c, &w, share(c.range, implant_below(t, &p, code)), share(c.range, implant_below(t, &p, code + 1)));
+    implant_learn(&s, &p, implant_centre(t, code));
+  }
+  /* The one byte that leads into the range whatever follows. */
+  c.range = c.low + (IMPLANT_BOTTOM - 1);
+  if (c.range < c.low) carry(&c, &w);
+  c.low = c.range & 0xFF000000u;
+  shift_out(&c, &w);
+  send_pending(&c, &w, 0);
+  while (w.at - out < n / BACKING + 1) send(&w, 0);
+  return w.full ? N1C_E_CAPACITY : w.at - out;
+}
+
+/* -- decoder ------------------------------------------------------------------------------------------------------- */
+
+/* What lets the decoder guess a code before it looks. */
+typedef struct {
+  int16_t quantile[1024]; /* middle of each cell of probability, 2048 per sigma */
+  uint16_t near[4096];    /* code at each 1/4 of a code */
+  int32_t sigma[32];      /* 2^28 / recip */
+} guesses;
+
+static void make_guesses(const implant_tables *t, guesses *g) {
+  int32_t i, k, part;
+  for (i = 0, k = 0; i < 1024; i++) {
+    const uint32_t p = ((uint32_t)i << 14) + (1u << 13);
+    uint32_t rise;
+    while (k < IMPLANT_CELLS - 1 && t->shape[k + 1] <= p) k++;
+    rise = t->shape[k + 1] - t->shape[k];
+    part = rise && p > t->shape[k] ? (int32_t)((uint64_t)(p - t->shape[k]) * 64 / rise) : 0;
+    g->quantile[i] = (int16_t)((k << 6) + implant_clamp(part, 0, 63) - (1 << 14));
+  }
+  for (i = 0, k = 0; i < 4096; i++) {
+    while (k < IMPLANT_CODES - 1 && t->edges[k + 1] <= (i << 4) + 8) k++;
+    g->near[i] = (uint16_t)k;
+  }
+  for (i = 0; i < 32; i++) g->sigma[i] = (1 << 28) / t->recip[i];
+}
+
+static int64_t decode_n1(const implant_tables *t, const uint8_t *in, int64_t length, int16_t *x, int64_t n) {
+  int16_t table[IMPLANT_CODES];
+  guesses g;
+  implant_channel s;
+  uint32_t range = 0xFFFFFFFFu, value = 0, part = range >> 10;
+  int64_t used = 1;
+  int32_t code;
+  if (n / BACKING >= length) return N1C_E_CORRUPT;
+  make_stretch(table);
+  make_guesses(t, &g);
+#define NEXT_BYTE (used < length ? in[used] : 0)
+  for (int i = 0; i < 4; i++, used++) value = value << 8 | NEXT_BYTE;
+  code = (int32_t)(value / part);
+  if (code >= IMPLANT_CODES) return N1C_E_CORRUPT;
+  value -= part * (uint32_t)code;
+  range = part;
+  implant_open(t, &s, code);
+  x[0] = table[code];
+  for (int64_t i = 1;; i++) {
+    implant_prediction p;
+    uint32_t slot, low, high;
+    int32_t z;
+    while (range < IMPLANT_BOTTOM) {
+      range <<= 8;
+      value = value << 8 | NEXT_BYTE;
+      used++;
+    }
+    if (i == n) break;
+    if (value >= range) return N1C_E_CORRUPT;
+    implant_predict(&s, &p);
+    /* share(range, f) <= value if and only if f <= slot. */
+    slot = (uint32_t)((((uint64_t)value + 1) * IMPLANT_TOTAL - 1) / range);
+    z = g.quantile[slot >> 14] * g.sigma[p.mantissa] >> (26 - p.exponent);
+    code = g.near[implant_clamp(p.level + z + IMPLANT_CENTRE, 0, 65535) >> 4];
+    low = implant_below(t, &p, code);
+    if (low > slot) {
+      do {
+        high = low;
+        low = implant_below(t, &p, --code);
+      } while (low > slot);
+    } else {
+      while ((high = implant_below(t, &p, code + 1)) <= slot) {
+        low = high;
+        code++;
+      }
+    }
+    low = share(range, low);
+    value -= low;
+    range = share(range, high) - low;
+    x[i] = table[code];
+    implant_learn(&s, &p, implant_centre(t, code));
+  }
+#undef NEXT_BYTE
+  /* The encoder sends one byte for the four that are read ahead. */
+  return used == length + 3 || (used < length + 3 && length == n / BACKING + 1) ? n : N1C_E_CORRUPT;
+}
+
+/* -- kernels ------------------------------------------------------------------------------------------------------- */
+
+int64_t n1c_n1_implant_size(int64_t what) {
+  return what == 0   ? (int64_t)sizeof(implant_channel)
+         : what == 1 ? (int64_t)sizeof(implant_coder)
+         : what == 2 ? (int64_t)sizeof(implant_tables)
+                     : N1C_E_ARGUMENT;
+}
+
+int64_t n1c_n1_implant_tables(uint8_t *out, int64_t capacity) {
+  if (capacity < (int64_t)sizeof n1_implant_n1) return N1C_E_CAPACITY;
+  memcpy(out, &n1_implant_n1, sizeof n1_implant_n1);
+  return (int64_t)sizeof n1_implant_n1;
+}
+
+int64_t n1c_n1_implant_encode(const int16_t *x, int64_t n, const uint8_t *tables, int64_t tables_length, int16_t *work,
+                              int64_t room, uint8_t *out, int64_t capacity) {
+  implant_tables own;
+  const implant_tables *t = open_tables(tables, tables_length, &own);
+  int16_t stretch[IMPLANT_CODES];
+  int64_t length = -1, other;
+  if (!t || n < 1 || room < n) return N1C_E_ARGUMENT;
+  if (capacity < 2 * n + 1) return N1C_E_CAPACITY;
+  make_stretch(stretch);
+  if (is_n1(stretch, x, n)) {
+    length = encode_n1(t, x, n, out, 2 * n);
+    if (length >= 0 && length <= n + n / 4) return length;
+  }
+  *out = MODE_OTHER;
+  other = n1c_slms_encode(x, n, OTHER_ORDER, OTHER_STEP, work, n);
+  if (other >= 0) other = n1c_rice_encode(work, n, out + 1, 2 * n);
+  if (length >= 0 && length <= other + 1) return encode_n1(t, x, n, out, 2 * n);
+  return other < 0 ? other : other + 1;
+}
+
+int64_t n1c_n1_implant_decode(const uint8_t *in, int64_t length, const uint8_t *tables, int64_t tables_length,
+                              int16_t *work, int64_t room, int16_t *x, int64_t n) {
+  implant_tables own;
+  const implant_tables *t = open_tables(tables, tables_length, &own);
+  if (!t || n < 1 || room < n) return N1C_E_ARGUMENT;
+  if (length < 1) return N1C_E_CORRUPT;
+  if (*in == MODE_N1) return decode_n1(t, in, length, x, n);
+  if (*in != MODE_OTHER) return N1C_E_CORRUPT;
+  {
+    const int64_t count = n1c_rice_decode(in + 1, length - 1, work, n);
+    return count < 0 ? count : n1c_slms_decode(work, n, OTHER_ORDER, OTHER_STEP, x, n);
+  }
+}
+
+int64_t n1c_n1_implant_trace(const int16_t *x, int64_t n, const uint8_t *tables, int64_t tables_length, int32_t *out,
+                             int64_t size, int16_t *state, int64_t state_size) {
+  implant_tables own;
+  const implant_tables *t = open_tables(tables, tables_length, &own);
+  int16_t stretch[IMPLANT_CODES];
+  implant_channel s;
+  if (!t || n < 1 || size < 6 * n || state_size != (int64_t)(sizeof s / sizeof *state)) return N1C_E_ARGUMENT;
+  make_stretch(stretch);
+  if (!is_n1(stretch, x, n)) return N1C_E_ARGUMENT;
+  implant_open(t, &s, code_of(x[0]));
+  for (int64_t i = 1; i < n; i++, out += 6) {
+    const int32_t code = code_of(x[i]);
+    implant_prediction p;
+    implant_predict(&s, &p);
+    out[0] = code;
+    out[1] = p.level;
+    out[2] = 32 * p.exponent + p.mantissa;
+    out[3] = code == 0 ? 0 : implant_place(t, &p, code);
+    out[4] = code == IMPLANT_CODES - 1 ? 1 << 15 : implant_place(t, &p, code + 1);
+    out[5] = (int32_t)(implant_below(t, &p, code + 1) - implant_below(t, &p, code));
+    implant_learn(&s, &p, implant_centre(t, code));
+  }
+  memcpy(state, &s, sizeof s);
+  return n - 1;
+}
