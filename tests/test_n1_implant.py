@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import ctypes
 import hashlib
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -106,6 +109,24 @@ def test_golden_payloads() -> None:
 
 
 GOLDEN = (15504, "f63a7316ec5cee88")
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+@pytest.mark.parametrize("level", ["-O0", "-O3"])
+def test_every_compiler_gives_the_same_bytes(compiler: str, level: str, tmp_path: Path) -> None:
+    if not shutil.which(compiler):
+        pytest.skip(f"no {compiler} here")
+    native = Path(__file__).parent.parent / "native"
+    sources = [native / "src" / f"{name}.c" for name in ("n1_implant", "n1_implant_tables", "slms", "rice")]
+    library = tmp_path / "implant.so"
+    flags = ["-std=c99", level, "-fPIC", "-shared", f"-I{native / 'include'}"]
+    subprocess.run([compiler, *flags, *map(str, sources), "-o", str(library)], check=True, timeout=120)
+    kernel = ctypes.CDLL(str(library)).n1c_n1_implant_encode
+    for x in (mono(9000), n1_signals()["burst"], n1_signals()["low rail"]):
+        out, work = np.empty(2 * x.size + 1, np.uint8), np.empty(x.size, np.int16)
+        arrays = ((x, x.size), (out, 0), (work, work.size), (out, out.size))
+        arguments = [value for a, n in arrays for value in (ctypes.c_void_p(a.ctypes.data), ctypes.c_int64(n))]
+        assert out[: kernel(*arguments)].tobytes() == encode(x)
 
 
 def test_what_firmware_has_to_hold() -> None:
