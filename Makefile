@@ -9,7 +9,7 @@ EXTRAS ?= audio,wavpack,numeric,more,dev
 
 export CODEC CODECS DATA JOBS
 
-SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(wildcard native/CMakeLists.txt native/*/*.[ch] native/*/*/*.[ch])
+SOURCES := tools/install.sh pyproject.toml constraints.txt CMakeLists.txt $(wildcard native/CMakeLists.txt native/*/*.[ch] native/*/*/*.[ch])
 
 .PHONY: help install encode decode eval grid plot bench data list test test-all lint format clean distclean
 
@@ -19,19 +19,22 @@ help: ## show this list
 	@echo "  CODEC=zstd      the codec of make eval          CODECS='a b'   the codecs of make grid (all)"
 	@echo "  DATA=folder     the WAV files                   JOBS=2         processes (grid: 1, so that times are comparable)"
 
-install: $(STAMP) encode decode ## set up .venv with pinned versions and build the C kernels
+INSTALL = PYTHON="$(PYTHON)" EXTRAS="$(EXTRAS)" sh tools/install.sh $(VENV) $(STAMP)
 
+install: $(STAMP) encode decode ## set up .venv with pinned versions and build the C kernels
+	@[ "`cat $(STAMP)`" = "$(EXTRAS)" ] || $(INSTALL)
+
+# It holds the extras that are installed: what was missing is tried again by `make install`, and by nothing else.
 $(STAMP): $(SOURCES)
-	@PYTHON="$(PYTHON)" EXTRAS="$(EXTRAS)" sh tools/install.sh $(VENV)
-	@touch $@
+	@$(INSTALL)
 
 encode decode: $(STAMP) ## link the executable
 	@ln -sf $@.py $@
 
-eval: install ## run one codec over all WAV files: make eval CODEC=zstd DATA=path/to/wavs
+eval: $(STAMP) encode decode ## run one codec over all WAV files: make eval CODEC=zstd DATA=path/to/wavs
 	@bash eval.sh
 
-grid: install ## sweep every codec over all WAV files; an interrupted sweep goes on
+grid: $(STAMP) encode decode ## sweep every codec over all WAV files; an interrupted sweep goes on
 	@bash grid_search.sh
 
 plot: $(STAMP) ## draw the newest results
@@ -46,10 +49,10 @@ data: $(STAMP) ## download the public recordings and verify them
 list: $(STAMP) ## show every codec, filter and alias
 	@$(BIN)/n1codec list
 
-test: install ## run the quick tests
+test: $(STAMP) encode decode ## run the quick tests
 	@$(BIN)/python -m pytest -m "not slow"
 
-test-all: install ## run every test
+test-all: $(STAMP) encode decode ## run every test
 	@$(BIN)/python -m pytest
 
 lint: $(STAMP) ## ruff and mypy

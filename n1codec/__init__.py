@@ -21,6 +21,10 @@ _HOME = {
 __all__ = ["__version__", "decode", "decode_file", "encode", "encode_file", "get_codec"]
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'n1codec' has no attribute {name!r}")

@@ -29,18 +29,22 @@ def plan(direction: str, inputs: Sequence[str], out_dir: Path) -> list[tuple[str
     ``a.wav`` becomes ``out_dir/a.wav.n1c`` and the reverse.
 
     Raises:
-        ValueError: two inputs have one name, or a file to decode has another ending.
-        FileNotFoundError: a folder has nothing in it.
+        ValueError: two inputs have one name, a file to decode has another ending, or a folder is output and input.
+        CodecError: a folder has nothing in it.
     """
     pairs: dict[str, str] = {}
     for given in inputs:
+        if given == "-":
+            raise ValueError("standard input has no name (use IN OUT for it)")
         path = Path(given)
         files = [path]
         if path.is_dir():
             pattern = f"*{SUFFIX}" if direction == "decode" else "*"
             files = sorted(p for p in path.glob(pattern) if p.is_file() and not p.name.startswith("."))
             if not files:
-                raise FileNotFoundError(2, "nothing to do in it", f"{given}/{pattern}")
+                raise CodecError(f"{given}: there is no file in it to {direction}")
+            if out_dir.exists() and out_dir.samefile(path):
+                raise ValueError(f"{given}: it is the folder of the outputs, too (choose another)")
         for file in files:
             name = file.name
             if direction == "encode":
@@ -52,7 +56,7 @@ def plan(direction: str, inputs: Sequence[str], out_dir: Path) -> list[tuple[str
             target = str(out_dir / name)
             if target in pairs:
                 raise ValueError(f"{file}: {pairs[target]} has the same name (encode them into separate folders)")
-            pairs[target] = str(file)
+            pairs[target] = str(file) if str(file) != "-" else "./-"
     return [(source, target) for target, source in pairs.items()]
 
 
@@ -140,10 +144,15 @@ class _Log:
 
     def __init__(self, path: Path, direction: str) -> None:
         self.direction = direction
-        self.file = path.open("a", newline="", encoding="utf-8")
+        self.file = path.open("a+", newline="", encoding="utf-8", errors="surrogateescape")
         self.writer = csv.writer(self.file, lineterminator="\n")
-        if not self.file.tell():
+        self.file.seek(0)
+        first = self.file.readline().rstrip("\r\n")
+        if not first:
             self.writer.writerow(LOG_COLUMNS[direction])
+        elif first != ",".join(LOG_COLUMNS[direction]):
+            self.file.close()
+            raise CodecError(f"{path}: it is no log of {direction} (name another)")
 
     def __enter__(self) -> _Log:
         return self

@@ -82,6 +82,8 @@ class Int(Param):
 
     def parse(self, value: Any) -> int:
         number = int(value)
+        if isinstance(value, float) and value != number:
+            raise ValueError
         if not self.low <= number <= self.high:
             raise ValueError
         return number
@@ -144,7 +146,7 @@ class Stage(ABC):
     family: ClassVar[str]
     """The module's folder; set by the registry."""
     wire: ClassVar[str] = ""
-    """Short name in .n1c files: one or two of [a-z0-9], the first that of ``name``; never changes. Empty: the name."""
+    """Short name in .n1c files: one or two letters or digits, the first that of ``name`` (a capital will do); fixed."""
     params: ClassVar[Mapping[str, Param]] = {}
     requires: ClassVar[tuple[str, ...]] = ()
     """Modules that must be importable."""
@@ -168,10 +170,9 @@ class Stage(ABC):
         for key, param in self.params.items():
             try:
                 setattr(self, key, param.parse(values.get(key, param.default)))
-            except (ValueError, TypeError):
-                raise SpecError(
-                    f"{self.name}: {key}={values[key]!r} is not allowed ({self.describe_params()})"
-                ) from None
+            except (ValueError, TypeError, OverflowError):
+                value = values.get(key, param.default)
+                raise SpecError(f"{self.name}: {key}={value!r} is not allowed ({self.describe_params()})") from None
 
     def get_config(self) -> dict[str, Any]:
         """Return every parameter with its value."""

@@ -8,12 +8,11 @@ All integers are little-endian; ``uint`` is LEB128::
     4  CRC-32 of the source: the bytes of the file, or of the samples where there was no file
     1  form: bits 0..1 source (0 opaque bytes, 1 WAV, 2 WAV with other bytes around its samples, 3 array),
              bit 2 one channel, bits 3..7 dtype
-    1  rate: index into RATES, or 255 and then a float64 (not for opaque bytes)
+    .  uint rate: below 64 an index into RATES, 64 and then a float64, or the whole rate + 65 (not for opaque bytes)
     .  uint frames
     .  uint channels, and 1 byte number of axes if an array          (not if bit 2 is set)
     .  uint length and bytes of prefix and of suffix, zlib           (only source 2)
-    1  number of stages
-    .  their short names, the last character of each with bit 7 set
+    .  short names of the stages, the coder last, the last character of each with bit 7 set
     .  payload
 """
 
@@ -26,18 +25,23 @@ import sys
 import zlib
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 from n1codec import registry
-from n1codec.codec import CodecError, FormatError, Layout
+from n1codec.codec import CodecError, Coder, FormatError, Layout
 from n1codec.pipeline import Pipeline, default_spec, get_codec
 from n1codec.recordings import wav
 from n1codec.varint import Reader, put_bytes, put_uint
 
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
+
 MAGIC = b"N1C"
 VERSION = 1
+MOST_CHANNELS = 1 << 20
+"""A forged header must not make a reader prepare for more channels than anybody records."""
 
 # Both tables belong to format version 1: entries may be added at the end, never moved.
 RATES = (19531, 8000, 10000, 11025, 12500, 15000, 16000, 20000, 22050, 24000, 24414, 25000, 30000, 32000, 44100, 48000,
@@ -45,7 +49,8 @@ RATES = (19531, 8000, 10000, 11025, 12500, 15000, 16000, 20000, 22050, 24000, 24
 DTYPES = ("uint8", "int16", "int24", "int32", "int8", "uint16", "uint32", "int64", "uint64", "float16", "float32",
           "float64")  # fmt: skip
 _OPAQUE, _WAV, _WAV_AND_MORE, _ARRAY = range(4)
-_NO_RATE = 255
+_OTHER_RATE = 64
+_WHOLE_RATE = 65
 MOST_AROUND = 1 << 28
 """Bytes before or after the samples of a WAV file; one with more is stored as opaque bytes."""
 
@@ -96,11 +101,7 @@ def _assemble(header: Header, stages: Pipeline) -> bytes:
     body = bytearray(struct.pack("<I", header.checksum))
     body.append(header.source | mono << 2 | DTYPES.index(header.kind) << 3)
     if header.source != _OPAQUE:
-        if header.rate in RATES:
-            body.append(RATES.index(header.rate))
-        else:
-            body.append(_NO_RATE)
-            body += struct.pack("<d", float("nan") if header.rate is None else header.rate)
+        body += _put_rate(header.rate)
     body += put_uint(header.frames)
     if not mono:
         body += put_uint(header.channels)
@@ -108,9 +109,8 @@ def _assemble(header: Header, stages: Pipeline) -> bytes:
             body.append(header.axes)
     if header.source == _WAV_AND_MORE:
         body += put_bytes(zlib.compress(header.prefix, 9)) + put_bytes(zlib.compress(header.suffix, 9))
-    body.append(len(stages.stages))
     for stage in stages.stages:
-        wire = (stage.wire or stage.name).encode("ascii")
+        wire = registry.wire(stage).encode("ascii")
         body += wire[:-1] + bytes([wire[-1] | 0x80])
     body += header.payload
     return MAGIC + bytes([VERSION]) + struct.pack("<I", zlib.crc32(body)) + body
@@ -142,35 +142,49 @@ def read(blob: bytes) -> Header:
         raise FormatError("its dtype is not known")
     rate: float | None = None
     if source != _OPAQUE:
-        index = reader.take(1)[0]
-        if index == _NO_RATE:
-            (value,) = struct.unpack("<d", reader.take(8))
-            rate = None if value != value else value
-        elif index < len(RATES):
-            rate = RATES[index]
-        else:
-            raise FormatError("its sampling rate is not known")
+        rate = _take_rate(reader)
     frames, channels = reader.uint(), 1
     axes = 1 if source in (_OPAQUE, _ARRAY) else 2
     if not mono:
         channels = reader.uint()
         axes = reader.take(1)[0] if source == _ARRAY else 2
-    if axes not in (1, 2) or frames * max(channels, 1) >= 1 << 48:
+    if axes not in (1, 2) or channels > MOST_CHANNELS or frames * max(channels, 1) >= 1 << 48:
         raise FormatError("its shape makes no sense")
     prefix = suffix = b""
     if source == _WAV_AND_MORE:
         prefix, suffix = (_inflate(reader.prefixed()) for _ in range(2))
-    names = []
-    for _ in range(reader.take(1)[0]):
+    names: list[str] = []
+    coded = False
+    while not coded:
         wire = bytearray()
         while not wire or wire[-1] < 0x80:
             wire += reader.take(1)
         wire[-1] &= 0x7F
-        names.append(registry.find_wire(wire.decode("ascii", "replace")).name)
-    if not names:
-        raise FormatError("it names no codec")
+        stage = registry.find_wire(wire.decode("ascii", "replace"))
+        names.append(stage.name)
+        coded = issubclass(stage, Coder)
     return Header(source, DTYPES[kind], rate, frames, channels, axes, prefix, suffix, "|".join(names), checksum,
                   reader.rest())  # fmt: skip
+
+
+def _put_rate(rate: float | None) -> bytes:
+    if rate in RATES:
+        return put_uint(RATES.index(rate))
+    if rate is not None and rate == int(rate) >= 0:
+        return put_uint(int(rate) + _WHOLE_RATE)
+    return put_uint(_OTHER_RATE) + struct.pack("<d", float("nan") if rate is None else rate)
+
+
+def _take_rate(reader: Reader) -> float | None:
+    code = reader.uint()
+    if code >= _WHOLE_RATE:
+        return code - _WHOLE_RATE
+    if code == _OTHER_RATE:
+        (rate,) = struct.unpack("<d", reader.take(8))
+        return None if rate != rate else rate
+    if code >= len(RATES):
+        raise FormatError("its sampling rate is not known")
+    return RATES[code]
 
 
 def _inflate(data: bytes) -> bytes:
@@ -208,8 +222,13 @@ def encode(samples: Any, spec: str | None = None, rate: float | None = None) -> 
     x = np.asarray(samples)
     if x.ndim not in (1, 2):
         raise CodecError(f"samples have shape {x.shape}, not (frames,) or (frames, channels)")
+    if x.ndim == 2 and x.shape[1] > MOST_CHANNELS:
+        raise CodecError(f"samples have {x.shape[1]} channels, more than {MOST_CHANNELS} (are the axes swapped?)")
     if x.dtype.name not in DTYPES:
-        raise CodecError(f"samples have dtype {x.dtype}, not one of {', '.join(DTYPES)}")
+        known = ", ".join(name for name in DTYPES if name != "int24")
+        raise CodecError(f"samples have dtype {x.dtype}, not one of {known}")
+    if rate is not None and not 0 <= float(rate) < float("inf"):
+        raise CodecError(f"a sampling rate of {rate} Hz makes no sense")
     x = np.ascontiguousarray(x, x.dtype.newbyteorder("="))
     stages = get_codec(spec or default_spec())
     channels = x.shape[1] if x.ndim == 2 else 1
@@ -218,19 +237,21 @@ def encode(samples: Any, spec: str | None = None, rate: float | None = None) -> 
     return _assemble(header, stages)
 
 
-def decode(blob: bytes) -> np.ndarray:
-    """Return the samples in .n1c bytes, as they were encoded; (frames, channels) if the source was a WAV file.
+def decode(blob: Buffer) -> np.ndarray:
+    """Return the samples in .n1c bytes, as they were encoded, in an array that can be written to.
+
+    Samples of a WAV file have the shape (frames, channels).
 
     Raises:
         FormatError: the bytes are damaged, or not .n1c.
         UnavailableError: the codec that wrote them is not here.
     """
-    header = read(blob)
+    header = read(bytes(blob))
     x = decode_samples(header)
     checksum = _array_checksum(x) if header.source == _ARRAY else zlib.crc32(_file_bytes(header, x))
     if checksum != header.checksum:
         raise FormatError("it decodes to something else than was encoded: its checksum does not match")
-    return x
+    return x if x.flags.writeable else x.copy()
 
 
 def _array_checksum(x: np.ndarray) -> int:
@@ -306,19 +327,25 @@ def write_file(path: str | Path, data: bytes) -> None:
 
     "-" is standard output; a special file (a pipe, /dev/stdout) is written to directly.
     """
-    if str(path) == "-":
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-        return
     target = Path(path)
     try:
+        if str(path) == "-":
+            _standard_output().write(data)
+            _standard_output().flush()
+            return
         if target.exists() and not target.is_file() and not target.is_dir():
             with target.open("wb") as special:
                 special.write(data)
         else:
             _replace(target.resolve(), data)  # an existing link keeps pointing at its file
     except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        raise OSError(error.errno, error.strerror, "standard output" if str(path) == "-" else str(path)) from error
+
+
+def _standard_output() -> BinaryIO:
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    return sys.stdout.buffer
 
 
 def _replace(target: Path, data: bytes) -> None:

@@ -38,6 +38,13 @@ def library() -> ctypes.CDLL:
     raise UnavailableError(f"the C kernels ({_LIBRARY}) are not built (run make install)")
 
 
+@cache
+def _function(symbol: str) -> Any:
+    function = getattr(library(), symbol)
+    function.restype = ctypes.c_int64
+    return function
+
+
 class Kernel:
     """One function of libn1c: ``Kernel("n1c_rice_encode", np.int16, np.uint8, int)`` takes two arrays and a number.
 
@@ -64,9 +71,7 @@ class Kernel:
             if array.dtype != wanted or not array.flags.c_contiguous:
                 raise TypeError(f"{self.symbol} takes contiguous {wanted} arrays, not {array.dtype}")
             flat += [ctypes.c_void_p(array.ctypes.data), ctypes.c_int64(array.size)]
-        function = getattr(library(), self.symbol)
-        function.restype = ctypes.c_int64
-        result = int(function(*flat))
+        result = int(_function(self.symbol)(*flat))
         if result < 0:
             raise FormatError(f"{self.symbol}: {_ERRORS.get(result, f'error {result}')}")
         return result

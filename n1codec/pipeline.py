@@ -70,8 +70,11 @@ def parse(spec: str) -> list[tuple[str, dict[str, str]]]:
                     break
         if mark != "|":
             raise SpecError(f"spec {spec!r}: {mark!r} where '|' should stand")
-        if name in registry.CLASSIC and registry.CLASSIC[name] != name and not values:
-            stages += parse(registry.CLASSIC[name])
+        alias = registry.CLASSIC.get(name, name)
+        if alias != name:
+            if values:
+                raise SpecError(f"{name} is an alias of {alias} and takes no parameters (give them to {alias})")
+            stages += parse(alias)
         else:
             stages.append((name, values))
     return stages

@@ -11,8 +11,12 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from n1codec.codec import SpecError, Stage, UnavailableError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 ENTRY_POINTS = "n1codec.codecs"
 
@@ -37,29 +41,38 @@ CLASSIC |= {f"delta_{name}": f"delta|{coder}" for name, coder in CLASSIC.items()
 """The 24 classic mode names and what they stand for. A stage's defaults are the classic settings."""
 
 
-def _folders() -> list[Path]:
+def _own_folder() -> Path:
     package = Path(__file__).parent
-    own = package / "algorithms"  # in a wheel
-    if not own.is_dir():
-        own = package.parent / "algorithms"  # in a checkout
-    return [own, *(Path(p) for p in os.environ.get("N1CODEC_PATH", "").split(os.pathsep) if p)]
+    installed = package / "algorithms"
+    return installed if installed.is_dir() else package.parent / "algorithms"  # the latter in a checkout
 
 
 @cache
 def _modules() -> dict[str, tuple[str, Path]]:
-    """Return {name: (family, file)} of every module that is a stage, local ones only."""
+    """Return {name: (family, file)} of every local module that is a stage; our own go before those of $N1CODEC_PATH."""
+    _problems.clear()
     found: dict[str, tuple[str, Path]] = {}
-    for folder in _folders():
+    for folder in (_own_folder(), *map(Path, filter(None, os.environ.get("N1CODEC_PATH", "").split(os.pathsep)))):
         if not folder.is_dir():
-            raise SpecError(f"{folder}: no such folder of algorithms (look at N1CODEC_PATH)")
+            _problems.append(f"{folder}: no such folder (look at N1CODEC_PATH)")
         for path in sorted((*folder.glob("*.py"), *folder.glob("*/*.py"))):
             if path.name.startswith("_"):
                 continue
             family = path.parent.name if path.parent != folder else "external"
             if path.stem in found:
-                raise SpecError(f"{path}: {found[path.stem][1]} already has that name (rename one of them)")
+                _problems.append(f"{path}: it is left out, {found[path.stem][1]} has that name (rename one of them)")
+                continue
             found[path.stem] = family, path
     return found
+
+
+_problems: list[str] = []
+
+
+def problems() -> list[str]:
+    """Return a line for each folder or module that was left out."""
+    _modules()
+    return list(_problems)
 
 
 @cache
@@ -72,7 +85,7 @@ def _load(name: str) -> type[Stage]:
     sys.modules[qualified] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UnavailableError(f"{path}: {type(error).__name__}: {error}") from error
     own = [
         thing
@@ -84,22 +97,34 @@ def _load(name: str) -> type[Stage]:
     ]
     if len(own) != 1:
         raise UnavailableError(f"{path}: defines {len(own)} stages instead of one (see CONTRIBUTING.md)")
-    stage = own[0]
+    return _named(own[0], name, family, str(path))
+
+
+def _named(stage: type[Stage], name: str, family: str, where: str) -> type[Stage]:
+    if missing := sorted(getattr(stage, "__abstractmethods__", ())):
+        raise UnavailableError(f"{where}: {stage.__name__} lacks {', '.join(missing)} (see CONTRIBUTING.md)")
     stage.name, stage.family = name, family
     return stage
 
 
 @cache
-def _entry_points() -> dict[str, type[Stage]]:
+def _entry_points() -> dict[str, EntryPoint]:
     from importlib.metadata import entry_points
 
-    found: dict[str, type[Stage]] = {}
-    for point in entry_points(group=ENTRY_POINTS):
+    return {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+
+
+@cache
+def _load_entry_point(name: str) -> type[Stage]:
+    point = _entry_points()[name]
+    where = f"{point.value} ({point.dist.name if point.dist else 'no distribution'})"
+    try:
         stage = point.load()
-        stage.name = point.name
-        stage.family = getattr(stage, "family", "external")
-        found[point.name] = stage
-    return found
+        if not issubclass(stage, Stage):
+            raise TypeError("it is no filter and no coder")
+    except (Exception, SystemExit) as error:
+        raise UnavailableError(f"{where}: {type(error).__name__}: {error}") from error
+    return _named(stage, name, getattr(stage, "family", "external"), where)
 
 
 def find(name: str) -> type[Stage]:
@@ -107,33 +132,61 @@ def find(name: str) -> type[Stage]:
 
     Raises:
         SpecError: nothing has that name; the message names the nearest ones.
+        UnavailableError: its module does not load.
     """
     if name in _modules():
         return _load(name)
     if name in _entry_points():
-        return _entry_points()[name]
+        return _load_entry_point(name)
     from difflib import get_close_matches
 
-    near = get_close_matches(name, {*_modules(), *CLASSIC, *_entry_points()}, n=3, cutoff=0.5)
+    near = get_close_matches(name.lower(), {*_modules(), *CLASSIC, *_entry_points()}, n=3, cutoff=0.5)
     hint = f"did you mean {', '.join(near)}?" if near else "see n1codec list"
-    raise SpecError(f"unknown codec or filter {name!r} ({hint})")
+    raise SpecError("; ".join([f"unknown codec or filter {name!r} ({hint})", *problems()]))
+
+
+def family(name: str) -> str:
+    """Return the family of a stage without importing its module."""
+    return _modules()[name][0] if name in _modules() else "external"
 
 
 def find_wire(wire: str) -> type[Stage]:
-    """Return the stage class whose short name in .n1c files is ``wire``.
+    """Return the stage class whose short name in .n1c files, or whose name, is ``wire``.
 
     A short name begins with its stage's first letter, so only those modules are imported.
 
     Raises:
         UnavailableError: no stage here has it.
     """
-    for name in _modules():
-        if name[0] == wire[0] and wire in (name, _load(name).wire):
-            return _load(name)
-    for name, stage in _entry_points().items():
-        if wire in (name, stage.wire):
-            return stage
+    own = _own_folder()
+    first = [name for name in _modules() if name[0] == wire[:1].lower()]
+    for name in sorted(first, key=lambda name: own not in _modules()[name][1].parents):
+        try:
+            if wire in (name, _load(name).wire):
+                return _load(name)
+        except UnavailableError:
+            if wire == name:
+                raise
+    if wire in _entry_points():
+        return _load_entry_point(wire)
     raise UnavailableError(f"it was written by the codec {wire!r}, which is not here (set N1CODEC_PATH or install it)")
+
+
+def wire(stage: Stage) -> str:
+    """Return the name of a stage in .n1c files: the short one where it has one that no other has.
+
+    Raises:
+        SpecError: both its names are another's.
+    """
+    if stage.name in _modules() and _own_folder() in _modules()[stage.name][1].parents:
+        return stage.wire or stage.name
+    for candidate in filter(None, (stage.wire, stage.name)):
+        try:
+            if find_wire(candidate) is type(stage):
+                return candidate
+        except UnavailableError:
+            continue
+    raise SpecError(f"{stage.name}: another codec has this short name (rename the module)")
 
 
 def names() -> Iterator[str]:

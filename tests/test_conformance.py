@@ -165,8 +165,8 @@ def test_declares_what_the_registry_needs(name: str) -> None:
     stage = registry.find(name)
     assert re.fullmatch("[a-z0-9_]+", name)
     assert issubclass(stage, Filter | Coder)
-    assert not stage.wire or re.fullmatch("[a-z0-9]{1,2}", stage.wire)
-    assert (stage.wire or name)[0] == name[0]
+    assert not stage.wire or re.fullmatch("[A-Za-z0-9]{1,2}", stage.wire)
+    assert (stage.wire or name)[0].lower() == name[0]
     assert (stage.__module__.startswith("n1codec.algorithms.") and stage.__doc__) or stage.__module__
     assert all(param.help for param in stage.params.values()), "every parameter has a help text"
     for param in stage.params.values():

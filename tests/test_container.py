@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -25,9 +26,10 @@ def sealed(body: bytes) -> bytes:
     return b"N1C\x01" + struct.pack("<I", zlib.crc32(body)) + body
 
 
-@pytest.mark.parametrize("spec", ["copy", "delta|zstd", "bitshuffle|zstd"])
-def test_overhead_on_a_canonical_wav(spec: str) -> None:
-    source = wav.write(signal(99_000), 19531)
+@pytest.mark.parametrize("spec", ["copy", "delta|zstd", "n1", "remap|delta|zigzag|planes|brotli"])
+@pytest.mark.parametrize("rate", [19531, 20833])
+def test_overhead_on_a_canonical_wav(spec: str, rate: int) -> None:
+    source = wav.write(signal(99_000), rate)
     blob, _ = encode_bytes(source, get_codec(spec))
     assert len(blob) - len(read(blob).payload) <= 24
     assert decode_bytes(blob)[0] == source
@@ -95,20 +97,31 @@ def test_other_versions_are_refused() -> None:
 
 
 def test_a_codec_that_is_not_here_is_named() -> None:
-    body = struct.pack("<I", 0) + bytes([4, 0, 1]) + b"nosuc" + bytes([ord("h") | 0x80])
+    body = struct.pack("<I", 0) + bytes([4, 1]) + b"nosuc" + bytes([ord("h") | 0x80])
     with pytest.raises(CodecError, match="'nosuch', which is not here"):
         n1codec.decode(sealed(body))
 
 
-@pytest.mark.parametrize("shape", [(1 << 47,), (1 << 20, 1 << 20)])
+@pytest.mark.parametrize("shape", [(1 << 47,), (1 << 20, 1 << 20), (1, 200_000_000)])
 def test_a_huge_claim_is_refused(shape: tuple[int, ...]) -> None:
     from n1codec.varint import put_uint
 
     form = 3 | (len(shape) == 1) << 2 | 1 << 3
     sizes = put_uint(shape[0]) + (put_uint(shape[1]) + b"\x02" if len(shape) == 2 else b"")
-    body = struct.pack("<I", 0) + bytes([form, 0]) + sizes + bytes([1, ord("c") | 0x80])
+    body = struct.pack("<I", 0) + bytes([form, 0]) + sizes + bytes([ord("c") | 0x80])
     with pytest.raises(FormatError):
         n1codec.decode(sealed(body))
+
+
+def test_decoded_samples_can_be_written_to() -> None:
+    for spec in ("zstd", "delta|zstd", "n1"):
+        n1codec.decode(n1codec.encode(signal(40), spec))[0] = 0
+
+
+@pytest.mark.parametrize("rate", [-1, float("inf"), float("nan")])
+def test_rates_that_make_no_sense_are_refused(rate: float) -> None:
+    with pytest.raises(CodecError, match="makes no sense"):
+        n1codec.encode(signal(40), "copy", rate)
 
 
 @pytest.mark.parametrize("x", [np.zeros((2, 2, 2), np.int16), np.zeros(3, complex), np.array(["a"]), np.array(5)])
@@ -139,19 +152,12 @@ def golden_wavs() -> dict[str, bytes]:
     }
 
 
-GOLDEN_SPECS = {
-    "mono16": ("copy", "delta|zstd"),
-    "stereo16-extra": ("delta:order=2|gzip",),
-    "mono24": ("bitshuffle|bz2",),
-    "mono8": ("zstd",),
-    "opaque": ("zstd",),
-    "empty": ("zstd",),
-}
-
-
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.n1c")), ids=lambda path: path.name)
 def test_golden_files_decode_for_ever(path: Path) -> None:
     source = golden_wavs()[path.name.split("~")[0]]
+    reason = get_codec(read(path.read_bytes()).spec).unavailable()
+    if reason and not os.environ.get("N1_REQUIRE_ALL"):
+        pytest.skip(reason)
     assert decode_bytes(path.read_bytes())[0] == source
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +11,9 @@ from conftest import signal
 from hypothesis import given
 from hypothesis import strategies as st
 
+import n1codec
 from n1codec import registry
-from n1codec.codec import FormatError, Layout, SpecError
+from n1codec.codec import FormatError, Layout, SpecError, UnavailableError
 from n1codec.pipeline import _quote, get_codec, parse
 from n1codec.varint import Reader, put_bytes, put_uint
 
@@ -69,6 +72,11 @@ def test_unknown_name_gets_the_nearest_ones() -> None:
         get_codec("zstdd")
 
 
+def test_an_alias_takes_no_parameters() -> None:
+    with pytest.raises(SpecError, match="huff is an alias of huffman"):
+        get_codec("huff:level=1")
+
+
 def test_family_is_the_coders_or_predictive() -> None:
     assert get_codec("zstd").family == "dictionary"
     assert get_codec("delta|zstd").family == "predictive"
@@ -104,10 +112,12 @@ class Reverse(Filter):
 
 
 @pytest.fixture
-def forget_modules() -> None:
-    registry._modules.cache_clear()
+def forget_modules() -> Iterator[None]:
+    for cached in (registry._modules, registry._load):
+        cached.cache_clear()
     yield
-    registry._modules.cache_clear()
+    for cached in (registry._modules, registry._load):
+        cached.cache_clear()
 
 
 @pytest.mark.usefixtures("forget_modules")
@@ -123,11 +133,48 @@ def test_a_module_in_a_folder_is_found(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.usefixtures("forget_modules")
-def test_two_modules_of_one_name_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_own_module_goes_before_one_of_the_same_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "zstd.py").write_text(REVERSE)
     monkeypatch.setenv("N1CODEC_PATH", str(tmp_path))
-    with pytest.raises(SpecError, match="already has that name"):
-        registry.find("zstd")
+    assert registry.find("zstd").family == "dictionary"
+    assert "it is left out" in registry.problems()[0]
+    with pytest.raises(SpecError, match="it is left out"):
+        registry.find("no_such_codec")
+
+
+BROKEN = {
+    "syntax": "def",
+    "imports": "import no_such_module",
+    "exits": "import sys; sys.exit(3)",
+    "nothing": "x = 1",
+    "abstract": "from n1codec.codec import Coder\nclass A(Coder):\n    def encode(self, x): return b''",
+}
+
+
+@pytest.mark.usefixtures("forget_modules")
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_module_is_unavailable_and_breaks_no_other(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / f"z{name}.py").write_text(BROKEN[name])
+    (tmp_path / "zgood.py").write_text(REVERSE)
+    monkeypatch.setenv("N1CODEC_PATH", f"{tmp_path}{os.pathsep}{tmp_path / 'none'}")
+    with pytest.raises(UnavailableError, match=f"z{name}.py"):
+        registry.find(f"z{name}")
+    x = signal(100)
+    assert np.array_equal(n1codec.decode(n1codec.encode(x, "zgood|zstd")), x)
+    assert "no such folder" in registry.problems()[0]
+
+
+@pytest.mark.usefixtures("forget_modules")
+def test_a_short_name_that_is_taken_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "zebra.py").write_text(REVERSE.replace("side = False", 'side = False\n    wire = "z"'))
+    (tmp_path / "z.py").write_text(REVERSE)
+    monkeypatch.setenv("N1CODEC_PATH", str(tmp_path))
+    x = signal(100)
+    assert np.array_equal(n1codec.decode(n1codec.encode(x, "zebra|zstd")), x)
+    with pytest.raises(SpecError, match="another codec has this short name"):
+        n1codec.encode(x, "z|zstd")
 
 
 # -- integers of any length -------------------------------------------------------------------------------------------

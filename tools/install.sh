@@ -1,10 +1,15 @@
 #!/bin/sh
 # Sets up the virtual environment named by $1: pinned versions, the package, its C kernels, the extras in $EXTRAS.
-# An extra that does not install is named, with what it would need, and left out.
+# An extra that does not install is named, with what it would need, and left out; $2 gets the names of those that did.
 set -eu
 venv=$1
+stamp=$2
 python=${PYTHON:-python3}
 
+command -v "$python" >/dev/null || {
+    echo "install: $python: there is no such program (name another: make install PYTHON=python3.12)" >&2
+    exit 1
+}
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
     echo "install: $python is older than 3.11 (name another: make install PYTHON=python3.12)" >&2
     exit 1
@@ -27,6 +32,7 @@ print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependenc
 }
 
 pip -e .
+installed=
 for extra in $(echo "${EXTRAS:-}" | tr ',' ' '); do
     log=$(mktemp)
     # Word splitting is meant: one requirement, one argument.
@@ -37,7 +43,10 @@ for extra in $(echo "${EXTRAS:-}" | tr ',' ' '); do
             *) advice="see $venv/bin/pip install 'n1codec[$extra]'" ;;
         esac
         echo "install: without the codecs of '$extra': $advice" >&2
+    else
+        installed=$installed${installed:+,}$extra
     fi
     rm -f "$log"
 done
 "$venv/bin/python" -m compileall -q n1codec algorithms
+echo "$installed" >"$stamp"

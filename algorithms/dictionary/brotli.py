@@ -6,7 +6,7 @@ from n1codec.codec import ByteCoder, FormatError, Int
 
 
 class Brotli(ByteCoder):
-    wire = "br"
+    wire = "B"
     requires = ("brotli",)
     quality: int
     lgwin: int

@@ -8,7 +8,7 @@ from n1codec.codec import INTEGERS, Filter, Layout
 
 
 class Zigzag(Filter):
-    wire = "zz"
+    wire = "Z"
     side = False
     dtypes = INTEGERS
     traits = frozenset({"streaming"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from importlib import import_module
 
@@ -59,9 +60,11 @@ def run(called: click.Command, program: str) -> int:
 
     An error is one line on stderr.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing half-written is left behind
     try:
         result = called.main(prog_name=program, standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout:
+            sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
@@ -79,23 +82,30 @@ def run(called: click.Command, program: str) -> int:
         return 1
     except (CodecError, OSError, MemoryError) as error:
         return fail(program, explain(error))
+    except RuntimeError as error:
+        if type(error).__name__ != "BrokenProcessPool":
+            raise
+        return fail(program, "a worker process died (too little memory for so many --jobs?)")
 
 
 def explain(error: BaseException) -> str:
     """Return an error as one line for a person."""
     if isinstance(error, IsADirectoryError):
         return f"{error.filename}: it is a folder (name a file, or use --out-dir for many)"
-    if isinstance(error, FileNotFoundError):
+    if isinstance(error, FileNotFoundError) and error.filename:
         return f"{error.filename}: no such file or folder"
     if isinstance(error, MemoryError):
         return "not enough memory"
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {(error.strerror or str(error)).lower()}"
-    return " ".join(str(error).split())
+    if isinstance(error, CodecError | OSError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
 
 
 def fail(program: str, message: str, code: int = 1) -> int:
-    print(f"{program}: {message}", file=sys.stderr)
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in message)
+    print(f"{program}: {line}", file=sys.stderr)
     return code
 
 

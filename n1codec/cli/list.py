@@ -19,7 +19,7 @@ def entries() -> list[dict[str, Any]]:
         try:
             stage = registry.find(name)
         except CodecError as error:
-            found.append(_entry(name, "codec", "external", name, str(error), {}, []))
+            found.append(_entry(name, "codec", registry.family(name), name, str(error), {}, []))
             continue
         kind = "codec" if issubclass(stage, Coder) else "filter"
         params = {k: {"default": p.default, "range": p.range, "help": p.help} for k, p in stage.params.items()}
@@ -65,6 +65,8 @@ def command(as_json: bool) -> None:
       n1codec list --json | python -m json.tool
     """
     found = entries()
+    for line in registry.problems():
+        click.echo(f"n1codec list: {line}", err=True)
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return
