@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from n1codec import registry
-from n1codec.codec import FormatError, Layout, SpecError
+from n1codec.codec import CodecError, FormatError, Layout, SpecError
 from n1codec.pipeline import get_codec
 
 FAMILIES = ("dictionary", "blosc", "audio", "numeric")
@@ -295,6 +295,59 @@ def test_a_panic_is_a_damaged_stream(monkeypatch):
     monkeypatch.setattr(wrapped, "FileDecompressor", SimpleNamespace(new=panics))
     with pytest.raises(FormatError, match="damaged"):
         built.decode(payload, Layout.of(x))
+    monkeypatch.setattr(wrapped, "FileCompressor", lambda: panics(b""))
+    with pytest.raises(CodecError, match="the library fails"):
+        built.encode(x)
+
+
+def test_pcodec_hands_over_bounded_pieces(monkeypatch):
+    from pcodec import wrapped
+
+    pieces = []
+
+    class Chunk:
+        def __init__(self, chunk):
+            self.chunk = chunk
+
+        def read_page_into(self, data, *rest):
+            pieces.append(len(data))
+            return self.chunk.read_page_into(data, *rest)
+
+    class File:
+        def __init__(self, file):
+            self.file = file
+
+        def chunk_decompressor(self, data, kind):
+            pieces.append(len(data))
+            chunk, used = self.file.chunk_decompressor(data, kind)
+            return Chunk(chunk), used
+
+    real = wrapped.FileDecompressor
+
+    def new(data):
+        file, used = real.new(data)
+        return File(file), used
+
+    built, module = codec("pcodec:level=0"), module_of("pcodec")
+    monkeypatch.setattr(module, "_CHUNK", 1 << 14)
+    monkeypatch.setattr(module, "_PAGE", 1 << 12)
+    monkeypatch.setattr(module, "_LONGEST_META", 1 << 14)
+    x = np.random.default_rng(0).integers(-(1 << 15), 1 << 15, 1 << 18).astype(np.int16)
+    payload = built.encode(x)
+    monkeypatch.setattr(wrapped, "FileDecompressor", SimpleNamespace(new=new))
+    assert np.array_equal(built.decode(payload, Layout.of(x)), x)
+    assert len(pieces) == 16 + 64
+    assert max(pieces) < len(payload) / 5
+
+
+@pytest.mark.parametrize("dtype", (np.int8, np.int16, np.uint64, np.float64))
+@pytest.mark.parametrize("delta", ("none", "consecutive", "lookback", "auto"))
+def test_no_page_of_pcodec_is_longer_than_is_assumed(dtype, delta):
+    module = module_of("pcodec")
+    for size in (1, 300, 5000):
+        x = np.frombuffer(np.random.default_rng(size).bytes(size * np.dtype(dtype).itemsize), dtype)
+        built = codec(f"pcodec:level=12,delta={delta}")
+        assert len(built.encode(x)) < module._longest_page(size, x.itemsize)
 
 
 # -- audio -----------------------------------------------------------------------------------------------------------

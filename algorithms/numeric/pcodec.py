@@ -7,17 +7,21 @@ The payload is the number of samples (uint), the header of the library's wrapped
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from n1codec.codec import Choice, Coder, FormatError, Int, Layout, SpecError
+from n1codec.codec import Choice, CodecError, Coder, FormatError, Int, Layout, SpecError
 from n1codec.varint import Reader, put_uint
 
 _CHUNK = 1 << 22
 _PAGE = 1 << 18
 _BATCH = 256
 _MOST = {"consecutive": 7, "conv1": 32}
+_LONGEST_META = 1 << 20
+"""Bytes of a chunk's metadata at most: three tables of 2**14 bins, each bin under 16 bytes."""
 
 
 class Pcodec(Coder):
@@ -62,6 +66,10 @@ class Pcodec(Coder):
             )
 
     def encode(self, x: np.ndarray) -> bytes:
+        with _panics_as(CodecError("pcodec: the library fails on these samples (try another delta or mode)")):
+            return self._encode(x)
+
+    def _encode(self, x: np.ndarray) -> bytes:
         from pcodec import wrapped
 
         compressor = wrapped.FileCompressor()
@@ -93,12 +101,19 @@ class Pcodec(Coder):
         )
 
     def decode(self, data: bytes, layout: Layout) -> np.ndarray:
-        try:
+        with _panics_as(FormatError("its Pcodec stream is damaged")):
             return _decode(data, layout)
-        except BaseException as error:
-            if type(error).__name__ != "PanicException":  # the library's own, which is no Exception
-                raise
-            raise FormatError("its Pcodec stream is damaged") from None
+
+
+@contextmanager
+def _panics_as(told: CodecError) -> Iterator[None]:
+    """Raise ``told`` where the library raises its PanicException, which is no Exception."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise told from None
 
 
 def _needs_short_page(size: int) -> bool:
@@ -117,6 +132,14 @@ def _pages(size: int, short: bool) -> list[int]:
     return [page for page in (first, *[_PAGE] * whole, rest) if page]
 
 
+def _longest_page(size: int, itemsize: int) -> int:
+    """Return the bytes of a page at most: its state, and of each sample two latents as wide as it is and a lookback.
+
+    Each latent has its bits and those of its bin, 16 at most.
+    """
+    return 4096 + size * (2 * (itemsize + 2) + 4 + 2)
+
+
 def _decode(data: bytes, layout: Layout) -> np.ndarray:
     from pcodec import wrapped
 
@@ -133,10 +156,12 @@ def _decode(data: bytes, layout: Layout) -> np.ndarray:
         short, at = data[at], at + 1
         if short > 1 or (short and chunk_size <= _BATCH):
             raise FormatError("its Pcodec pages have another size")
-        chunk, used = decompressor.chunk_decompressor(data[at:], kind)
+        chunk, used = decompressor.chunk_decompressor(data[at : at + _LONGEST_META], kind)
         at += used
         for page in _pages(chunk_size, bool(short)):
-            progress, used = chunk.read_page_into(data[at:], page, x[done : done + page])
+            # The library takes bytes alone: each page is given what it may need and not all that is left.
+            window = data[at : at + _longest_page(page, x.itemsize)]
+            progress, used = chunk.read_page_into(window, page, x[done : done + page])
             if progress.n_processed != page or not progress.finished:
                 raise FormatError("its Pcodec page ends too early")
             at, done = at + used, done + page
