@@ -112,8 +112,8 @@ def _assemble(header: Header, stages: Pipeline) -> bytes:
     for stage in stages.stages:
         wire = registry.wire(stage).encode("ascii")
         body += wire[:-1] + bytes([wire[-1] | 0x80])
-    body += header.payload
-    return MAGIC + bytes([VERSION]) + struct.pack("<I", zlib.crc32(body)) + body
+    checksum = zlib.crc32(header.payload, zlib.crc32(body))
+    return b"".join((MAGIC, bytes([VERSION]), struct.pack("<I", checksum), body, header.payload))
 
 
 def read(blob: bytes) -> Header:

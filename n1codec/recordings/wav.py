@@ -101,10 +101,10 @@ def _samples(data: bytes, at: int, size: int, form: tuple[int, ...]) -> Wav | No
         return None
     frames = min(size, len(data) - at) // block
     end = at + frames * block
-    return Wav(unpack(data[at:end], channels, bits, np.dtype(dtype)), rate, bits, data[:at], data[end:])
+    return Wav(unpack(memoryview(data)[at:end], channels, bits, np.dtype(dtype)), rate, bits, data[:at], data[end:])
 
 
-def unpack(raw: bytes, channels: int, bits: int, dtype: np.dtype) -> np.ndarray:
+def unpack(raw: bytes | memoryview, channels: int, bits: int, dtype: np.dtype) -> np.ndarray:
     """Return sample bytes as an array of shape (frames, channels) in the machine's byte order."""
     if bits == 24:
         wide = np.zeros((len(raw) // 3, 4), np.uint8)
