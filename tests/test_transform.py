@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from filters import damaged, make, round_trip, signals, survives
 from hypothesis import given
 from hypothesis import strategies as st
 
-from n1codec import registry
+from n1codec import native, registry
 from n1codec.codec import INTEGERS, Filter, FormatError, Layout
 from n1codec.pipeline import get_codec
 from n1codec.recordings import wav
@@ -82,6 +83,16 @@ def reference_legall53(x: list[int], levels: int, bits: int) -> list[int]:
 def test_bitshuffle(x: np.ndarray) -> None:
     y, _ = round_trip(make("bitshuffle"), x)
     assert y.tolist() == reference_bitshuffle(x.tolist())
+
+
+@pytest.mark.parametrize(("n", "shuffled", "restored"), [(-1, -3, -3), (-(1 << 63), -3, -3), ((1 << 63) - 1, -2, -1)])
+def test_bitshuffle_checks_its_arguments_before_it_computes(n: int, shuffled: int, restored: int) -> None:
+    x, y = np.zeros(8, np.int16), np.zeros(16, np.uint8)
+    samples, planes = (ctypes.c_void_p(x.ctypes.data), ctypes.c_int64(n)), (ctypes.c_void_p(y.ctypes.data),)
+    shuffle, restore = native.library().n1c_bitshuffle16, native.library().n1c_bitunshuffle16
+    shuffle.restype = restore.restype = ctypes.c_int64
+    assert shuffle(*samples, *planes, ctypes.c_int64(16)) == shuffled
+    assert restore(*planes, ctypes.c_int64(0), *samples) == restored
 
 
 @pytest.mark.parametrize("dtype", INTEGERS)

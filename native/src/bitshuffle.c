@@ -14,8 +14,9 @@ static uint64_t transpose8(uint64_t m) {
 }
 
 int64_t n1c_bitshuffle16(const int16_t *x, int64_t n, uint8_t *out, int64_t capacity) {
-  const int64_t row = (n + 7) / 8;
-  if (n < 0 || capacity < 16 * row) return N1C_E_CAPACITY;
+  const int64_t row = n / 8 + (n % 8 != 0);
+  if (n < 0) return N1C_E_ARGUMENT;
+  if (capacity / 16 < row) return N1C_E_CAPACITY;
   for (int64_t i = 0; i < row; i++) {
     const int64_t left = n - 8 * i < 8 ? n - 8 * i : 8;
     uint64_t low = 0, high = 0;
@@ -35,8 +36,9 @@ int64_t n1c_bitshuffle16(const int16_t *x, int64_t n, uint8_t *out, int64_t capa
 }
 
 int64_t n1c_bitunshuffle16(const uint8_t *in, int64_t length, int16_t *x, int64_t n) {
-  const int64_t row = (n + 7) / 8;
-  if (n < 0 || length != 16 * row) return N1C_E_CORRUPT;
+  const int64_t row = n / 8 + (n % 8 != 0);
+  if (n < 0) return N1C_E_ARGUMENT;
+  if (length % 16 != 0 || length / 16 != row) return N1C_E_CORRUPT;
   for (int64_t i = 0; i < row; i++) {
     const int64_t left = n - 8 * i < 8 ? n - 8 * i : 8;
     uint64_t low = 0, high = 0;

@@ -1,4 +1,4 @@
-/* Differences in codes of 4, 6 or 8 bits, lowest bit first. A code c > 0 is the difference c - 2^(bits-1); 0 is an
+/* Differences in codes of 2 to 8 bits, lowest bit first. A code c > 0 is the difference c - 2^(bits-1); 0 is an
  * escape, and the sample itself follows in 16 bits. The last byte is filled up with zero bits. */
 #include "n1c.h"
 
