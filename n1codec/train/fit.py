@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 from typing import NamedTuple
 
 import numpy as np
@@ -221,7 +222,7 @@ def _fit_shape(
 def ladder(profile: Profile) -> list[tuple[str, Profile | None]]:
     """Return what to measure to see what each part of a profile gains, with a name for each, the least first."""
     start = untrained()
-    untold = {"prior": start.prior, "weight": start.weight}
+    untold: dict[str, Any] = {"prior": start.prior, "weight": start.weight}
     steps: list[tuple[str, Profile | None]] = [("widths learned on the way (profile=none)", None)]
     if profile.widths is not None:
         equal = np.ones(profile.widths.size)
