@@ -11,7 +11,17 @@ export CODEC CODECS DATA JOBS
 
 SOURCES := tools/install.sh pyproject.toml constraints.txt CMakeLists.txt $(wildcard native/CMakeLists.txt native/*/*.[ch] native/*/*/*.[ch])
 
-.PHONY: help install encode decode eval grid plot bench data list test test-all lint format clean distclean
+# n1enc and n1dec need a C compiler, nothing else; CMake builds them too, with -DN1C_TOOLS=ON.
+NATIVE ?= .
+NATIVE_SOURCES := native/tools/container.c native/tools/files.c \
+	$(addprefix native/src/,n1.c n1_model.c n1_lanes.c n1_avx2.c n1_tables.c)
+NATIVE_FLAGS := -std=c99 -O2 -ffp-contract=off -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
+UNUSED := -Wl,--gc-sections,-z,noseparate-code
+ifeq ($(shell uname),Darwin)
+UNUSED := -Wl,-dead_strip
+endif
+
+.PHONY: help install native encode decode eval grid plot bench data list test test-all lint format clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -30,6 +40,11 @@ $(STAMP): $(SOURCES)
 
 encode decode: $(STAMP) ## link the executable
 	@ln -sf $@.py $@
+
+native: $(NATIVE)/n1enc $(NATIVE)/n1dec ## build ./n1enc and ./n1dec, the codec n1 without Python
+
+$(NATIVE)/n1enc $(NATIVE)/n1dec: $(wildcard native/*/*.[ch])
+	@$(CC) $(NATIVE_FLAGS) -Inative/include native/tools/$(@F).c $(NATIVE_SOURCES) $(UNUSED) -o $@ && strip $@
 
 eval: $(STAMP) encode decode ## run one codec over all WAV files: make eval CODEC=zstd DATA=path/to/wavs
 	@bash eval.sh
@@ -62,7 +77,7 @@ format: $(STAMP) ## let ruff format the code
 	@$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format .
 
 clean: ## remove what was built, keep .venv, data and results
-	@rm -rf build dist encode decode .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf build dist encode decode n1enc n1dec .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 distclean: clean ## remove .venv too
