@@ -149,6 +149,28 @@ N1C_API int64_t n1c_n1_implant_tables(uint8_t *out, int64_t capacity);
 N1C_API int64_t n1c_n1_implant_trace(const int16_t *x, int64_t n, const uint8_t *tables, int64_t tables_length,
                                      int32_t *out, int64_t size, int16_t *state, int64_t state_size);
 
+/* -- n1_max -------------------------------------------------------------------------------------------------------- */
+
+/* The codec n1_max (docs/max.md): one channel of int16 samples, 1 <= n <= 2^32. `work` is scratch memory of
+ * n1c_n1_max_workspace(n) bytes; it needs no initialisation. The encoder needs a capacity of 2n + 1 and returns the
+ * length; the decoder returns n. What is not N1's is coded as n1 codes it. simd as for n1. */
+N1C_API int64_t n1c_n1_max_workspace(int64_t n);
+N1C_API int64_t n1c_n1_max_encode(const int16_t *x, int64_t n, uint8_t *work, int64_t work_length, uint8_t *out,
+                                  int64_t capacity, int64_t simd);
+N1C_API int64_t n1c_n1_max_decode(const uint8_t *in, int64_t length, uint8_t *work, int64_t work_length, int16_t *x,
+                                  int64_t n, int64_t simd);
+
+/* Copy the built-in tables and return their length. */
+N1C_API int64_t n1c_n1_max_tables(uint8_t *out, int64_t capacity);
+
+/* For training: the model runs over `files` recordings of n / files codes each, 16 samples of each in turn, and returns
+ * the bits that they take. With a rate, in 10^-9, one network learns from all of them: `net` holds its 6968 parameters
+ * and as many mean squares of the gradient. Without, each is coded as the codec would with these tables. `work` has
+ * room for files + 1 times 2^18 bytes. */
+N1C_API int64_t n1c_n1_max_learn(const uint16_t *codes, int64_t n, const uint8_t *tables, int64_t tables_length,
+                                 float *net, int64_t net_size, uint8_t *work, int64_t work_length, int64_t files,
+                                 int64_t rate);
+
 #ifdef __cplusplus
 }
 #endif

@@ -277,6 +277,48 @@ static int64_t unpack_n1_implant(const uint8_t *in, int64_t length, int16_t *x, 
   return result;
 }
 
+/* -- n1_max -------------------------------------------------------------------------------------------------------- */
+
+/* Training on anything, from the built-in tables, some of their bytes changed. */
+static void learn_n1_max(const int16_t *x, int64_t n, setting s) {
+  const int64_t files = 1 + s.variant % 3, length = n / files, room = (files + 1) << 18, most = 1 << 16, parameters = 6968;
+  uint8_t *tables = (uint8_t *)allocate(most), *work = (uint8_t *)allocate(room);
+  uint16_t *codes = (uint16_t *)allocate(2 * n);
+  float *net = (float *)allocate(2 * parameters * (int64_t)sizeof *net);
+  const int64_t size = n1c_n1_max_tables(tables, most);
+  if (size < 0 || n1c_n1_max_tables(tables, size - 1) >= 0) abort();
+  for (uint32_t i = 0, v = s.variant; i < s.variant % 5; i++) {
+    v = v * 1664525u + 1013904223u;
+    tables[(v >> 8) % (uint32_t)size] = (uint8_t)(v >> 24);
+  }
+  for (int64_t i = 0; i < n; i++) codes[i] = (uint16_t)x[i] & 1023;
+  for (int64_t i = 0; i < 2 * parameters; i++) net[i] = 0.01f;
+  n1c_n1_max_learn(codes, files * length, tables, size, net, 2 * parameters, work, room, files,
+                   s.variant & 16 ? 100000 : 0);
+  free(net);
+  free(codes);
+  free(work);
+  free(tables);
+}
+
+static packet pack_n1_max(const int16_t *x, int64_t n, setting s) {
+  const int64_t capacity = less(2 * n + 1, s), room = n1c_n1_max_workspace(n);
+  uint8_t *work = (uint8_t *)allocate(room);
+  packet p = {(uint8_t *)allocate(capacity), 0};
+  p.length = n1c_n1_max_encode(x, n, work, room, p.bytes, capacity, s.variant >> 8 & 1);
+  free(work);
+  if (n < 1000 && !s.shortage) learn_n1_max(x, n, s);
+  return p;
+}
+
+static int64_t unpack_n1_max(const uint8_t *in, int64_t length, int16_t *x, int64_t n, setting s) {
+  const int64_t room = n1c_n1_max_workspace(n);
+  uint8_t *work = (uint8_t *)allocate(room);
+  const int64_t result = n1c_n1_max_decode(in, length, work, room, x, n, s.variant >> 9 & 1);
+  free(work);
+  return result;
+}
+
 /* -- all of them -------------------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -290,7 +332,7 @@ typedef struct {
 static const kernel kernels[] = {
     KERNEL(huffman), KERNEL(range), KERNEL(rans), KERNEL(arange), KERNEL(rice), KERNEL(fixed),
     KERNEL(lpc),     KERNEL(slms),  KERNEL(nlms), KERNEL(kbit),   KERNEL(bitshuffle), KERNEL(n1),
-    KERNEL(n1_implant),
+    KERNEL(n1_implant), KERNEL(n1_max),
 };
 static const int kernel_count = (int)(sizeof kernels / sizeof *kernels);
 
