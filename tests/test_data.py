@@ -407,6 +407,9 @@ def test_commands(tmp_path: Path, server: Server, known: dict[str, bytes], monke
     one.write_bytes(flipped(one.read_bytes(), 100))
     assert call("verify", folder) == (1, f"{one}: damaged\n{folder}: 4 ok, 0 missing, 1 damaged, 0 unknown\n")
     assert call("path", folder) == (0, f"{folder}\ndata\n")
+    strange = put(tmp_path / "strange", {"a.wav": b"", "b.wav": b""})
+    with pytest.raises(CodecError, match="not one of the 5 known recordings"):
+        call("verify", str(strange))
     assert call("synth", str(tmp_path / "s"), "--channels", "2", "--seconds", "0.1", "--seed", "3")[0] == 0
     assert np.array_equal(
         wav.parse((tmp_path / "s" / "synth_01.wav").read_bytes()).samples[:, 0],  # type: ignore[union-attr]
@@ -495,6 +498,9 @@ def test_order_of_places(
     assert "make data" in said[0]
     archive = tmp_path / "some.zip"
     archive.write_bytes(zipped(known))
+    monkeypatch.setenv("N1_DATA_ZIP", str(tmp_path))
+    with pytest.raises(CodecError, match="names a folder"):
+        found()
     monkeypatch.setenv("N1_DATA_ZIP", str(archive))
     assert found() == ("n1", home / "zip" / "n1")
     put(home / "mine", {"a.wav": b""})

@@ -62,11 +62,17 @@ def synth(folder: Path, channels: int, seconds: float, seed: int, rate: int) -> 
 @command.command()
 @click.argument("folder", type=_FOLDER, default="data", metavar="[DIR]")
 def verify(folder: Path) -> int:
-    """Compare the recordings in DIR (data) with the shipped list of SHA-256; exit code 1 if one is damaged."""
+    """Compare the recordings in DIR (data) with the shipped list of SHA-256.
+
+    The exit code is 1 if one is damaged, or none is there.
+    """
+    from n1codec.codec import CodecError
     from n1codec.recordings import dataset, manifest
 
     found = dataset.resolve(folder)
     report = manifest.check(found.files)
+    if not report.ok and not report.damaged:
+        raise CodecError(f"{found.path}: not one of the {len(report.missing)} known recordings is in it (make data)")
     for name in report.damaged:
         print(f"{found.path / name}: damaged")
     print(f"{found.path}: " + ", ".join(f"{len(names)} {kind}" for kind, names in report._asdict().items()))

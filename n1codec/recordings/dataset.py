@@ -66,6 +66,8 @@ def resolve(data: str | Path | None = None, home: Path = HOME, say: Callable[[st
     if home.is_dir() and (folder := _wav_folder(home, besides=(SYNTHETIC, ZIPS))):
         return describe(folder)
     if archive := os.environ.get("N1_DATA_ZIP"):
+        if Path(archive).is_dir():
+            raise CodecError(f"{archive}: $N1_DATA_ZIP names a folder, not a zip archive (name folders with --data)")
         return _unpacked(Path(archive), home, say)
     return _synthetic(home, say)
 
