@@ -19,7 +19,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from n1codec.bench import cases, store, summary
+from n1codec import registry
+from n1codec.bench import cases, machine, store, summary
 from n1codec.codec import CodecError, SpecError
 from n1codec.recordings import wav
 
@@ -165,9 +166,12 @@ def test_relative_paths(data: Path, module, monkeypatch: pytest.MonkeyPatch) -> 
     assert len(store.read(Path("there") / data.name / store.FILE)) == FILES
 
 
-def test_script(data: Path) -> None:
+@pytest.mark.parametrize(
+    ("named", "codecs"), [({"CODECS": "copy bz2", "CODEC": "zstd"}, 2), ({"CODECS": "", "CODEC": "copy"}, 1)]
+)
+def test_script(data: Path, named: dict[str, str], codecs: int) -> None:
     script = Path(__file__).parent.parent / "grid_search.sh"
-    environment = os.environ | {"DATA": str(data), "CODECS": "copy bz2", "RESULTS": str(data.parent / "there")}
+    environment = os.environ | {"DATA": str(data), "RESULTS": str(data.parent / "there")} | named
     environment.pop("JOBS", None)
     done = subprocess.run(
         ["bash", str(script), "--min-time", "0"], capture_output=True, text=True, env=environment, timeout=120
@@ -176,11 +180,12 @@ def test_script(data: Path) -> None:
         assert "make install" in done.stderr
         return
     assert done.returncode == 0, done.stderr
-    assert len(store.read(data.parent / "there" / data.name / store.FILE)) == 2 * FILES
+    assert len(store.read(data.parent / "there" / data.name / store.FILE)) == codecs * FILES
 
 
 def test_wrong_use(data: Path, tmp_path: Path) -> None:
-    assert "zstd" in grid(data, "--codecs", "zsdt", code=2).err
+    assert "zstd" in grid(data, "--codecs", "zsdt", code=1).err
+    assert "--no" in grid(data, "--no", code=2).err
     empty = tmp_path / "empty"
     empty.mkdir()
     assert "no WAV files" in grid(empty, code=1).err
@@ -215,15 +220,83 @@ def test_verified_results_are_not_run_again(data: Path) -> None:
     assert forced.table["bz2"]["files"] == str(FILES)
 
 
-def test_new_and_changed_files_alone_are_run(data: Path) -> None:
+def test_new_files_alone_are_run(data: Path) -> None:
     grid(data, "--codecs", "bz2")
     (data / "new.wav").write_bytes(wav.write(np.arange(500, dtype=np.int16), RATE))
-    (data / "0.wav").write_bytes(wav.write(np.arange(700, dtype=np.int16), RATE))
     got = grid(data, "--codecs", "bz2")
-    assert sorted(row["file"] for row in got.rows[FILES:]) == ["0.wav", "new.wav"]
+    assert [row["file"] for row in got.rows[FILES:]] == ["new.wav"]
     assert got.table["bz2"]["files"] == str(FILES + 1)
     total = sum(path.stat().st_size for path in data.iterdir())
     assert int(got.table["bz2"]["total_original_size_bytes"]) == total
+
+
+def _folders(data: Path) -> list[str]:
+    return sorted(path.name for path in (data.parent / "results").iterdir())
+
+
+def test_two_folders_of_one_name_do_not_mix(data: Path) -> None:
+    other = data.parent / "elsewhere" / data.name
+    other.mkdir(parents=True)
+    for index in range(2):
+        (other / f"{index}.wav").write_bytes(wav.write(np.arange(500 + index, dtype=np.int16), RATE))
+    results = ("--results", str(data.parent / "results"))
+    first = grid(data, "--codecs", "copy")
+    said = grid(other, "--codecs", "copy", *results).out
+    plain, second = _folders(data)
+    assert (plain, re.fullmatch(r"tiny-[0-9a-f]{8}", second) is not None) == ("tiny", True)
+    assert f"data set {second}: 2 files" in said
+    rows = store.read(data.parent / "results" / second / store.FILE)
+    assert {row["dataset"] for row in rows} == {second}
+    assert [int(row["original_bytes"]) for row in rows] == [path.stat().st_size for path in sorted(other.iterdir())]
+    assert "1 codecs have verified results already" in grid(other, "--codecs", "copy", *results).err
+    assert grid(data, "--codecs", "copy").rows == first.rows
+    assert _folders(data) == [plain, second]
+
+
+def test_a_file_that_was_replaced_makes_another_data_set(data: Path) -> None:
+    first = grid(data, "--codecs", "copy")
+    before = (data / "0.wav").read_bytes()
+    (data / "0.wav").write_bytes(wav.write(np.arange(700, dtype=np.int16), RATE))
+    assert grid(data, "--codecs", "copy").rows == first.rows
+    plain, replaced = _folders(data)
+    lines = list(csv.DictReader((data.parent / "results" / replaced / summary.FILE).open()))
+    assert [(line["files"], line["dataset"]) for line in lines] == [(str(FILES), replaced)]
+    assert int(lines[0]["total_original_size_bytes"]) == sum(path.stat().st_size for path in data.iterdir())
+    (data / "0.wav").write_bytes(before)
+    grid(data, "--codecs", "copy")
+    assert _folders(data) == [plain, replaced]
+
+
+def test_what_is_no_recording_has_no_speed(data: Path) -> None:
+    for path in data.iterdir():
+        path.write_bytes(b"junk" * 500)
+    got = grid(data, "--codecs", "copy bz2")
+    for line in got.table.values():
+        assert line["status"] == "ok"
+        assert {line["average_compression_speed_xRT"], line["average_decompression_speed_xRT"]} == {""}
+        assert line["bits_per_sample"] == ""
+    assert "xRT" not in got.err
+    shown = got.out.splitlines()[1].split()
+    assert (len(shown), shown[0]) == (6, "bz2")
+    done = subprocess.run(
+        [sys.executable, "-m", "n1codec", "eval", "--codec", "bz2", "--data", str(data)],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Compression ratio" in done.stdout
+    assert "xRT" not in done.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_no_utf8(data: Path, module) -> None:
+    odd = os.fsencode(data) + b"/\xff\xe9.wav"
+    (data / "0.wav").rename(os.fsdecode(odd))
+    got = grid(data, "--codecs", "copy bz2")
+    assert os.fsdecode(b"\xff\xe9.wav") in {row["file"] for row in got.rows}
+    assert {line["files"] for line in got.table.values()} == {str(FILES)}
+    assert "2 codecs have verified results already" in grid(data, "--codecs", "copy bz2").err
+    module("bad", compress="raise ValueError('no')")
+    assert grid(data, "--codecs", "bad", code=1).table["bad"]["status"] == "failed"
 
 
 def test_changed_code_is_run_again(data: Path, module) -> None:
@@ -234,6 +307,18 @@ def test_changed_code_is_run_again(data: Path, module) -> None:
     assert len(got.rows) == 2 * FILES
     assert len({row["codec_version"] for row in got.rows}) == 2
     assert got.table["mine"]["files"] == str(FILES)
+
+
+def test_the_framework_is_part_of_a_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {path.name for path in machine._FRAMEWORK} >= {"codec.py", "container.py", "pipeline.py"}
+    before, after = tmp_path / "before.py", tmp_path / "after.py"
+    before.write_text("a = 1")
+    after.write_text("a = 2")
+    versions = set()
+    for path in (before, after):
+        monkeypatch.setattr(machine, "_FRAMEWORK", (path,))
+        versions.add(machine.code_version([registry.find("bz2")]))
+    assert len(versions) == 2
 
 
 def test_what_another_version_of_a_codec_left_behind_is_removed(data: Path) -> None:

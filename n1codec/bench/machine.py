@@ -14,8 +14,10 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, ver
 from pathlib import Path
 
 import n1codec
-from n1codec import native
+from n1codec import codec, container, native, pipeline
 from n1codec.codec import Stage, UnavailableError
+
+_FRAMEWORK = tuple(Path(module.__file__) for module in (codec, pipeline, container) if module.__file__)
 
 
 @cache
@@ -79,9 +81,15 @@ def uses_kernels(stage: type[Stage]) -> bool:
 
 
 def code_version(stages: list[type[Stage]]) -> str:
-    """Return 8 hex digits that change when the code of a stage, libn1c under it or a library's version does."""
+    """Return 8 hex digits that change when what makes a file of these stages does.
+
+    That is the code of the stages, the framework that shapes the bytes around them, the versions of their libraries,
+    and, if one of them calls it, libn1c. The last is one file: an edit of any kernel is a new version of every codec
+    with a kernel, which is run again. Which kernels share code is not worth knowing here: a result that is measured
+    once too often does no harm, a stale one does.
+    """
     digest = zlib.crc32(libraries(stages).encode())
-    paths = []
+    paths = list(_FRAMEWORK)
     for stage in stages:
         path = getattr(sys.modules[stage.__module__], "__file__", None)
         paths += [Path(path)] if path else []

@@ -121,7 +121,7 @@ def run(
         "timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
     if problem:
-        rows.append({"status": problem.status, "reason": str(problem), "verified": 0})
+        rows.append({"status": problem.status, "reason": _printable(problem), "verified": 0})
     rows = [shared | row for row in rows]
     worst = next((row for row in rows if row["status"] != "ok"), {"status": "ok", "reason": ""})
     return Outcome(case, worst["status"], worst["reason"], rows)
@@ -175,7 +175,7 @@ def _measure(
         )
     filecmp.clear_cache()
     if problem:
-        rows.append({"status": problem.status, "reason": str(problem), "verified": 0})
+        rows.append({"status": problem.status, "reason": _printable(problem), "verified": 0})
     return rows
 
 
@@ -205,7 +205,7 @@ class _Step:
         there = {name: path.stat().st_size for name in self.inputs if (path := self._output(name)).exists()}
         rows = [row for row in rows if there.get(_original(row)) == int(row[size])]
         temporary = self.log.with_suffix(".part")
-        with temporary.open("w", newline="", encoding="utf-8") as file:
+        with temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
             writer = csv.DictWriter(file, LOG_COLUMNS[self.direction], lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
@@ -222,7 +222,7 @@ class _Step:
         data = data[: data.rfind(b"\n") + 1]
         columns = LOG_COLUMNS[self.direction]
         self._read += len(data)
-        rows = csv.DictReader(io.StringIO(data.decode("utf-8"), newline=""), columns)
+        rows = csv.DictReader(io.StringIO(data.decode("utf-8", "surrogateescape"), newline=""), columns)
         return [row for row in rows if row["seconds"] not in (None, "seconds")]
 
     def _take(self, report: Callable[[Progress], None]) -> None:
@@ -318,6 +318,11 @@ class _Step:
             f"{self.direction}_repeats": len(times),
             f"{self.direction}_spread": round(float(high - low) / middle, 6) if len(times) > 1 and middle else "",
         }
+
+
+def _printable(problem: _Failed) -> str:
+    """Return the reason, the bytes of a file's name that are no UTF-8 as ``\\udcxx``."""
+    return str(problem).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _original(row: dict[str, str]) -> str:

@@ -2,7 +2,7 @@
 
 The file is a chain of gzip members (RFC 1952, section 2.2), one per finished codec, each synced to the disk. What a
 kill or a full disk leaves of the last member is passed over by the reader and cut off by the next writer. Any tool
-that reads gzipped CSV reads it.
+that reads gzipped CSV reads it. It is UTF-8, but for file names that are not: their bytes stand in it as they are.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _scan(data: bytes) -> tuple[str, int]:
             break
         parts.append(part)
         end = len(data) - len(member.unused_data)
-    return b"".join(parts).decode("utf-8"), end
+    return b"".join(parts).decode("utf-8", "surrogateescape"), end
 
 
 def _text(path: Path) -> str:
@@ -136,7 +136,7 @@ class Store:
             writer.writeheader()
         start = text.tell()
         writer.writerows(rows)
-        member = gzip.compress(text.getvalue().encode("utf-8"), mtime=0)
+        member = gzip.compress(text.getvalue().encode("utf-8", "surrogateescape"), mtime=0)
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
         try:
             os.ftruncate(descriptor, self._end)

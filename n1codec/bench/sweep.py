@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
@@ -51,7 +52,7 @@ def sweep(
     *,
     force: bool = False,
 ) -> Result:
-    """Run codecs over files and store the rows under ``results/<dataset>/``; then write the summary.
+    """Run codecs over files and store the rows in the folder of their data set; then write the summary.
 
     A file with a verified row of the same codec, version and machine is not run again, unless ``force``.
 
@@ -60,7 +61,7 @@ def sweep(
         CodecError: another sweep writes to the same folder.
         OSError: the machine is at fault, such as a full disk; nothing is lost either.
     """
-    folder = results / dataset
+    folder = folder_of(dataset, sources, results)
     work = folder / WORK
     with store.Lock(work / "lock"):
         rows = store.Store(folder / store.FILE)
@@ -81,7 +82,7 @@ def sweep(
                 while waiting:
                     done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
                     for outcome in (future.result() for future in done):
-                        rows.append({"dataset": dataset} | row for row in _news(outcome, rows.rows))
+                        rows.append({"dataset": folder.name} | row for row in _news(outcome, rows.rows))
                         if outcome.status != "timeout":  # with more time the next sweep goes on where it was cut off
                             rmtree(work_folder(work, outcome.case), ignore_errors=True)
                         if outcome.status in BAD:
@@ -93,6 +94,23 @@ def sweep(
                 if rows.rows:
                     summary.write(folder)
     return Result(folder, len(tasks), bad)
+
+
+def folder_of(dataset: str, sources: Sequence[Source], results: Path) -> Path:
+    """Return the folder for the rows of these files.
+
+    It is ``results/<dataset>``, unless that has rows of other files: another data set of that name, or files that have
+    been replaced since. Then it is ``results/<dataset>-<digest>``, the digest being that of the files' names and sums.
+
+    Raises:
+        CodecError: the rows there have other columns.
+    """
+    files = sorted((source.name, str(source.columns["crc32"])) for source in sources)
+    rows = store.Store(results / dataset / store.FILE).rows
+    if {(row["file"], row["crc32"]) for row in rows if row["file"]} <= set(files):
+        return results / dataset
+    listed = "".join(f"{crc32}  {name}\n" for name, crc32 in files)
+    return results / f"{dataset}-{hashlib.sha256(listed.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
 
 
 def work_folder(work: Path, case: Case) -> Path:

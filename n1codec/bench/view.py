@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from math import isnan
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -137,13 +138,15 @@ def describe(outcome: Outcome) -> str:
     speeds = "".join(
         f", {what} {speed(recording / seconds)} xRT"
         for what, seconds in (("encode", encode), ("decode", decode))
-        if seconds
+        if recording and seconds
     )
     return f"{name}: {len(rows)} files verified, ratio {original / compressed:.4f}{speeds}"
 
 
 def speed(value: float) -> str:
-    """Return a measured speed with three significant digits, without an exponent."""
+    """Return a measured speed with three significant digits, without an exponent; "" for NaN, which is none."""
+    if isnan(value):
+        return ""
     return f"{value:.3g}" if value < 999.5 else f"{float(f'{value:.2e}'):.0f}"
 
 
@@ -162,7 +165,7 @@ def table(summary: pd.DataFrame) -> list[tuple[str, ...]]:
                 f"{row.compression_ratio:#.10g}",
                 speed(row.average_compression_speed_xRT),
                 speed(row.average_decompression_speed_xRT),
-                f"{row.bits_per_sample:#.10g}",
+                "" if isnan(row.bits_per_sample) else f"{row.bits_per_sample:#.10g}",
                 str(int(row.total_compressed_size_bytes)),
             )
         lines.append((row.mode, *figures, f"{row.verified:.0f}/{row.files:.0f}", row.family, status))

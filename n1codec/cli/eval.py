@@ -53,6 +53,6 @@ def command(codec: str | None, data: str | None) -> None:
     click.echo(f"Original size (bytes): {before}")
     click.echo(f"Compressed size (bytes): {after}")
     click.echo(f"Compression ratio: {before / after:.9g}")
-    for direction in ("encode", "decode"):
+    for direction in ("encode", "decode") if seconds else ():  # files that are no recordings last no time
         work = sum(row[f"{direction}_seconds"] for row in outcome.rows)
         click.echo(f"{direction.capitalize()} speed (xRT): {seconds / work if work else inf:.9g}")

@@ -21,7 +21,7 @@ import click
     type=click.Path(file_okay=False, path_type=Path),
     default="results",
     show_default=True,
-    help="Folder of the results; each data set has its own in it.",
+    help="Folder of the results; each data set has its own in it, even where two have the same name.",
 )
 @click.option(
     "--timeout",
@@ -65,14 +65,10 @@ def command(
     from n1codec.bench import cases, store, summary, view
     from n1codec.bench.run import Settings
     from n1codec.bench.sweep import sweep
-    from n1codec.codec import SpecError
     from n1codec.recordings import dataset
 
     specs = [*cases.split(codecs), *single]
-    try:
-        chosen = cases.make(specs) if specs else cases.default()
-    except SpecError as error:
-        raise click.UsageError(str(error)) from error
+    chosen = cases.make(specs) if specs else cases.default()
     recordings = dataset.resolve(data)
     name, sources = recordings.name, [cases.source(path) for path in recordings.files]
     megabytes = sum(source.bytes for source in sources) / 1e6
@@ -90,7 +86,7 @@ def command(
     if not quiet:
         asked = table[table["spec"].isin([case.spec for case in chosen])]
         view.show(asked)
-        print(f"\ndata set {name}: {len(sources)} files, {megabytes:.1f} MB")
+        print(f"\ndata set {result.folder.name}: {len(sources)} files, {megabytes:.1f} MB")
         print(f"{result.folder / store.FILE}  one row per file and codec")
         print(f"{result.folder / summary.FILE}  one line per codec")
     if result.bad:
