@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -143,6 +144,59 @@ def test_no_results_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "run n1codec grid first" in capsys.readouterr().err
     with pytest.raises(CodecError, match="no codec has verified results"):
         draw(results(tmp_path / "results" / "none", 0))
+
+
+def test_results_may_be_a_data_set_or_the_folder_of_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    old, new = results(tmp_path / "r" / "old", 1), results(tmp_path / "r" / "new", 1)
+    os.utime(old / summary.FILE, (1, 1))
+    monkeypatch.setattr("n1codec.report.plots.draw", lambda folder: [folder / "drawn"])
+    monkeypatch.setattr(page, "write", lambda folder: folder)
+    for given, drawn in ((tmp_path / "r", new), (old, old), (new, new)):
+        monkeypatch.setattr("sys.argv", ["plot", "--results", str(given)])
+        assert run(command, "plot") == 0
+        assert capsys.readouterr().out.splitlines() == [str(drawn / "drawn"), str(drawn)]
+    monkeypatch.setattr("sys.argv", ["plot", "--results", str(tmp_path)])
+    assert run(command, "plot") == 1
+    assert "there are no results" in capsys.readouterr().err
+
+
+def _without_times(folder: Path) -> Path:
+    """Add rows of files that are no recordings to a folder that has none."""
+    writer = store.Store(results(folder, 0) / store.FILE)
+    about = {"dataset": "made up", "jobs": 1, "family": "baseline", "status": "ok", "verified": 1, "encode_repeats": 1}
+    sizes = {"original_bytes": 10, "compressed_bytes": 9, "recording_seconds": 0.0, "encode_seconds": 1,
+             "decode_seconds": 1, "decode_repeats": 1, "byte_entropy_before": 5.0,
+             "byte_entropy_after": 5.0}  # fmt: skip
+    writer.append([about | sizes | {"spec": "copy", "mode": "copy", "file": "a.wav"}])
+    summary.write(folder)
+    return folder
+
+
+def test_files_that_are_no_recordings_have_no_speeds(tmp_path: Path) -> None:
+    from n1codec.report.plots import draw
+
+    folder = _without_times(tmp_path / "r")
+    assert {path.stem for path in draw(folder)} == {"ratio", "spread"}
+    text = page.write(folder).read_text()
+    assert "| `copy` | 1.1111 |  |  |  | baseline |" in text
+    assert "nan" not in text
+
+
+def test_page_marks_the_rough_speeds_alone_and_aligns_words_left(tmp_path: Path) -> None:
+    folder = results(tmp_path / "r", 2, specs=("zstd", "bz2"))
+    rows = [row for row in store.read(folder / store.FILE) if row["spec"] == "bz2"]
+    assert "~" not in page.write(folder).read_text()
+    store.Store(folder / store.FILE).append(row | {"jobs": "4"} for row in rows)
+    summary.write(folder)
+    text = page.write(folder).read_text()
+    assert "up to 4 codecs" in text
+    for codec, marks in (("bz2", 2), ("zstd", 0)):
+        (line,) = (line for line in text.splitlines() if line.startswith(f"| `{codec}` |") and line.count("|") == 7)
+        assert line.count("| ~") == marks
+    assert "| encode xRT | decode xRT | family |\n| --- | ---: | ---: | ---: | ---: | --- |" in text
+    assert "| codec | status | reason |\n| --- | --- | --- |" in text
 
 
 def test_page_has_the_figures_and_the_peers(tmp_path: Path) -> None:

@@ -13,9 +13,11 @@ from n1codec.codec import CodecError
 @click.option(
     "--results",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of a data set's results, such as results/n1; the newest in results/ if not given.",
+    default="results",
+    show_default=True,
+    help="Folder of a data set's results, such as results/n1, or a folder of such, of which the newest is drawn.",
 )
-def command(results: Path | None) -> None:
+def command(results: Path) -> None:
     """Draw and tabulate the results of a sweep, as PNG and SVG beside the CSV files that they are drawn from.
 
     \b
@@ -34,7 +36,7 @@ def command(results: Path | None) -> None:
     from n1codec.report import page
     from n1codec.report.plots import draw
 
-    folder = results or _newest(Path("results"))
+    folder = _newest(results)
     for path in draw(folder):
         click.echo(path)
     click.echo(page.write(folder))
@@ -43,6 +45,8 @@ def command(results: Path | None) -> None:
 def _newest(results: Path) -> Path:
     from n1codec.bench import summary
 
+    if (results / summary.FILE).exists():
+        return results
     found = sorted(results.glob(f"*/{summary.FILE}"), key=lambda path: path.stat().st_mtime)
     if not found:
         raise CodecError(f"{results}: there are no results (run n1codec grid first, or name a folder with --results)")

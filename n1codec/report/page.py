@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Sequence
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 FILE = "README.md"
 PEERS = "peers.csv"
 """Sizes that codecs outside this project reached on the same files: peer, files, original and compressed bytes."""
+_TEXT = frozenset({"codec", "mode", "family", "status", "reason"})
+"""Headings of the columns of words; those of figures are aligned right."""
 _PLOTS = {
     "ratio": "Compression ratio of each codec",
     "speed": "Encoding and decoding speed of each codec",
@@ -42,8 +45,8 @@ def write(folder: Path) -> Path:
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    right = ["---:" if i else "---" for i in range(len(headings))]
-    lines = [headings, right, *rows]
+    sides = ["---" if heading in _TEXT else "---:" for heading in headings]
+    lines = [headings, sides, *rows]
     return [f"| {' | '.join(line)} |" for line in lines] + [""]
 
 
@@ -55,8 +58,8 @@ def _head(found: pd.DataFrame, good: pd.DataFrame) -> list[str]:
     def only(column: str) -> str:
         return ", ".join(sorted({str(value) for value in found[column].dropna()}))
 
-    jobs = int(found["jobs"].max())
-    rough = "" if jobs == 1 else f" Up to {jobs} codecs were measured at the same time: speeds are rough."
+    jobs = int(good["jobs"].max()) if len(good) else 1
+    rough = "" if jobs == 1 else f" Speeds behind a ~ are rough: up to {jobs} codecs were measured at the same time."
     return [
         f"# Results: {only('dataset')}",
         "",
@@ -72,14 +75,17 @@ def _head(found: pd.DataFrame, good: pd.DataFrame) -> list[str]:
 
 
 def _all(good: pd.DataFrame) -> list[str]:
+    def rough(value: float, jobs: float) -> str:
+        return f"~{speed(value)}" if jobs > 1 and not isnan(value) else speed(value)
+
     headings = ("codec", "ratio", "bits/sample", "encode xRT", "decode xRT", "family")
     rows = [
         (
             _code(row.mode),
             f"{row.compression_ratio:.4f}",
-            f"{row.bits_per_sample:.3f}",
-            speed(row.average_compression_speed_xRT),
-            speed(row.average_decompression_speed_xRT),
+            "" if isnan(row.bits_per_sample) else f"{row.bits_per_sample:.3f}",
+            rough(row.average_compression_speed_xRT, row.jobs),
+            rough(row.average_decompression_speed_xRT, row.jobs),
             row.family,
         )
         for row in good.itertuples()

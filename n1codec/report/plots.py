@@ -46,6 +46,7 @@ _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "n1codec",
     "svg.fonttype": "path",
 }
+_SPEEDS = ("average_compression_speed_xRT", "average_decompression_speed_xRT")
 _ROW = 0.185  # inches a codec takes in a plot with one line per codec
 
 
@@ -64,12 +65,11 @@ def draw(folder: Path) -> list[Path]:
     if good.empty:
         raise CodecError(f"{folder}: no codec has verified results (see {summary.FILE} for the reasons)")
     page = _Page(table, good)
-    plots: dict[str, Callable[[], Figure]] = {
-        "ratio": lambda: _ratio(page),
-        "speed": lambda: _speed(page),
-        "pareto": lambda: _pareto(page),
-        "spread": lambda: _spread(page, rows),
-    }
+    plots: dict[str, Callable[[], Figure]] = {"ratio": lambda: _ratio(page), "spread": lambda: _spread(page, rows)}
+    timed = good.dropna(subset=list(_SPEEDS)).reset_index(drop=True)
+    if not timed.empty:  # files that are no recordings last no time
+        fast = _Page(table, timed)
+        plots |= {"speed": lambda: _speed(fast), "pareto": lambda: _pareto(fast)}
     written = []
     with matplotlib.rc_context(_STYLE):
         for name, plot in plots.items():
@@ -116,7 +116,7 @@ class _Page:
         jobs = int(good["jobs"].max())
         self.timed = f"xRT: seconds of recording per second of the codec's own work, one thread · {machines}"
         if jobs > 1:
-            self.timed += f" · {jobs} codecs at a time, so times are rough"
+            self.timed += f" · up to {jobs} codecs at a time, which makes times rough"
         fewer = int((good["files"] < files).sum())
         self.notes = [f"{fewer} codecs ran on fewer files"] if fewer else []
         for status, group in table[table["status"] != "ok"].groupby("status"):
@@ -191,9 +191,8 @@ def _speed(page: _Page) -> Figure:
     order = good["average_compression_speed_xRT"].rank(method="first", ascending=False).to_numpy() - 1
     figure = page.figure(11, _height(page), "Speed", page.about, page.timed)
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
-    columns = ("average_compression_speed_xRT", "average_decompression_speed_xRT")
-    low, high = good[list(columns)].min().min() / 2, good[list(columns)].max().max() * 4
-    for axes, column, title in zip(panels, columns, ("encoding", "decoding"), strict=True):
+    low, high = good[list(_SPEEDS)].min().min() / 2, good[list(_SPEEDS)].max().max() * 4
+    for axes, column, title in zip(panels, _SPEEDS, ("encoding", "decoding"), strict=True):
         axes.set_xscale("log")
         axes.set_xlim(low, high)
         _real_time(axes)
@@ -232,9 +231,8 @@ def _pareto(page: _Page) -> Figure:
     good = page.good
     figure = page.figure(12, 13, "Ratio against speed, and the Pareto front", page.about, page.timed)
     panels = figure.subplots(2, 1)
-    columns = ("average_compression_speed_xRT", "average_decompression_speed_xRT")
     ratio = good["compression_ratio"].to_numpy()
-    for axes, column, title in zip(panels, columns, ("encoding", "decoding"), strict=True):
+    for axes, column, title in zip(panels, _SPEEDS, ("encoding", "decoding"), strict=True):
         speed = good[column].to_numpy()
         best = front(speed, ratio)
         axes.set_xscale("log")
