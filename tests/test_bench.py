@@ -321,6 +321,13 @@ def test_the_framework_is_part_of_a_version(tmp_path: Path, monkeypatch: pytest.
     assert len(versions) == 2
 
 
+def test_what_a_stage_inherits_is_part_of_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Path] = []
+    monkeypatch.setattr(machine, "_checksum", lambda path: asked.append(path) or 0)
+    machine.code_version([registry.find("haar")])
+    assert {"haar.py", "lifting.py"} <= {path.name for path in asked}
+
+
 def test_what_another_version_of_a_codec_left_behind_is_removed(data: Path) -> None:
     work = data.parent / "results" / data.name / ".work"
     spec = "delta|zstd:level=3"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from n1codec.codec import ByteCoder, FormatError, Int
+from typing import Any
+
+from n1codec.codec import Int
+from n1codec.stream_coder import StreamCoder
 
 
-class Bz2(ByteCoder):
+class Bz2(StreamCoder):
+    stream = "bzip2"
     wire = "bz"
     level: int
     params = {"level": Int(9, 1, 9, "block size in 100 kB")}
@@ -16,11 +20,7 @@ class Bz2(ByteCoder):
 
         return bz2.compress(data, self.level)
 
-    def decompress(self, data: bytes, size: int) -> bytes:
+    def decompressor(self) -> Any:
         import bz2
 
-        decompressor = bz2.BZ2Decompressor()
-        raw = decompressor.decompress(data, size + 1)
-        if not decompressor.eof or decompressor.unused_data:
-            raise FormatError("its bzip2 stream does not end where it should")
-        return raw
+        return bz2.BZ2Decompressor()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from n1codec.codec import ByteCoder, FormatError, Int
+from typing import Any
+
+from n1codec.codec import Int
+from n1codec.stream_coder import StreamCoder
 
 _GZIP = 16 + 15  # zlib's window bits: the gzip form with the largest window
 
 
-class Gzip(ByteCoder):
+class Gzip(StreamCoder):
+    stream = "gzip"
     wire = "g"
     level: int
     params = {"level": Int(9, 0, 9, "0 stores, 1 is fast, 9 is small")}
@@ -19,11 +23,7 @@ class Gzip(ByteCoder):
         deflater = zlib.compressobj(self.level, wbits=_GZIP)
         return deflater.compress(data) + deflater.flush()
 
-    def decompress(self, data: bytes, size: int) -> bytes:
+    def decompressor(self) -> Any:
         import zlib
 
-        inflater = zlib.decompressobj(_GZIP)
-        raw = inflater.decompress(data, size + 1)
-        if not inflater.eof or inflater.unused_data:
-            raise FormatError("its gzip stream does not end where it should")
-        return raw
+        return zlib.decompressobj(_GZIP)

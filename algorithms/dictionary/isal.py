@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from n1codec.codec import ByteCoder, FormatError, Int
+from typing import Any
+
+from n1codec.codec import Int
+from n1codec.stream_coder import StreamCoder
 
 _RAW = -15  # window bits: bare Deflate with the largest window
 
 
-class Isal(ByteCoder):
+class Isal(StreamCoder):
+    stream = "Deflate"
     wire = "i"
     requires = ("isal",)
     extra = "more"
@@ -21,11 +25,7 @@ class Isal(ByteCoder):
         deflater = isal_zlib.compressobj(self.level, wbits=_RAW)
         return deflater.compress(data) + deflater.flush()
 
-    def decompress(self, data: bytes, size: int) -> bytes:
+    def decompressor(self) -> Any:
         from isal import isal_zlib
 
-        inflater = isal_zlib.decompressobj(_RAW)
-        raw = inflater.decompress(data, size + 1)
-        if not inflater.eof or inflater.unused_data:
-            raise FormatError("its Deflate stream does not end where it should")
-        return raw
+        return isal_zlib.decompressobj(_RAW)

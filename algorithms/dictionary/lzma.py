@@ -6,12 +6,16 @@ file has its own.
 
 from __future__ import annotations
 
-from n1codec.codec import ByteCoder, FormatError, Int
+from typing import Any
+
+from n1codec.codec import Int
+from n1codec.stream_coder import StreamCoder
 
 _MEMORY = 128 << 20  # preset 9 decodes with 65 MiB
 
 
-class Lzma(ByteCoder):
+class Lzma(StreamCoder):
+    stream = "LZMA"
     wire = "lz"
     preset: int
     lc: int
@@ -47,11 +51,7 @@ class Lzma(ByteCoder):
         chain["dict_size"] = min(window, 1 << (18, 20, 21, 22, 22, 23, 23, 24, 25, 26)[self.preset])
         return lzma.compress(data, lzma.FORMAT_ALONE, filters=[chain])
 
-    def decompress(self, data: bytes, size: int) -> bytes:
+    def decompressor(self) -> Any:
         import lzma
 
-        decompressor = lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_MEMORY)
-        raw = decompressor.decompress(data, size + 1)
-        if not decompressor.eof or decompressor.unused_data:
-            raise FormatError("its LZMA stream does not end where it should")
-        return raw
+        return lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_MEMORY)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from n1codec.codec import ByteCoder, FormatError, Int
+from typing import Any
+
+from n1codec.codec import Int
+from n1codec.stream_coder import StreamCoder
 
 
-class Zlib(ByteCoder):
+class Zlib(StreamCoder):
+    stream = "zlib"
     wire = "zl"
     level: int
     params = {"level": Int(9, 0, 9, "0 stores, 1 is fast, 9 is small")}
@@ -16,11 +20,7 @@ class Zlib(ByteCoder):
 
         return zlib.compress(data, self.level)
 
-    def decompress(self, data: bytes, size: int) -> bytes:
+    def decompressor(self) -> Any:
         import zlib
 
-        inflater = zlib.decompressobj()
-        raw = inflater.decompress(data, size + 1)
-        if not inflater.eof or inflater.unused_data:
-            raise FormatError("its zlib stream does not end where it should")
-        return raw
+        return zlib.decompressobj()

@@ -83,16 +83,17 @@ def uses_kernels(stage: type[Stage]) -> bool:
 def code_version(stages: list[type[Stage]]) -> str:
     """Return 8 hex digits that change when what makes a file of these stages does.
 
-    That is the code of the stages, the framework that shapes the bytes around them, the versions of their libraries,
-    and, if one of them calls it, libn1c. The last is one file: an edit of any kernel is a new version of every codec
-    with a kernel, which is run again. Which kernels share code is not worth knowing here: a result that is measured
-    once too often does no harm, a stale one does.
+    That is the code of the stages and of what they inherit, the framework that shapes the bytes around them, the
+    versions of their libraries, and, if one of them calls it, libn1c. The last is one file: an edit of any kernel is a
+    new version of every codec with a kernel, which is run again. Which kernels share code is not worth knowing here: a
+    result that is measured once too often does no harm, a stale one does.
     """
     digest = zlib.crc32(libraries(stages).encode())
     paths = list(_FRAMEWORK)
     for stage in stages:
-        path = getattr(sys.modules[stage.__module__], "__file__", None)
-        paths += [Path(path)] if path else []
+        modules = dict.fromkeys(base.__module__ for base in stage.__mro__ if issubclass(base, Stage))
+        found = (getattr(sys.modules[module], "__file__", None) for module in modules)
+        paths += [Path(path) for path in found if path]
     if any(uses_kernels(stage) for stage in stages):
         with suppress(UnavailableError):
             paths.append(Path(native.library()._name))
