@@ -204,6 +204,7 @@ static packet pack_n1(const int16_t *x, int64_t n, setting s) {
   int64_t profile_length;
   uint8_t *profile = profile_of(s, &profile_length), *work = (uint8_t *)allocate(room);
   packet p = {(uint8_t *)allocate(capacity), 0};
+  if (n1c_n1_profile(s.variant % 3, p.bytes, capacity) > capacity) abort();
   p.length = n1c_n1_encode(x, n, profile, profile_length, work, room, p.bytes, capacity, s.variant >> 8 & 1);
   if (p.length < 0 && s.variant % 4 > 1 && s.variant % 3) { /* the profile is refused: without it then */
     p.bytes = (uint8_t *)realloc(p.bytes, (size_t)(2 * n + 1));
