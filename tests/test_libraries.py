@@ -238,7 +238,9 @@ def test_wavpack_blocks_are_checked_first(monkeypatch):
     from wavpack_numcodecs import wavpack
 
     refuse(monkeypatch, wavpack, "decompress")
-    for broken in (payload[: 8 + size], payload[8 + size :], b"x" + payload[1:], payload + payload[: 8 + size]):
+    flipped = [payload[:at] + bytes([payload[at] ^ 0x10]) + payload[at + 1 :] for at in range(50, size, size // 20)]
+    shorter = (payload[: 8 + size], payload[8 + size :], b"x" + payload[1:], payload + payload[: 8 + size])
+    for broken in (*shorter, *flipped, payload[:-1] + bytes([payload[-1] ^ 1])):
         with pytest.raises(FormatError):
             built.decode(broken, Layout.of(x))
 

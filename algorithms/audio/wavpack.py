@@ -11,6 +11,8 @@ from n1codec.codec import Coder, FormatError, Int, Layout
 _DTYPES = ("int8", "int16", "int32")
 _MOST_CHANNELS = 4096
 _HEADER = 32
+_CHECKSUM = 1 << 28
+"""The flag of a block that ends with a sum."""
 _SHORTEST = 16
 """The library codes no fewer frames than these; shorter arrays are stored as they are."""
 
@@ -66,7 +68,10 @@ def _shape(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def _check(data: bytes, layout: Layout) -> None:
-    """Refuse what is not whole blocks of the wanted samples: the library tells of no error but the first block's."""
+    """Refuse what is not whole, intact blocks of the wanted samples.
+
+    The library tells of no error but the first block's, and prints that by itself.
+    """
     frames, _ = _shape(layout.shape)
     at, done = 0, 0
     while at < len(data):
@@ -81,6 +86,24 @@ def _check(data: bytes, layout: Layout) -> None:
             if first | high << 32 != done:
                 raise FormatError("its WavPack blocks are not in order")
             done += count
+        if flags & _CHECKSUM and not _intact(data[at : at + 8 + size]):
+            raise FormatError("its WavPack stream is damaged")
         at += 8 + size
     if done != frames:
         raise FormatError("its WavPack stream has another size")
+
+
+def _intact(block: bytes) -> bool:
+    """Return whether a block has the sum of 32 bits that it ends with; True if it ends with no such sum.
+
+    The sum is s = 3 s + word modulo 2**32 over the words of 16 bits before it, from s = 2**32 - 1 (WavPack 5's block
+    checksum). Here it is the words times descending powers of 3.
+    """
+    if block[-6:-4] != b"\x2f\x02":
+        return True
+    words = np.frombuffer(block[:-6], "<u2")
+    powers = np.full(words.size + 1, 3, np.uint32)
+    powers[0] = 1
+    powers = np.cumprod(powers, dtype=np.uint32)[::-1]
+    total = int((words * powers[1:]).sum(dtype=np.uint32)) - int(powers[0])
+    return total % (1 << 32) == int.from_bytes(block[-4:], "little")
