@@ -65,11 +65,12 @@ def draw(folder: Path) -> list[Path]:
     if good.empty:
         raise CodecError(f"{folder}: no codec has verified results (see {summary.FILE} for the reasons)")
     page = _Page(table, good)
-    plots: dict[str, Callable[[], Figure]] = {"ratio": lambda: _ratio(page), "spread": lambda: _spread(page, rows)}
+    plots: dict[str, Callable[[], Figure]] = {"ratio": lambda: _ratio(page)}
     timed = good.dropna(subset=list(_SPEEDS)).reset_index(drop=True)
     if not timed.empty:  # files that are no recordings last no time
         fast = _Page(table, timed)
         plots |= {"speed": lambda: _speed(fast), "pareto": lambda: _pareto(fast)}
+    plots["spread"] = lambda: _spread(page, rows)
     written = []
     with matplotlib.rc_context(_STYLE):
         for name, plot in plots.items():
