@@ -125,6 +125,6 @@ def pack(samples: np.ndarray, bits: int) -> bytes:
 
 def write(samples: np.ndarray, rate: int) -> bytes:
     """Return a canonical WAV file of samples of shape (frames,) or (frames, channels), int16 or uint8 or int32."""
-    columns = samples.reshape(len(samples), -1)
+    columns = samples if samples.ndim == 2 else samples[:, None]
     bits = columns.dtype.itemsize * 8
     return header(len(columns), columns.shape[1], rate, bits) + pack(columns, bits)
