@@ -16,6 +16,9 @@ from conftest import ROOT
 
 DRIVER = ROOT / "tests" / "native" / "fuzz_kernels.c"
 HEADER = ROOT / "native" / "include" / "n1c.h"
+UNCHECKED = "-DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION"
+"""Packets are decoded whatever their checksum says."""
+
 CHECKS = {
     "gcc": ("gcc", "-fsanitize=address,undefined"),
     "clang": ("clang", "-fsanitize=address,undefined"),
@@ -38,7 +41,7 @@ def build(tmp_path: Path, compiler: str, sanitize: str, *flags: str) -> Path:
     if subprocess.run([*common, str(probe), "-o", str(tmp_path / "probe")], capture_output=True).returncode:
         pytest.skip(f"{compiler} has no {sanitize} here")
     target = tmp_path / "fuzz_kernels"
-    warnings = ["-Wall", "-Wextra", "-Werror", "-g", "-O1", "-fno-sanitize-recover=all"]
+    warnings = ["-Wall", "-Wextra", "-Werror", "-g", "-O1", "-fno-sanitize-recover=all", UNCHECKED]
     sources = [*map(str, sorted((ROOT / "native" / "src").glob("*.c"))), str(DRIVER)]
     subprocess.run(
         [*common, *warnings, f"-I{HEADER.parent}", f"-I{ROOT / 'native' / 'src'}", *sources, "-lm", "-o", str(target)],

@@ -21,6 +21,7 @@ _COMMANDS = {
     "grid": "sweep codecs over all files",
     "plot": "draw the results",
     "bench": "time our own kernels",
+    "latency": "time packets of many channels",
     "data": "fetch, make and verify data sets",
     "train": "make a profile for an ADC or a probe",
 }

@@ -171,6 +171,34 @@ N1C_API int64_t n1c_n1_max_learn(const uint16_t *codes, int64_t n, const uint8_t
                                  float *net, int64_t net_size, uint8_t *work, int64_t work_length, int64_t files,
                                  int64_t rate);
 
+/* -- streaming ----------------------------------------------------------------------------------------------------- */
+
+/* Packets of `frames` samples (1 .. 128) of each of `channels` channels (1 .. 65536), coded with n1's model and a state
+ * for each channel (docs/streaming.md). Samples are frame by frame, all channels of each.
+ *
+ * An encoder and a decoder have a memory of n1c_stream_bytes() bytes each, which must not move once it is opened. Both
+ * are opened alike: `profile` is the bytes of a .n1p file with widths, or the single byte 1 for the built-in one; every
+ * channel restarts every `period` packets (period * frames <= 2^30). */
+N1C_API int64_t n1c_stream_bytes(int64_t channels, int64_t frames);
+N1C_API int64_t n1c_stream_open(uint8_t *memory, int64_t length, const uint8_t *profile, int64_t profile_length,
+                                int64_t channels, int64_t frames, int64_t period);
+
+/* Bytes that a packet has at most. */
+N1C_API int64_t n1c_stream_capacity(int64_t channels, int64_t frames);
+
+/* One packet from n = frames * channels samples; returns its length. Needs the capacity above. simd as for n1. */
+N1C_API int64_t n1c_stream_encode(uint8_t *memory, int64_t length, const int16_t *x, int64_t n, uint8_t *out,
+                                  int64_t capacity, int64_t simd);
+
+/* The n samples of a packet of `size` bytes; returns how many packets before it are missing. valid[c] is 1 where
+ * channel c came back; elsewhere its samples are 0, because packets were lost since its last restart. N1C_E_CORRUPT: the
+ * packet is damaged, or another encoder's. N1C_E_ARGUMENT: a later one came already. In both cases nothing else changes. */
+N1C_API int64_t n1c_stream_decode(uint8_t *memory, int64_t length, const uint8_t *in, int64_t size, int16_t *x,
+                                  int64_t n, uint8_t *valid, int64_t channels, int64_t simd);
+
+/* An encoder restarts all channels with its next packet; a decoder takes any packet as the first. */
+N1C_API int64_t n1c_stream_restart(uint8_t *memory, int64_t length);
+
 #ifdef __cplusplus
 }
 #endif

@@ -122,13 +122,24 @@ void n1_model_open(n1_model *m, void *memory, const n1_profile *profile, int32_t
   }
 }
 
-void n1_model_start(n1_model *m, const n1_profile *profile, int32_t start) {
-  const int32_t shift = start >= 96 ? start / 16 - 5 : 0, rest = start - 16 * shift;
+uint32_t n1_power(int32_t rest) {
+  const uint32_t v = (uint32_t)((uint64_t)eighths[rest & 7] << (rest >> 3) >> 12);
+  return v ? v : 1;
+}
+
+void n1_model_prior(n1_model *m, const n1_profile *profile, int32_t start) {
   const int32_t down = 28 + 2 * m->corr_shift - (start >> 3);
+  for (int32_t i = 0; i <= N1_ORDER; i++) {
+    const int64_t v = (int64_t)profile->prior[i] * profile->prior_weight * (int64_t)(eighths[start & 7] >> 4);
+    m->prior[i] = down >= 0 ? v >> down : v * ((int64_t)1 << -down);
+  }
+}
+
+void n1_model_start(n1_model *m, const n1_profile *profile, int32_t start) {
+  const int32_t shift = start >= 96 ? start / 16 - 5 : 0;
   int32_t i;
   m->scale_shift = shift;
-  m->start = (uint32_t)((uint64_t)eighths[rest & 7] << (rest >> 3) >> 12);
-  if (!m->start) m->start = 1;
+  m->start = n1_power(start - 16 * shift);
   for (i = 0; i < N1_LANES; i++) {
     m->a1[i] = m->start << 8;
     m->a2[i] = m->start << 3;
@@ -144,11 +155,8 @@ void n1_model_start(n1_model *m, const n1_profile *profile, int32_t start) {
     m->reach[i] = ((1 << 30) + m->recip[i] - 1) / m->recip[i];
     m->sigma[i] = n1_clamp((1 << 27) / m->recip[i], 1, 1 << 17);
   }
-  for (i = 0; i <= N1_ORDER; i++) {
-    const int64_t v = (int64_t)profile->prior[i] * profile->prior_weight * (int64_t)(eighths[start & 7] >> 4);
-    m->prior[i] = down >= 0 ? v >> down : v * ((int64_t)1 << -down);
-    m->corr[i] = 0;
-  }
+  n1_model_prior(m, profile, start);
+  for (i = 0; i <= N1_ORDER; i++) m->corr[i] = 0;
   m->done = 0;
   m->next = 0;
 }

@@ -75,6 +75,8 @@ int64_t n1_model_bytes(int64_t n, int32_t codes);
 void n1_model_open(n1_model *m, void *memory, const n1_profile *profile, int32_t codes, int32_t origin,
                    int32_t lanes);
 void n1_model_start(n1_model *m, const n1_profile *profile, int32_t start);
+void n1_model_prior(n1_model *m, const n1_profile *profile, int32_t start);
+uint32_t n1_power(int32_t rest); /* 16 times the mean squared error of a start of 16 * scale_shift + rest */
 void n1_solve(n1_model *m, int64_t step);
 void n1_correlate(n1_model *m, int64_t step);
 

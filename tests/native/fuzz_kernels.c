@@ -320,6 +320,75 @@ static int64_t unpack_n1_max(const uint8_t *in, int64_t length, int16_t *x, int6
   return result;
 }
 
+/* -- streaming ----------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+  int64_t channels, frames, period, bytes, simd;
+  uint8_t *memory;
+} link;
+
+static link open_link(setting s) {
+  const uint32_t v = s.variant;
+  uint8_t one = 1;
+  link k = {1 + v % 37, 1 + (v >> 6) % 24, 1 + (v >> 11) % 9, 0, v >> 15 & 1, NULL};
+  if (v >> 16 & 1) k.channels += 250;
+  k.bytes = n1c_stream_bytes(k.channels, k.frames);
+  k.memory = (uint8_t *)allocate(k.bytes);
+  if (n1c_stream_open(k.memory, k.bytes - 1, &one, 1, k.channels, k.frames, k.period) >= 0) abort();
+  if (n1c_stream_open(k.memory, k.bytes, &one, 1, k.channels, k.frames, k.period) < 0) abort();
+  return k;
+}
+
+/* Packets one after the other, each behind its length. */
+static packet pack_stream(const int16_t *x, int64_t n, setting s) {
+  link k = open_link(s);
+  const int64_t size = k.channels * k.frames, most = n1c_stream_capacity(k.channels, k.frames);
+  packet p = {(uint8_t *)allocate((n + size - 1) / size * (most + 4)), 0};
+  for (int64_t i = 0; i < n && p.length >= 0; i += size) {
+    const int64_t room = less(most, s);
+    int16_t *frames = (int16_t *)allocate(2 * size);
+    uint8_t *out = (uint8_t *)allocate(room);
+    int64_t length;
+    memset(frames, 0, (size_t)(2 * size));
+    memcpy(frames, x + i, (size_t)(2 * (n - i < size ? n - i : size)));
+    if ((s.variant >> 17) % 5 == 0 && n1c_stream_restart(k.memory, k.bytes)) abort();
+    length = n1c_stream_encode(k.memory, k.bytes, frames, size, out, room, k.simd);
+    if (length < 0) {
+      p.length = length;
+    } else {
+      for (int b = 0; b < 4; b++) p.bytes[p.length++] = (uint8_t)(length >> 8 * b);
+      memcpy(p.bytes + p.length, out, (size_t)length);
+      p.length += length;
+    }
+    free(out);
+    free(frames);
+  }
+  free(k.memory);
+  return p;
+}
+
+static int64_t unpack_stream(const uint8_t *in, int64_t length, int16_t *x, int64_t n, setting s) {
+  link k = open_link(s);
+  const int64_t size = k.channels * k.frames;
+  int16_t *frames = (int16_t *)allocate(2 * size);
+  uint8_t *valid = (uint8_t *)allocate(k.channels);
+  int64_t result = 0;
+  for (int64_t i = 0; i < n && length >= 4; i += size) {
+    const int64_t told = in[0] | in[1] << 8 | in[2] << 16, bytes = told < length - 4 ? told : length - 4;
+    uint8_t *one = (uint8_t *)copy(in + 4, bytes);
+    const int64_t missing = n1c_stream_decode(k.memory, k.bytes, one, bytes, frames, size, valid, k.channels, !k.simd);
+    if (missing) result = -1;
+    if (missing >= 0) memcpy(x + i, frames, (size_t)(2 * (n - i < size ? n - i : size)));
+    free(one);
+    in += 4 + bytes;
+    length -= 4 + bytes;
+  }
+  free(valid);
+  free(frames);
+  free(k.memory);
+  return result;
+}
+
 /* -- all of them -------------------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -333,7 +402,7 @@ typedef struct {
 static const kernel kernels[] = {
     KERNEL(huffman), KERNEL(range), KERNEL(rans), KERNEL(arange), KERNEL(rice), KERNEL(fixed),
     KERNEL(lpc),     KERNEL(slms),  KERNEL(nlms), KERNEL(kbit),   KERNEL(bitshuffle), KERNEL(n1),
-    KERNEL(n1_implant), KERNEL(n1_max),
+    KERNEL(n1_implant), KERNEL(stream), KERNEL(n1_max),
 };
 static const int kernel_count = (int)(sizeof kernels / sizeof *kernels);
 

@@ -1,0 +1,60 @@
+"""``n1codec latency``."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.argument("folder", metavar="[DIR]", required=False)
+@click.option("--channels", type=click.IntRange(1), default=1024, show_default=True, help="Channels.")
+@click.option("--packet-ms", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True)
+@click.option("--packets", type=click.IntRange(1), default=30000, show_default=True, help="Packets to send.")
+@click.option("--codec", default="n1", show_default=True, metavar="SPEC", help="The codec.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object; p-values are of CPU time, wall_ ones of wall.")
+def command(folder: str | None, channels: int, packet_ms: float, packets: int, codec: str, as_json: bool) -> None:
+    """Time packets of many channels: recordings are fed as channels, every packet is encoded, decoded and compared.
+
+    Where there are fewer recordings than channels they are taken again at other offsets. DIR is a folder, a zip archive
+    or a WAV file; without it the data set that is here. The times are of one thread: CPU time, and wall time, which has
+    in it what else the machine does.
+
+    \b
+    Examples:
+      n1codec latency
+      n1codec latency recordings/ --channels 256 --packet-ms 2 --json
+    """
+    import json
+
+    from n1codec.cli._progress import progress
+    from n1codec.codec import CodecError
+    from n1codec.recordings import dataset, wav
+    from n1codec.stream.latency import measure
+    from n1codec.stream.packets import PacketDecoder, PacketEncoder
+
+    found = dataset.resolve(folder)
+    waves = [wave for path in found.files[:channels] if (wave := wav.parse(path.read_bytes()))]
+    recordings = [wave.samples[:, 0] for wave in waves if wave.samples.dtype == "int16" and wave.samples.size]
+    if not recordings:
+        raise CodecError(f"{found.path}: there are no recordings of 16 bits in it")
+    rate = float(waves[0].rate)
+    size = max(1, round(packet_ms * 1e-3 * rate))
+    encoder = PacketEncoder(channels, rate, codec, size)
+    decoder = PacketDecoder(channels, rate, codec, size)
+    with progress(packets, "packets", quiet=as_json) as advance:
+        result = measure(recordings, encoder, decoder, packets, advance)
+    figures = result.as_dict()
+    if as_json:
+        click.echo(json.dumps(figures))
+        return
+    click.echo(f"Data set: {found}, codec: {codec}")
+    click.echo(f"{packets} packets of {size} frames of {channels} channels at {rate:g} Hz: all came back bit for bit")
+    click.echo(f"{'ms':8}{'p50':>10}{'p99':>10}{'p99.9':>10}{'max':>10}")
+    for name in ("encode", "decode"):
+        for label, clock in ((name, ""), ("  wall", "wall_")):
+            row = (figures[name][f"{clock}{key}_ms"] for key in ("p50", "p99", "p99_9", "max"))
+            click.echo(f"{label:8}" + "".join(f"{value:10.4f}" for value in row))
+    click.echo(f"Bytes per packet: {result.packet_bytes / packets:.9g}")
+    click.echo(f"Compression ratio: {result.ratio:.9g}")
+    click.echo(f"Real-time factor, encoder and decoder together: {result.real_time_factor:.9g}")
+    click.echo(f"State: {result.state_bytes} bytes, {result.state_bytes / channels:.0f} per channel with the tables")

@@ -1,0 +1,138 @@
+"""Packets of many channels, coded with the model of n1 and a state for each channel (docs/streaming.md)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from n1codec.codec import FormatError, SpecError
+from n1codec.native import Kernel
+
+_bytes = Kernel("n1c_stream_bytes", int, int)
+_open = Kernel("n1c_stream_open", np.uint8, np.uint8, int, int, int)
+_capacity = Kernel("n1c_stream_capacity", int, int)
+_encode = Kernel("n1c_stream_encode", np.uint8, np.int16, np.uint8, int)
+_decode = Kernel("n1c_stream_decode", np.uint8, np.uint8, np.int16, np.uint8, int)
+_restart = Kernel("n1c_stream_restart", np.uint8)
+
+_SIMD = 1
+MAX_CHANNELS = 65536
+MAX_FRAMES = 128
+MAX_KEY_FRAMES = 1 << 30
+
+
+class Arrival(NamedTuple):
+    """What a packet brought."""
+
+    frames: np.ndarray
+    """int16 of shape (frames_per_packet, channels); 0 where a channel is not valid."""
+    valid: np.ndarray
+    """bool of shape (channels,): False from a loss until the channel's next restart."""
+    lost: int
+    """Packets between the last one that arrived and this one."""
+
+
+class _Link:
+    """Settings and state that the encoder and the decoder have alike.
+
+    Args:
+        channels: 1 to 65536.
+        rate: frames per second.
+        codec: n1.
+        frames_per_packet: 1 to 128; 20 are 1.024 ms at 19531 Hz.
+        profile: ``n1``, built in, or a file that ``n1codec train`` made, with widths.
+        key_seconds: every channel restarts so often. That is how long a loss lasts at most.
+
+    Raises:
+        SpecError: a setting is not allowed.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        rate: float,
+        codec: str = "n1",
+        frames_per_packet: int = 20,
+        profile: str | Path = "n1",
+        key_seconds: float = 5.0,
+    ) -> None:
+        if codec != "n1":
+            raise SpecError(f"{codec}: only n1 codes packets so far")
+        if not 1 <= channels <= MAX_CHANNELS:
+            raise SpecError(f"{channels} channels are not allowed (1 to {MAX_CHANNELS})")
+        if not 1 <= frames_per_packet <= MAX_FRAMES:
+            raise SpecError(f"{frames_per_packet} frames per packet are not allowed (1 to {MAX_FRAMES})")
+        if not (0 < rate < np.inf and 0 < key_seconds * rate <= MAX_KEY_FRAMES):
+            raise SpecError(
+                f"key_seconds={key_seconds:g} at {rate:g} Hz is not allowed (up to {MAX_KEY_FRAMES} frames)"
+            )
+        self.channels, self.rate, self.frames_per_packet = channels, rate, frames_per_packet
+        self.key_packets = max(1, round(key_seconds * rate) // frames_per_packet)
+        self._state = np.empty(_bytes(channels, frames_per_packet), np.uint8)
+        data = b"\x01" if profile == "n1" else _read(profile)
+        try:
+            _open(self._state, np.frombuffer(data, np.uint8), channels, frames_per_packet, self.key_packets)
+        except FormatError as error:
+            raise SpecError(f"{profile}: packets need a profile with code widths (n1codec train makes one)") from error
+
+    @property
+    def state_bytes(self) -> int:
+        """Memory of all channels and tables."""
+        return self._state.size
+
+
+def _read(profile: str | Path) -> bytes:
+    try:
+        return Path(profile).read_bytes()
+    except OSError as error:
+        raise SpecError(f"profile {profile}: {(error.strerror or str(error)).lower()}") from error
+
+
+class PacketEncoder(_Link):
+    __doc__ = _Link.__doc__
+
+    def push(self, frames: np.ndarray) -> bytes:
+        """Return the packet of int16 samples of shape (frames_per_packet, channels).
+
+        Raises:
+            ValueError: the samples have another shape or dtype.
+        """
+        if frames.shape != (self.frames_per_packet, self.channels) or frames.dtype != np.int16:
+            raise ValueError(
+                f"a packet takes int16 of shape ({self.frames_per_packet}, {self.channels}), "
+                f"not {frames.dtype} of {frames.shape}"
+            )
+        out = np.empty(_capacity(self.channels, self.frames_per_packet), np.uint8)
+        size = _encode(self._state, np.ascontiguousarray(frames).reshape(-1), out, _SIMD)
+        return out[:size].tobytes()
+
+    def restart(self) -> None:
+        """Let the next packet be a key to all channels, for a receiver that needs them all at once."""
+        _restart(self._state)
+
+
+class PacketDecoder(_Link):
+    __doc__ = _Link.__doc__
+
+    def push(self, packet: bytes) -> Arrival:
+        """Return what a packet brought.
+
+        Raises:
+            FormatError: it is damaged, of an encoder with other settings, or came too late. It counts as lost unless it
+                comes again before the next one; nothing else changes.
+        """
+        frames = np.empty((self.frames_per_packet, self.channels), np.int16)
+        valid = np.empty(self.channels, np.uint8)
+        try:
+            lost = _decode(self._state, np.frombuffer(packet, np.uint8), frames.reshape(-1), valid, _SIMD)
+        except FormatError as error:
+            raise FormatError(
+                "the packet is dropped: it is damaged, came late, or its encoder has other settings"
+            ) from error
+        return Arrival(frames, valid.view(np.bool_), lost)
+
+    def restart(self) -> None:
+        """Take any packet as the first one, as after the encoder began anew."""
+        _restart(self._state)

@@ -1,0 +1,190 @@
+"""Packets of many channels: round trips, losses, damage, determinism, n1codec latency."""
+
+from __future__ import annotations
+
+import json
+import zlib
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from n1codec.cli.latency import command
+from n1codec.codec import FormatError, SpecError
+from n1codec.stream import PacketDecoder, PacketEncoder, packets
+
+RATE = 19531
+
+
+def neural(frames: int, channels: int, seed: int = 0) -> np.ndarray:
+    """N1-like samples of shape (frames, channels): 10-bit codes of a slow noise, stretched to 16 bits."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(0, 4, (frames, channels))
+    for t in range(1, frames):
+        x[t] += 0.9 * x[t - 1]
+    codes = np.clip(np.round(x + 512 + rng.normal(0, 30, channels)), 0, 1023)
+    return np.trunc(codes * 65535 / 1023 - 32768).astype(np.int16)
+
+
+def pair(channels: int, **settings: object) -> tuple[PacketEncoder, PacketDecoder]:
+    return PacketEncoder(channels, RATE, **settings), PacketDecoder(channels, RATE, **settings)  # type: ignore[arg-type]
+
+
+def send(encoder: PacketEncoder, x: np.ndarray) -> list[bytes]:
+    size = encoder.frames_per_packet
+    return [encoder.push(x[i : i + size]) for i in range(0, len(x) - size + 1, size)]
+
+
+@pytest.mark.parametrize(
+    ("channels", "size"), [(1, 20), (1, 1), (7, 3), (8, 20), (9, 20), (37, 7), (70, 1), (530, 20), (16, 128)]
+)
+def test_round_trip(channels: int, size: int) -> None:
+    x = neural(12 * size, channels, size)
+    encoder, decoder = pair(channels, frames_per_packet=size)
+    for i, packet in enumerate(send(encoder, x)):
+        arrival = decoder.push(packet)
+        assert arrival.lost == 0 and arrival.valid.all()
+        np.testing.assert_array_equal(arrival.frames, x[i * size : (i + 1) * size])
+
+
+def test_it_compresses() -> None:
+    x = neural(2000, 64)
+    encoder = PacketEncoder(64, RATE)
+    assert sum(map(len, send(encoder, x))) < x.nbytes / 3.2
+
+
+@pytest.mark.parametrize("kind", ["noise", "constant", "rails", "some", "sometimes"])
+def test_any_samples_come_back_and_hardly_grow(kind: str) -> None:
+    rng = np.random.default_rng(3)
+    noise = rng.integers(-32768, 32768, (200, 21)).astype(np.int16)
+    x = {
+        "noise": noise,
+        "constant": np.full_like(noise, 777),
+        "rails": np.where(noise > 0, 32767, -32768).astype(np.int16),
+        "some": np.where(np.arange(21) % 5 == 2, noise, neural(200, 21)),
+        "sometimes": np.where(noise[:, :1] > 31000, noise, neural(200, 21)),
+    }[kind]
+    encoder, decoder = pair(21)
+    for i, packet in enumerate(send(encoder, x)):
+        assert len(packet) <= 2 * 20 * 21 + 9 + 4 + 2 * 21
+        np.testing.assert_array_equal(decoder.push(packet).frames, x[20 * i : 20 * i + 20])
+
+
+def test_a_loss_lasts_until_the_next_restart() -> None:
+    channels = 530
+    x = neural(800, channels)
+    encoder, decoder = pair(channels, key_seconds=400 / RATE)
+    sent = send(encoder, x)
+    valid = []
+    for i, packet in enumerate(sent):
+        if i in (5, 6):
+            continue
+        arrival = decoder.push(packet)
+        assert arrival.lost == (2 if i == 7 else 0)
+        good = arrival.valid
+        np.testing.assert_array_equal(arrival.frames[:, good], x[20 * i : 20 * i + 20][:, good])
+        assert not arrival.frames[:, ~good].any()
+        valid.append(int(good.sum()))
+    assert valid[:5] == [channels] * 5
+    # Keys of the second half of the channels at packets 10 and 30, of the first at 20.
+    assert valid[5:8] == [0] * 3 and valid[8] == channels - 272 and set(valid[18:]) == {channels}
+
+
+def test_damage_is_refused_and_counts_as_a_loss() -> None:
+    encoder, decoder = pair(24)
+    first, second, third = send(encoder, neural(60, 24))
+    decoder.push(first)
+    rng = np.random.default_rng(1)
+    for _ in range(300):
+        bad = bytearray(second)
+        bad[rng.integers(len(bad))] ^= 1 << rng.integers(8)
+        with pytest.raises(FormatError, match="damaged"):
+            decoder.push(bytes(bad))
+    for short in (b"", second[:-1], second + b"\0", second[:9], bytes(50)):
+        with pytest.raises(FormatError, match="damaged"):
+            decoder.push(short)
+    arrival = decoder.push(third)
+    assert arrival.lost == 1 and not arrival.valid.any()
+    with pytest.raises(FormatError, match="late"):
+        decoder.push(second)
+
+
+def test_a_damaged_packet_may_come_again() -> None:
+    encoder, decoder = pair(24)
+    first, second = send(encoder, neural(40, 24))
+    decoder.push(first)
+    with pytest.raises(FormatError):
+        decoder.push(second[:-1])
+    assert decoder.push(second).valid.all()
+
+
+def test_restart() -> None:
+    encoder, decoder = pair(24)
+    x = neural(100, 24)
+    sent = send(encoder, x[:40])
+    decoder.push(sent[0])
+    encoder.restart()
+    sent = send(encoder, x[40:])
+    assert decoder.push(sent[0]).lost == 1
+    assert decoder.push(sent[1]).valid.all()
+    decoder.restart()
+    late = decoder.push(sent[0])  # any packet may be the first
+    assert late.lost == 0 and late.valid.all()
+    np.testing.assert_array_equal(late.frames, x[40:60])
+
+
+def test_another_encoder_is_told() -> None:
+    packet = PacketEncoder(24, RATE).push(neural(20, 24))
+    for other in (PacketDecoder(25, RATE), PacketDecoder(24, RATE, key_seconds=1)):
+        with pytest.raises(FormatError, match="other settings"):
+            other.push(packet)
+
+
+def test_scalar_and_simd_give_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = neural(1000, 44)
+    x[300:320, 3] += 1
+    encoders = PacketEncoder(44, RATE, key_seconds=0.02), PacketEncoder(44, RATE, key_seconds=0.02)
+    fast = send(encoders[0], x)
+    monkeypatch.setattr(packets, "_SIMD", 0)
+    assert send(encoders[1], x) == fast
+    decoder = PacketDecoder(44, RATE, key_seconds=0.02)
+    np.testing.assert_array_equal(np.concatenate([decoder.push(packet).frames for packet in fast]), x)
+
+
+def test_packets_stay_what_they_are() -> None:
+    rng = np.random.default_rng(5)
+    codes = np.clip(512 + rng.integers(-20, 21, (2000, 19)).cumsum(0) // 8, 0, 1023)
+    x = ((codes * 65535 - 32768 * 1023) / 1023).astype(np.int16)
+    assert zlib.crc32(b"".join(send(PacketEncoder(19, RATE, key_seconds=0.05), x))) == GOLDEN
+
+
+GOLDEN = 3404992541
+
+
+def test_settings_are_checked() -> None:
+    for settings, word in (
+        ({"codec": "zstd"}, "only n1"),
+        ({"frames_per_packet": 0}, "frames per packet"),
+        ({"frames_per_packet": 129}, "frames per packet"),
+        ({"profile": "nowhere.n1p"}, "nowhere.n1p"),
+        ({"key_seconds": 0}, "key_seconds"),
+    ):
+        with pytest.raises(SpecError, match=word):
+            PacketEncoder(8, RATE, **settings)
+    with pytest.raises(SpecError, match="channels"):
+        PacketEncoder(0, RATE)
+    with pytest.raises(ValueError, match="shape"):
+        PacketEncoder(8, RATE).push(np.zeros((20, 7), np.int16))
+
+
+def test_latency_command(wav_file: object) -> None:
+    done = CliRunner().invoke(command, [str(wav_file), "--channels", "12", "--packets", "30", "--json"])
+    assert done.exit_code == 0, done.output
+    figures = json.loads(done.output)
+    assert set(figures) == {"encode", "decode", "ratio", "real_time_factor"}
+    for way in ("encode", "decode"):
+        for clock in ("", "wall_"):
+            p50, p99, p99_9, most = (figures[way][f"{clock}{key}_ms"] for key in ("p50", "p99", "p99_9", "max"))
+            assert 0 < p50 <= p99 <= p99_9 <= most
+    text = CliRunner().invoke(command, [str(wav_file), "--channels", "12", "--packets", "30"]).output
+    assert "30 packets" in text and "p99.9" in text
