@@ -203,9 +203,9 @@ static void block_correlate(const n1_model *m, n1_group *g, const n1_block *b, i
 
 /* -- state of the channels ----------------------------------------------------------------------------------------- */
 
-/* The first solution comes after 128 to 639 samples and each further one at twice that, from 4096 on every 4096 samples:
+/* The first solution comes after 128 to 1151 samples and each further one at twice that, from 4096 on every 4096 samples:
  * channels that restart together are not solved together. */
-#define FIRST(channel) (128 + ((channel) * 37 & 511))
+#define FIRST(channel) (128 + ((channel) * 37 & 1023))
 #define PERIOD 4096
 
 static void restart_lane(const stream *s, int32_t index, int32_t lane, int32_t start) {

@@ -331,7 +331,7 @@ static link open_link(setting s) {
   const uint32_t v = s.variant;
   uint8_t one = 1;
   link k = {1 + v % 37, 1 + (v >> 6) % 24, 1 + (v >> 11) % 9, 0, v >> 15 & 1, NULL};
-  if (v >> 16 & 1) k.channels += 250;
+  if (v >> 16 & 1) k.channels += 500; /* two sections or one */
   k.bytes = n1c_stream_bytes(k.channels, k.frames);
   k.memory = (uint8_t *)allocate(k.bytes);
   if (n1c_stream_open(k.memory, k.bytes - 1, &one, 1, k.channels, k.frames, k.period) >= 0) abort();
