@@ -1,4 +1,7 @@
-"""The .n1c file, format version 1: self-describing, checksummed, at most 24 bytes over the payload.
+"""The .n1c file, format version 1: self-describing, checksummed.
+
+Over the payload of a canonical 16-bit WAV it takes at most 24 bytes at a rate in RATES and up to five stages, a byte or
+two more at another rate where stages have long names.
 
 All integers are little-endian; ``uint`` is LEB128::
 
