@@ -1,7 +1,6 @@
 """The .n1c file, format version 1: self-describing, checksummed.
 
-Over the payload of a canonical 16-bit WAV it takes at most 24 bytes at a rate in RATES and up to five stages, a byte or
-two more at another rate where stages have long names.
+Over the payload of a canonical 16-bit WAV, up to five stages and 65,535 Hz take at most 24 bytes.
 
 All integers are little-endian; ``uint`` is LEB128::
 
@@ -10,8 +9,9 @@ All integers are little-endian; ``uint`` is LEB128::
     4  CRC-32 of every byte after this field
     4  CRC-32 of the source: the bytes of the file, or of the samples where there was no file
     1  form: bits 0..1 source (0 opaque bytes, 1 WAV, 2 WAV with other bytes around its samples, 3 array),
-             bit 2 one channel, bits 3..7 dtype
-    .  uint rate: below 64 an index into RATES, 64 and then a float64, or the whole rate + 65 (not for opaque bytes)
+             bit 2 one channel, bits 3..6 dtype, bit 7 rate in 2 bytes
+    .  rate, not for opaque bytes: uint16 if bit 7 is set, else uint: below 64 an index into RATES, 64 and then a
+       float64, or the whole rate + 65
     .  uint frames
     .  uint channels, and 1 byte number of axes if an array          (not if bit 2 is set)
     .  uint length and bytes of prefix and of suffix, zlib           (only source 2)
@@ -102,9 +102,9 @@ class Timed(NamedTuple):
 def _assemble(header: Header, stages: Pipeline) -> bytes:
     mono = header.channels == 1 and header.axes == (1 if header.source in (_ARRAY, _OPAQUE) else 2)
     body = bytearray(struct.pack("<I", header.checksum))
-    body.append(header.source | mono << 2 | DTYPES.index(header.kind) << 3)
-    if header.source != _OPAQUE:
-        body += _put_rate(header.rate)
+    rate = b"" if header.source == _OPAQUE else _put_rate(header.rate)
+    body.append(header.source | mono << 2 | DTYPES.index(header.kind) << 3 | (len(rate) == 2) << 7)
+    body += rate
     body += put_uint(header.frames)
     if not mono:
         body += put_uint(header.channels)
@@ -140,12 +140,12 @@ def read(blob: bytes) -> Header:
     reader.take(8)
     (checksum,) = struct.unpack("<I", reader.take(4))
     form = reader.take(1)[0]
-    source, mono, kind = form & 3, bool(form & 4), form >> 3
-    if kind >= len(DTYPES):
+    source, mono, kind, short_rate = form & 3, bool(form & 4), form >> 3 & 15, bool(form & 128)
+    if kind >= len(DTYPES) or (short_rate and source == _OPAQUE):
         raise FormatError("its dtype is not known")
     rate: float | None = None
     if source != _OPAQUE:
-        rate = _take_rate(reader)
+        rate = int.from_bytes(reader.take(2), "little") if short_rate else _take_rate(reader)
     frames, channels = reader.uint(), 1
     axes = 1 if source in (_OPAQUE, _ARRAY) else 2
     if not mono:
@@ -174,7 +174,7 @@ def _put_rate(rate: float | None) -> bytes:
     if rate in RATES:
         return put_uint(RATES.index(rate))
     if rate is not None and rate == int(rate) >= 0:
-        return put_uint(int(rate) + _WHOLE_RATE)
+        return int(rate).to_bytes(2, "little") if rate < 1 << 16 else put_uint(int(rate) + _WHOLE_RATE)
     return put_uint(_OTHER_RATE) + struct.pack("<d", float("nan") if rate is None else rate)
 
 

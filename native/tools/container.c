@@ -176,9 +176,11 @@ const char *n1c_pack(const uint8_t *source, int64_t length, blob *out) {
   if (wav) {
     const int kind = f.bits / 8 - 1;
     int rate = 0;
-    *at++ = (uint8_t)(WAV | (f.channels == 1) << 2 | kind << 3);
     while (rate < RATES && rates[rate] != f.rate) rate++;
-    at = put_uint(at, rate < RATES ? (uint64_t)rate : (uint64_t)f.rate + WHOLE_RATE);
+    const int two_bytes = rate == RATES && f.rate < 65536;
+    *at++ = (uint8_t)(WAV | (f.channels == 1) << 2 | kind << 3 | two_bytes << 7);
+    if (two_bytes) at = put(at, f.rate, 2);
+    else at = put_uint(at, rate < RATES ? (uint64_t)rate : (uint64_t)f.rate + WHOLE_RATE);
     at = put_uint(at, (uint64_t)f.frames);
     if (f.channels != 1) at = put_uint(at, f.channels);
     *at++ = 'n' | LAST;
@@ -307,10 +309,12 @@ const char *n1c_unpack(const uint8_t *packed, int64_t length, blob *out) {
     return "it is damaged or truncated: its checksum does not match";
   r.at = packed + 13, r.end = packed + length, r.bad = 0;
   source = packed[12] & 3;
-  kind = packed[12] >> 3;
+  kind = packed[12] >> 3 & (source == WAV ? 15 : 31);
   if (source == ARRAY) return "it holds an array, not a file (read it with n1codec.decode)";
   if (source == WAV_AND_MORE) return "it is a WAV file with more than samples in it (restore it with ./decode)";
-  if (source == WAV) {
+  if (source == WAV && packed[12] & 128) {
+    f.rate = (uint32_t)get(take(&r, 2), 2);
+  } else if (source == WAV) {
     rate = take_uint(&r);
     if (rate >= RATES && (rate < WHOLE_RATE || rate - WHOLE_RATE > UINT32_MAX))
       return "its sampling rate makes no sense for a WAV file";
