@@ -1,0 +1,1 @@
+"""What recordings are like: spectra, entropies, statistics of a data set."""
