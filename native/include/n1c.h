@@ -199,6 +199,23 @@ N1C_API int64_t n1c_stream_decode(uint8_t *memory, int64_t length, const uint8_t
 /* An encoder restarts all channels with its next packet; a decoder takes any packet as the first. */
 N1C_API int64_t n1c_stream_restart(uint8_t *memory, int64_t length);
 
+/* -- correlation --------------------------------------------------------------------------------------------------- */
+
+/* Kendall's concordant less discordant pairs of samples, exactly, for up to 2^31 - 1 samples of a channel given as
+ * ranks: 0 for its smallest value, 1 for the next one, below its number of levels.
+ *
+ * From joint histograms: `ranks` are whole channels one after the other, `levels` has a number <= 65536 for each. Channel
+ * x is compared with each of the `count` channels `others`, and out[k] belongs to others[k]. `table` has room for
+ * (levels[x] + 1) * levels[y] numbers and needs no initialisation. */
+N1C_API int64_t n1c_kendall_table(const uint16_t *ranks, int64_t size, const int64_t *levels, int64_t channels,
+                                  int64_t x, const int64_t *others, int64_t count, uint32_t *table, int64_t room,
+                                  int64_t *out, int64_t capacity);
+
+/* For any number of levels, in O(n log levels): a pair of channels in the order of x, which ascends. `work` has room for
+ * two numbers for each level of y and needs no initialisation. */
+N1C_API int64_t n1c_kendall_tree(const uint32_t *x, int64_t n, const uint32_t *y, int64_t length, uint32_t *work,
+                                 int64_t room, int64_t *out, int64_t capacity);
+
 #ifdef __cplusplus
 }
 #endif

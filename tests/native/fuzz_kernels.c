@@ -389,6 +389,66 @@ static int64_t unpack_stream(const uint8_t *in, int64_t length, int16_t *x, int6
   return result;
 }
 
+/* -- correlation --------------------------------------------------------------------------------------------------- */
+
+/* Both ways to count pairs of samples agree, whatever the ranks are; what is out of range is refused. */
+static void correlate(const uint16_t *ranks, int64_t size, setting s) {
+  const int64_t channels = 1 + s.variant % 3, frames = size / channels, values = 1 + (s.variant >> 2 & 255);
+  const int64_t room = (values + 1) * values, x = s.variant >> 10 & 1;
+  uint16_t *few = (uint16_t *)allocate(2 * channels * frames);
+  uint32_t *table = (uint32_t *)allocate(4 * room), *work = (uint32_t *)allocate(8 * values);
+  uint32_t *first = (uint32_t *)allocate(4 * frames), *second = (uint32_t *)allocate(4 * frames);
+  int64_t levels[3] = {values, values, values}, others[3], out[3], one[1], result;
+  for (int64_t i = 0; i < channels * frames; i++) few[i] = (uint16_t)(ranks[i] % values);
+  for (int64_t i = 0; i < 3; i++) others[i] = i;
+
+  result = n1c_kendall_table(few, channels * frames, levels, channels, x, others, channels, table, room, out, channels);
+  if (result != (x < channels ? channels : N1C_E_ARGUMENT)) abort();
+  if (result > 0) {
+    int64_t at = 0;
+    const uint16_t *a = few + x * frames, *b = few + (channels - 1) * frames;
+    for (int64_t v = 0; v < values; v++)
+      for (int64_t i = 0; i < frames; i++)
+        if (a[i] == v) first[at] = (uint32_t)v, second[at++] = b[i];
+    if (n1c_kendall_tree(first, frames, second, frames, work, 2 * values, one, 1) != 1) abort();
+    if (one[0] != out[channels - 1]) abort();
+  }
+
+  n1c_kendall_table(few, channels * frames, levels, channels, x, others, channels, table, room - 1, out, channels);
+  n1c_kendall_table(ranks, channels * frames, levels, channels, 0, others, channels, table, room, out, channels);
+  n1c_kendall_table(few, size, levels, channels, 0, others, channels, table, room, out, channels - 1);
+  levels[s.variant >> 11 & 1] -= (int64_t)(s.variant >> 13 & 511);
+  others[s.variant >> 12 & 1] += (int64_t)(s.variant >> 22 & 7) - 3;
+  n1c_kendall_table(few, channels * frames, levels, channels, x, others, channels, table, room, out, channels);
+  for (int64_t i = 0; i < frames; i++) {
+    first[i] = (uint32_t)i / 2 + ranks[i] / 60000;
+    second[i] = ranks[i] % (values + (ranks[i] > 65000));
+  }
+  n1c_kendall_tree(first, frames, second, frames, work, 2 * values, one, 1);
+  n1c_kendall_tree(first, frames, second, frames, work, 2 * values - 1, one, 1);
+  n1c_kendall_tree(first, frames, second, frames, work, 2 * values, one, 0);
+  free(second);
+  free(first);
+  free(work);
+  free(table);
+  free(few);
+}
+
+static packet pack_kendall(const int16_t *x, int64_t n, setting s) {
+  packet p = {(uint8_t *)copy(x, 2 * n), 2 * n};
+  correlate((const uint16_t *)x, n < 3000 ? n : 3000, s);
+  return p;
+}
+
+static int64_t unpack_kendall(const uint8_t *in, int64_t length, int16_t *x, int64_t n, setting s) {
+  uint16_t *ranks = (uint16_t *)copy(in, length / 2 * 2);
+  correlate(ranks, length < 6000 ? length / 2 : 3000, s);
+  free(ranks);
+  if (length != 2 * n) return N1C_E_CORRUPT;
+  memcpy(x, in, (size_t)length);
+  return n;
+}
+
 /* -- all of them -------------------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -402,7 +462,7 @@ typedef struct {
 static const kernel kernels[] = {
     KERNEL(huffman), KERNEL(range), KERNEL(rans), KERNEL(arange), KERNEL(rice), KERNEL(fixed),
     KERNEL(lpc),     KERNEL(slms),  KERNEL(nlms), KERNEL(kbit),   KERNEL(bitshuffle), KERNEL(n1),
-    KERNEL(n1_implant), KERNEL(stream), KERNEL(n1_max),
+    KERNEL(n1_implant), KERNEL(stream), KERNEL(n1_max), KERNEL(kendall),
 };
 static const int kernel_count = (int)(sizeof kernels / sizeof *kernels);
 

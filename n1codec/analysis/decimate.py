@@ -1,0 +1,169 @@
+"""Minima and maxima of ever longer blocks of samples, from which any stretch is drawn without losing a spike.
+
+A pyramid has a level for blocks of 16 samples, of 32, of 64 and so on: a quarter of the size of the signals. A view
+takes about two points a pixel, the lowest and the highest sample of each bin. Bins are as wide as a pixel or up to a
+quarter wider and begin at multiples of their width, so that panning moves the picture and changes nothing in it.
+"""
+
+from __future__ import annotations
+
+import io
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from n1codec.container import write_file
+
+BLOCK = 16
+"""Samples of a block in the lowest level."""
+
+Channels = int | slice | list[int] | np.ndarray
+
+
+class Window(NamedTuple):
+    """The lowest and the highest sample of each bin."""
+
+    x: np.ndarray
+    """The first frame of each bin, int64 of shape (bins,)."""
+    low: np.ndarray
+    """Of the signals' dtype and shape (channels, bins)."""
+    high: np.ndarray
+    width: int
+    """Frames in a bin; with 1, ``low`` and ``high`` are the samples themselves."""
+
+
+class Image(NamedTuple):
+    x: np.ndarray
+    """The first frame of each column, int64 of shape (bins,)."""
+    values: np.ndarray
+    """The sample farthest from the channel's median in each bin, shape (channels, bins)."""
+    width: int
+
+
+class Pyramid:
+    """The levels above signals of shape (channels, frames), which may be memory-mapped, as the levels may."""
+
+    def __init__(self, signals: np.ndarray, levels: np.ndarray) -> None:
+        """Take what ``build`` made; ``levels`` has shape (2, channels, blocks), all levels one after the other."""
+        if levels.shape != (2, len(signals), sum(_blocks(signals.shape[1]))) or levels.dtype != signals.dtype:
+            raise ValueError("these levels belong to other signals")
+        self.signals, self.levels = signals, levels
+        self._starts = np.cumsum([0, *_blocks(signals.shape[1])])
+
+    @classmethod
+    def build(cls, signals: np.ndarray) -> Pyramid:
+        """Compute all levels of signals of shape (channels, frames)."""
+        channels, frames = signals.shape
+        sizes = _blocks(frames)
+        levels = np.empty((2, channels, sum(sizes)), signals.dtype)
+        for channel in range(channels):
+            for row, extreme in zip(levels[:, channel], (np.minimum, np.maximum), strict=True):
+                below, at, block = np.asarray(signals[channel]), 0, BLOCK
+                for size in sizes:
+                    row[at : at + size] = _reduce(extreme, below, block)
+                    below, at, block = row[at : at + size], at + size, 2
+        return cls(signals, levels)
+
+    @classmethod
+    def cached(cls, signals: np.ndarray, folder: str | Path, key: str) -> Pyramid:
+        """Return the pyramid from a folder, memory-mapped; it is built and put there if it is not there.
+
+        Args:
+            key: names the content of the signals (``correlation.digest``).
+        """
+        path = Path(folder) / f"{key}-pyramid-{BLOCK}.npy"
+        try:
+            return cls(signals, np.load(path, mmap_mode="r", allow_pickle=False))
+        except (OSError, ValueError, EOFError):
+            pass  # it is not there, or not whole
+        built = cls.build(signals)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        data = io.BytesIO()
+        np.save(data, built.levels)
+        write_file(path, data.getvalue())
+        return cls(signals, np.load(path, mmap_mode="r", allow_pickle=False))
+
+    @cached_property
+    def medians(self) -> np.ndarray:
+        """The median of every channel, float64 of shape (channels,)."""
+        return np.array([np.median(channel) if channel.size else 0.0 for channel in self.signals])
+
+    def window(self, channels: Channels, start: int, stop: int, pixels: int) -> Window:
+        """Return about two points a pixel of the frames ``start`` to ``stop``, of one channel or some, in their order.
+
+        The first and the last bin may reach beyond these frames, by less than their width.
+        """
+        chosen = [channels] if isinstance(channels, int | np.integer) else channels
+        frames = self.signals.shape[1]
+        start, stop = max(0, int(start)), min(frames, int(stop))
+        width, level = _bin(max(0, stop - start) / max(1, pixels))
+        first, last = start // width, -(-stop // width)
+        x = np.arange(first, last, dtype=np.int64) * width
+        if last <= first:
+            nothing = np.empty((len(self.signals[chosen]), 0), self.signals.dtype)
+            return Window(x, nothing, nothing, width)
+        if level < 0:
+            low = high = self.signals[chosen, first * width : last * width]
+            block = 1
+        else:
+            at, block = int(self._starts[level]), BLOCK << level
+            piece = slice(at + first * width // block, min(at + last * width // block, int(self._starts[level + 1])))
+            low, high = self.levels[0][chosen, piece], self.levels[1][chosen, piece]
+        if width == block:
+            return Window(x, np.asarray(low), np.asarray(high), width)
+        return Window(x, _reduce(np.minimum, low, width // block), _reduce(np.maximum, high, width // block), width)
+
+    def image(self, channels: Channels, start: int, stop: int, pixels: int) -> Image:
+        """Return one value a pixel for each channel: the bin's sample that is farthest from the channel's median."""
+        x, low, high, width = self.window(channels, start, stop, pixels)
+        chosen = [channels] if isinstance(channels, int | np.integer) else channels
+        twice = 2 * self.medians[chosen, None]
+        return Image(x, np.where(high.astype(np.float64) + low >= twice, high, low), width)
+
+
+def interleave(window: Window, channel: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return a line through the lowest and the highest sample of each bin in turn: frames (float64) and samples."""
+    if window.width == 1:
+        return window.x.astype(np.float64), window.low[channel]
+    x = np.repeat(window.x + (window.width - 1) / 2, 2)
+    y = np.stack([window.low[channel], window.high[channel]], axis=1)
+    y[1::2] = y[1::2, ::-1]  # up in one bin and down in the next: the line between bins stays short
+    return x, y.ravel()
+
+
+def _blocks(frames: int) -> list[int]:
+    """Return how many blocks each level has, up to the last one of more than a block."""
+    sizes, size = [], -(-frames // BLOCK)
+    while size > 0:
+        sizes.append(size)
+        size = -(-size // 2) if size > 1 else 0
+    return sizes
+
+
+def _bin(frames_a_pixel: float) -> tuple[int, int]:
+    """Return the width of bins and the level that they are made of, -1 for the signals."""
+    if frames_a_pixel <= 2:
+        return 1, -1
+    wide = int(np.ceil(frames_a_pixel))
+    if wide < 4 * BLOCK:
+        return wide, -1
+    level = (wide // (4 * BLOCK)).bit_length() - 1
+    block = BLOCK << level
+    return -(-wide // block) * block, level
+
+
+def _reduce(extreme: np.ufunc, x: np.ndarray, size: int) -> np.ndarray:
+    """Return the extreme of each block along the last axis; the last block may be shorter."""
+    if size > 8:
+        return extreme.reduceat(x, np.arange(0, x.shape[-1], size), axis=-1)
+    whole = x.shape[-1] // size * size
+    result = np.empty((*x.shape[:-1], -(-x.shape[-1] // size)), x.dtype)
+    head = result[..., : whole // size]
+    head[...] = x[..., 0:whole:size]
+    for i in range(1, size):  # faster by far than reduceat where blocks are short
+        extreme(head, x[..., i:whole:size], out=head)
+    if whole < x.shape[-1]:
+        result[..., -1] = extreme.reduce(x[..., whole:], axis=-1)
+    return result
