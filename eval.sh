@@ -27,7 +27,10 @@ if [ "${1:-}" = --one ]; then
     "$N1_EVAL_ENCODE" "$copy" "$packed" >"$work/said" 2>&1 </dev/null || fail "$N1_EVAL_ENCODE failed with exit code $?"
     [ -f "$packed" ] || fail "$N1_EVAL_ENCODE wrote no output"
     rm -f "$copy"
-    "$N1_EVAL_DECODE" "$packed" "$restored" >"$work/said" 2>&1 </dev/null ||
+    # A .n1c file names no programs to run: our decoder is told which they are.
+    set --
+    case ${DECODE:-}${N1_CODEC:-} in exec:*) set -- --codec "$N1_CODEC" ;; esac
+    "$N1_EVAL_DECODE" "$@" "$packed" "$restored" >"$work/said" 2>&1 </dev/null ||
         fail "$N1_EVAL_DECODE failed with exit code $?"
     [ -f "$restored" ] || fail "$N1_EVAL_DECODE wrote no output"
     cmp "$file" "$restored" >"$work/said" 2>&1 || fail "what was restored is not what was compressed"

@@ -12,8 +12,8 @@ from time import perf_counter
 from typing import Any
 
 from n1codec.codec import CodecError
-from n1codec.container import Timed, decode_file, decode_samples, encode_file, open_source, read, read_file
-from n1codec.pipeline import Pipeline, get_codec
+from n1codec.container import Timed, decode_file, decoder, encode_file, open_source, read, read_file
+from n1codec.pipeline import Pipeline, default_spec, get_codec
 
 SUFFIX = ".n1c"
 MOST_REPEATS = 1000
@@ -61,6 +61,7 @@ def plan(direction: str, inputs: Sequence[str], out_dir: Path) -> list[tuple[str
 
 
 def convert(
+    direction: str,
     plan: Sequence[tuple[str, str]],
     stages: Pipeline | None,
     *,
@@ -68,16 +69,18 @@ def convert(
     log: Path | None = None,
     min_time: float = 0.0,
 ) -> Iterator[tuple[str, Exception | None]]:
-    """Encode each source with ``stages``, or decode it if there are none; yield it with the error that it met.
+    """Encode or decode each source; yield it with the error that it met.
 
     Args:
+        direction: "encode" or "decode".
+        stages: the codec; None decodes with what the file names.
         log: CSV that a row is added to for each file as it is done.
         min_time: seconds that the codec's own work on all files together takes at least. After a warm-up, the
             work on each file is repeated as often as that takes; each time is a row of the log.
     """
     spec = stages.spec if stages else None
     with ExitStack() as stack:
-        note = stack.enter_context(_Log(log, "encode" if stages else "decode")) if log else None
+        note = stack.enter_context(_Log(log, direction)) if log else None
         run: Callable[..., Iterator[Any]] = map
         if jobs > 1:
             from concurrent.futures import ProcessPoolExecutor
@@ -86,9 +89,9 @@ def convert(
             pool = stack.enter_context(ProcessPoolExecutor(jobs, get_context("spawn")))
             run = pool.map
         if min_time and plan:
-            _work(spec, 1, plan[0][0])
+            _work(direction, spec, 1, plan[0][0])
         total, done = 0.0, {}
-        for (source, _), outcome in zip(plan, run(partial(_convert, spec), plan), strict=True):
+        for (source, _), outcome in zip(plan, run(partial(_convert, direction, spec), plan), strict=True):
             if isinstance(outcome, Timed):
                 total += outcome.seconds
                 done[source] = outcome
@@ -104,36 +107,39 @@ def convert(
             # Each file as often as all of them need to fill the time; read once, so that the time goes to the codec.
             repeats = min(ceil((min_time - total) / max(one_pass, 1e-9)), MOST_REPEATS)
             one_pass = 0.0
-            for source, times in zip(done, run(partial(_work, spec, repeats), done), strict=True):
+            for source, times in zip(done, run(partial(_work, direction, spec, repeats), done), strict=True):
                 for seconds in times:
                     note.row(source, done[source]._replace(seconds=seconds))
                 one_pass += sum(times) / repeats
             total += repeats * one_pass
 
 
-def _convert(spec: str | None, pair: tuple[str, str]) -> Timed | Exception:
+def _convert(direction: str, spec: str | None, pair: tuple[str, str]) -> Timed | Exception:
     source, target = pair
     try:
-        return encode_file(source, target, spec) if spec else decode_file(source, target)
+        return (encode_file if direction == "encode" else decode_file)(source, target, spec)
     except Exception as error:
         return error
 
 
-def _work(spec: str | None, repeats: int, path: str) -> list[float]:
+def _work(direction: str, spec: str | None, repeats: int, path: str) -> list[float]:
     """Return the seconds of the codec's own work on a file, ``repeats`` times, none if it does not do it at all."""
     try:
         data = read_file(path)
         work: Callable[[], object]
-        if spec:
-            x, _, stages = open_source(data, get_codec(spec))
+        stages = get_codec(spec) if spec else None
+        if direction == "encode":
+            x, _, stages = open_source(data, stages or get_codec(default_spec()))
             work = partial(stages.encode, x)
         else:
-            work = partial(decode_samples, read(data))
+            header = read(data)
+            stages = decoder(header, stages)
+            work = partial(stages.decode, header.payload, header.layout)
         times = []
         for _ in range(repeats):
             start = perf_counter()
             work()
-            times.append(perf_counter() - start)
+            times.append(perf_counter() - start - stages.coder.overhead)
         return times
     except (CodecError, OSError):
         return []

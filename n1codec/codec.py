@@ -13,6 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -157,7 +158,8 @@ class Stage(ABC):
     per_channel: ClassVar[bool] = False
     """True: takes 1-D arrays only, and several channels are handed over one by one."""
     traits: ClassVar[frozenset[str]] = frozenset()
-    """Any of: streaming, trained, slow (below 50 xRT), inexact (for a lossy stage)."""
+    """Any of: streaming, trained, slow (below 50 xRT), inexact (for a lossy stage), external (a coder of whole files by
+    programs that a .n1c file cannot name)."""
     grid: ClassVar[tuple[str, ...]] = ()
     """Specs that belong to the default grid."""
     floor_xrt: ClassVar[int] = 0
@@ -177,6 +179,10 @@ class Stage(ABC):
     def get_config(self) -> dict[str, Any]:
         """Return every parameter with its value."""
         return {key: getattr(self, key) for key in self.params}
+
+    def files(self) -> list[Path]:
+        """Return the files beside its module that its results depend on, such as programs."""
+        return []
 
     @classmethod
     def describe_params(cls) -> str:
@@ -215,6 +221,11 @@ class Filter(Stage):
 
 class Coder(Stage):
     """Array -> bytes, without loss."""
+
+    overhead: float = 0.0
+    """Seconds of the last call that were not the codec's own work."""
+    start_seconds: float = 0.0
+    """Those among them that the start of a process takes, as it was measured."""
 
     @abstractmethod
     def encode(self, x: np.ndarray) -> bytes:

@@ -202,9 +202,28 @@ def _inflate(data: bytes) -> bytes:
     return out
 
 
+def decoder(header: Header, given: Pipeline | None = None) -> Pipeline:
+    """Return the codec that decodes a header's payload: ``given``, or else what the header names.
+
+    Raises:
+        CodecError: ``given`` has other stages, or there is none and the header names programs, which it may not.
+    """
+    if given is None:
+        *_, coder = header.spec.split("|")
+        if "external" in registry.find(coder).traits:
+            raise CodecError(
+                "somebody else's program wrote it, and a file cannot say which program to run "
+                f"(say it: decode --codec '{coder}:enc=...,dec=...')"
+            )
+        return get_codec(header.spec)
+    if [stage.name for stage in given.stages] != header.spec.split("|"):
+        raise CodecError(f"it was written by {header.spec}, not by {given.spec} (decode it without --codec)")
+    return given
+
+
 def decode_samples(header: Header) -> np.ndarray:
     """Return the samples that a header's payload holds; that they are the source's is not checked here."""
-    return get_codec(header.spec).decode(header.payload, header.layout)
+    return decoder(header).decode(header.payload, header.layout)
 
 
 # -- arrays ----------------------------------------------------------------------------------------------------------
@@ -234,6 +253,8 @@ def encode(samples: Any, spec: str | None = None, rate: float | None = None) -> 
         raise CodecError(f"a sampling rate of {rate} Hz makes no sense")
     x = np.ascontiguousarray(x, x.dtype.newbyteorder("="))
     stages = get_codec(spec or default_spec())
+    if stages.external:
+        raise CodecError(f"{stages.coder.name} codes files, not arrays (use encode_file)")
     channels = x.shape[1] if x.ndim == 2 else 1
     header = Header(_ARRAY, x.dtype.name, rate, len(x), channels, x.ndim, b"", b"", stages.spec,
                     _array_checksum(x), stages.encode(x))  # fmt: skip
@@ -269,15 +290,15 @@ def encode_bytes(source: bytes, stages: Pipeline) -> tuple[bytes, float]:
     x, header, stages = open_source(source, stages)
     start = perf_counter()
     payload = stages.encode(x)
-    seconds = perf_counter() - start
+    seconds = perf_counter() - start - stages.coder.overhead
     return _assemble(header._replace(checksum=zlib.crc32(source), payload=payload), stages), seconds
 
 
 def open_source(source: bytes, stages: Pipeline) -> tuple[np.ndarray, Header, Pipeline]:
     """Return the samples in a file's bytes, a header that lacks checksum and payload, and what will encode them."""
-    parsed = wav.parse(source)
+    parsed = None if stages.external else wav.parse(source)
     if parsed is None or max(len(parsed.prefix), len(parsed.suffix)) > MOST_AROUND:
-        stages = get_codec("copy")
+        stages = stages if stages.external else get_codec("copy")
         x = np.frombuffer(source, np.uint8)
         return x, Header(_OPAQUE, "uint8", None, len(x), 1, 1, b"", b"", stages.spec, 0, b""), stages
     x = parsed.samples
@@ -288,19 +309,24 @@ def open_source(source: bytes, stages: Pipeline) -> tuple[np.ndarray, Header, Pi
     return x, Header(source_kind, kind, parsed.rate, frames, channels, 2, *extra, stages.spec, 0, b""), stages
 
 
-def decode_bytes(blob: bytes) -> tuple[bytes, float, str]:
+def decode_bytes(blob: bytes, given: Pipeline | None = None) -> tuple[bytes, float, str]:
     """Return the bytes of the file that .n1c bytes hold, the seconds of the codec's own work, and the spec.
 
+    Args:
+        given: the codec, where the file may not name it in full (see :func:`decoder`).
+
     Raises:
+        CodecError: ``given`` did not write it, or is needed.
         FormatError: the bytes are damaged, not .n1c, or hold an array that came from no file.
         UnavailableError: the codec that wrote them is not here.
     """
     header = read(blob)
     if header.source == _ARRAY:
         raise FormatError("it holds an array, not a file (read it with n1codec.decode)")
+    stages = decoder(header, given)
     start = perf_counter()
-    x = decode_samples(header)
-    seconds = perf_counter() - start
+    x = stages.decode(header.payload, header.layout)
+    seconds = perf_counter() - start - stages.coder.overhead
     source = _file_bytes(header, x)
     if zlib.crc32(source) != header.checksum:
         raise FormatError("it decodes to something else than was encoded: its checksum does not match")
@@ -378,14 +404,18 @@ def encode_file(source: str | Path, target: str | Path, spec: str | Pipeline | N
     return Timed(len(data), len(packed), seconds, stages.spec)
 
 
-def decode_file(source: str | Path, target: str | Path) -> Timed:
+def decode_file(source: str | Path, target: str | Path, spec: str | Pipeline | None = None) -> Timed:
     """Decode one .n1c file into the file it was made from, byte for byte; nothing is written if it is damaged.
 
+    Args:
+        spec: the codec, for a file that somebody else's program wrote; the others say themselves what it is.
+
     Raises:
+        CodecError: ``spec`` did not write it, or is needed.
         FormatError, UnavailableError: the .n1c file.
         OSError: the files.
     """
     packed = read_file(source)
-    data, seconds, spec = decode_bytes(packed)
+    data, seconds, used = decode_bytes(packed, get_codec(spec) if isinstance(spec, str) else spec)
     write_file(target, data)
-    return Timed(len(data), len(packed), seconds, spec)
+    return Timed(len(data), len(packed), seconds, used)

@@ -96,7 +96,7 @@ class Pipeline:
     """Filters and a coder as one codec for arrays of shape (frames,) or (frames, channels).
 
     Raises:
-        SpecError: a coder stands before the end, or a filter at it.
+        SpecError: a coder stands before the end, or a filter at it or before a coder of whole files.
     """
 
     def __init__(self, stages: Sequence[Stage]) -> None:
@@ -108,6 +108,8 @@ class Pipeline:
             raise SpecError(f"{coder.name} is a filter: a coder must follow it, such as {coder.name}|zstd")
         self.filters: list[Filter] = [stage for stage in filters if isinstance(stage, Filter)]
         self.coder = coder
+        if self.external and self.filters:
+            raise SpecError(f"{coder.name} takes a file as it is: no filter can stand before it")
 
     @property
     def stages(self) -> list[Stage]:
@@ -123,6 +125,11 @@ class Pipeline:
         """The coder's family, or "predictive" where a predictor leads."""
         families = [stage.family for stage in self.stages]
         return "predictive" if "predictive" in families else families[-1]
+
+    @property
+    def external(self) -> bool:
+        """Whether it takes files instead of arrays, by programs that are given anew to whoever decodes."""
+        return "external" in self.coder.traits
 
     def unavailable(self) -> str | None:
         """Return why this codec cannot run here, or None if it can."""

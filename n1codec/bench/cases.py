@@ -28,6 +28,8 @@ class Case:
     family: str = ""
     version: str = ""
     libraries: str = ""
+    external: bool = False
+    """Somebody else's programs (see exec): they are given to the decoder, too."""
     problem: tuple[str, str] | None = None
     """(status, reason) if it cannot run here: skipped if something is missing, failed if its spec is wrong."""
 
@@ -49,8 +51,9 @@ def _case(spec: str, codec: Pipeline, modes: dict[str, str]) -> Case:
         codec.spec,
         modes.get(codec.spec, codec.spec),
         codec.family,
-        machine.code_version(stages),
+        machine.code_version(stages, [path for stage in codec.stages for path in stage.files()]),
         machine.libraries(stages),
+        codec.external,
         ("skipped", missing) if missing else None,
     )
 

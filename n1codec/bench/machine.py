@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import zlib
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
@@ -80,16 +81,16 @@ def uses_kernels(stage: type[Stage]) -> bool:
     return any(isinstance(thing, native.Kernel) for thing in vars(sys.modules[stage.__module__]).values())
 
 
-def code_version(stages: list[type[Stage]]) -> str:
+def code_version(stages: list[type[Stage]], files: Sequence[Path] = ()) -> str:
     """Return 8 hex digits that change when what makes a file of these stages does.
 
     That is the code of the stages and of what they inherit, the framework that shapes the bytes around them, the
     versions of their libraries, and, if one of them calls it, libn1c. The last is one file: an edit of any kernel is a
     new version of every codec with a kernel, which is run again. Which kernels share code is not worth knowing here: a
-    result that is measured once too often does no harm, a stale one does.
+    result that is measured once too often does no harm, a stale one does. ``files`` are others that they depend on.
     """
     digest = zlib.crc32(libraries(stages).encode())
-    paths = list(_FRAMEWORK)
+    paths = [*_FRAMEWORK, *files]
     for stage in stages:
         modules = dict.fromkeys(base.__module__ for base in stage.__mro__ if issubclass(base, Stage))
         found = (getattr(sys.modules[module], "__file__", None) for module in modules)

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +37,7 @@ from n1codec.bench.cases import Case, Source, byte_entropy
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLOSC_NTHREADS", "NUMEXPR_NUM_THREADS",
                "NUMBA_NUM_THREADS")  # fmt: skip
 _POLL = 0.05
+_GRACE = 2.0
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,8 @@ def _measure(
     packed = {s.name: encoded.outputs.resolve() / (s.name + SUFFIX) for s in sources}
     decoded = _Step("decode", case, folder, "decoded", packed)
     try:
-        decoded.finish([], settings, deadline, report, stop)
+        # A file does not name somebody else's programs, so the decoder is given them.
+        decoded.finish(["--codec", case.spec] if case.external else [], settings, deadline, report, stop)
     except _Failed as error:
         problem: _Failed | None = error
     else:
@@ -330,9 +333,15 @@ def _original(row: dict[str, str]) -> str:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End a process, and everything that it started, if it still runs."""
+    """End a process, and everything that it started, if it still runs.
+
+    It is asked first, so that it ends programs in process groups of their own.
+    """
     if process.poll() is not None:
         return
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_GRACE)
     try:
         if os.name == "posix":
             os.killpg(process.pid, signal.SIGKILL)

@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
+import time
+
+_GRACE = 2.0
 
 
 def _end_with_parent() -> None:
     while os.read(0, 1):
         pass
+    if hasattr(signal, "pthread_kill"):  # the main thread ends what it has started
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+        time.sleep(_GRACE)
     os._exit(1)
 
 

@@ -63,7 +63,7 @@ def convert(
         out_dir.mkdir(parents=True, exist_ok=True)
     failed = False
     with progress(len(plan), direction, quiet=quiet) as advance:
-        for source, trouble in batch.convert(plan, stages, jobs=jobs, log=log, min_time=min_time):
+        for source, trouble in batch.convert(direction, plan, stages, jobs=jobs, log=log, min_time=min_time):
             advance(Path(source).name)
             if trouble:
                 failed = True

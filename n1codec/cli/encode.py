@@ -25,6 +25,7 @@ def command(paths: tuple[str, ...], codec: str | None, **options: Any) -> int:
       encode recording.wav recording.n1c
       encode recording.wav recording.n1c "remap|lpc|rans"
       encode --out-dir packed --codec zstd --jobs 4 recordings/
+      encode recording.wav recording.n1c 'exec:enc="./their_encode {in} {out}",dec="./their_decode {in} {out}"'
     """
     if options["out_dir"] is None:
         if len(paths) == 3 and codec is None:
