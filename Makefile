@@ -55,8 +55,8 @@ grid: $(STAMP) encode decode ## sweep every codec over all WAV files; an interru
 plot: $(STAMP) ## draw the newest results
 	@$(BIN)/n1codec plot $(if $(RESULTS),--results $(RESULTS))
 
-bench: $(STAMP) ## time our own kernels
-	@$(BIN)/n1codec bench $(if $(DATA),--data "$(DATA)")
+bench: $(STAMP) ## time our own kernels, and what trained codecs reach on unseen files
+	@$(BIN)/n1codec bench --unseen $(if $(DATA),--data "$(DATA)")
 
 data: $(STAMP) ## download the public recordings and verify them
 	@$(BIN)/n1codec data fetch

@@ -18,7 +18,8 @@ from n1codec.native import Kernel
 from n1codec.pipeline import get_codec
 from n1codec.recordings import wav
 from n1codec.train import fit
-from n1codec.train.profile import Profile, to_c, untrained
+from n1codec.train import n1 as training
+from n1codec.train.profile import Profile, untrained
 
 COLD, N1 = b"", b"\x01"
 
@@ -302,7 +303,7 @@ def test_the_built_in_tables_are_what_training_writes() -> None:
     assert tables[0] == untrained().to_bytes()
     assert Profile.from_bytes(tables[1]).stretch
     source = Path(__file__).parent.parent / "native" / "src" / "n1_tables.c"
-    assert source.read_text() == to_c({"n1_profile_none": tables[0], "n1_profile_n1": tables[1]})
+    assert source.read_text() == training.to_c(tables[1])
 
 
 def test_wrong_profiles(tmp_path: Path) -> None:
@@ -317,8 +318,11 @@ def test_train_command(tmp_path: Path, run: Callable[..., object]) -> None:
         (tmp_path / f"{seed}.wav").write_bytes(wav.write(uneven(seed, 8000)[:, None], 20000))
     done = run("n1codec", "train", tmp_path, "-o", tmp_path / "my.n1p", "--check")
     assert done.returncode == 0, done.stderr
-    assert "recordings 2, code widths" in done.stdout
-    assert "on files not trained on" in done.stdout
+    assert done.stdout.startswith("2 recordings\n")
+    assert "without a profile" in done.stdout
+    assert "trained on one half, measured on the other" in done.stdout
+    bits = [float(line.split()[0]) for line in done.stdout.splitlines() if "bits per sample" in line]
+    assert bits[1] < bits[0]
     assert Profile.from_bytes((tmp_path / "my.n1p").read_bytes()).step == 3
     failed = run("n1codec", "train", tmp_path / "my.n1p", "--check")
     assert (failed.returncode, failed.stderr.count("\n")) == (1, 1)

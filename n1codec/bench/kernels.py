@@ -17,7 +17,13 @@ from n1codec.recordings.wav import Wav
 CODER_INPUT = "remap|delta"
 """What our coders are measured behind; a filter is measured behind what stands before it in its own grid."""
 
-REFERENCES = ("copy", "remap|delta|zstd:level=3", "remap|flac", "remap|pcodec")
+REFERENCES = (
+    "copy",
+    "remap|delta|zstd:level=3",
+    "remap|flac",
+    "remap|pcodec",
+    "remap|pcodec:level=12,delta=conv1,order=8",
+)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from n1codec.bench.kernels import Measurement, Speed
+    from n1codec.train.unseen import Cost
 
 _HEADINGS = ("ratio", "encode ns", "xRT", "spread", "decode ns", "xRT", "spread", "promised")
 
@@ -28,16 +31,26 @@ _HEADINGS = ("ratio", "encode ns", "xRT", "spread", "decode ns", "xRT", "spread"
 @click.option("--filter", "text", default="", metavar="TEXT", help="Only stages with this in their name.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON list of objects on stdout.")
 @click.option("--check", is_flag=True, help="Exit code 1 if a stage is slower than it promises.")
-def command(data: str | None, files: int, min_time: float, text: str, as_json: bool, check: bool) -> int:
+@click.option(
+    "--unseen", is_flag=True, help="And the ratios of trained codecs on all files, trained on half of them at a time."
+)
+@click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Trainings at the same time.")
+def command(
+    data: str | None, files: int, min_time: float, text: str, as_json: bool, check: bool, unseen: bool, jobs: int
+) -> int:
     """Time our own stages and a few references, within one process on one core.
 
     A filter is timed by itself, a coder behind remap|delta; times are of the stage alone, in nanoseconds per sample and
     as times real time of one channel (xRT): the median of the passes, with their interquartile range / median. The
     fastest pass decides whether the stage is as fast as it promises.
 
+    With --unseen, each trained codec then learns from one half of the files and codes the other, and the reverse: that
+    is the ratio to expect of other files of the kind. A few codecs that are not trained stand beside it.
+
     \b
     Examples:
       n1codec bench
+      n1codec bench --unseen --data recordings/
       n1codec bench --filter lpc --files 2
     """
     import numpy as np
@@ -65,9 +78,36 @@ def command(data: str | None, files: int, min_time: float, text: str, as_json: b
         done.append(measurement)
         if not as_json:
             click.echo(_line(_title(target).ljust(width), *_cells(measurement)) + f"  {measurement.mark}".rstrip())
+    costs = _unseen(recordings.path, text, jobs) if unseen else {}
     if as_json:
-        click.echo(json.dumps([_object(measurement) for measurement in done], indent=1))
+        objects = [_object(measurement) for measurement in done]
+        objects += [
+            {"codec": codec, "problem": cost} if isinstance(cost, str) else {"codec": codec, "unseen": cost._asdict()}
+            for codec, cost in costs.items()
+        ]
+        click.echo(json.dumps(objects, indent=1))
+    elif costs:
+        click.echo(
+            "\nAll files, WAV to .n1c; what is trained learned from one half and coded the other, and the reverse."
+        )
+        width = max(map(len, costs))
+        click.echo(f"{'codec'.ljust(width)}  bits per sample    ratio")
+        for codec, cost in costs.items():
+            figures = cost if isinstance(cost, str) else f"{cost.bits_per_sample:15.4f}  {cost.ratio:7.4f}"
+            click.echo(f"{codec.ljust(width)}  {figures}")
     return 1 if check and any(m.mark not in ("", "ok") for m in done) else 0
+
+
+def _unseen(folder: Path, text: str, jobs: int) -> dict[str, Cost | str]:
+    from n1codec.bench import kernels
+    from n1codec.cli._progress import progress
+    from n1codec.train import fit, unseen
+
+    codecs = [codec for codec in unseen.CODECS if text in codec]
+    references = [spec for spec in kernels.REFERENCES if text in spec and spec != "copy"]
+    recordings = fit.load(folder)
+    with progress(2 * (len(codecs) + len(references)), "training") as advance:
+        return unseen.validate(codecs, references, recordings, jobs, advance)
 
 
 def _title(target: Any) -> str:

@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.n1p", help="The profile."
 )
-@click.option("--check", is_flag=True, help="Train on each half, measure on the other: what each part gains.")
+@click.option("--check", is_flag=True, help="Train on each half, measure on the other: what the training is worth.")
 @click.option(
-    "--c-source", type=click.Path(path_type=Path, dir_okay=False), help="The profile as the C table to build in."
+    "--c-source", type=click.Path(path_type=Path, dir_okay=False), help="The tables as the C source to build in."
 )
 @click.option(
-    "--codec", type=click.Choice(["n1", "n1_implant"]), default="n1", help="n1_implant: its tables, for --c-source."
+    "--codec",
+    type=click.Choice(["n1", "n1_implant", "n1_max"]),
+    default="n1",
+    show_default=True,
+    help="The others take no profile: their tables are for --c-source.",
 )
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def command(folder: Path, output: Path | None, check: bool, c_source: Path | None, codec: str, quiet: bool) -> None:
@@ -36,60 +40,55 @@ def command(folder: Path, output: Path | None, check: bool, c_source: Path | Non
     it.
 
     \b
-    Example:
+    Examples:
       n1codec train recordings/ -o my.n1p --check
+      n1codec train recordings/ --codec n1_max --check
     """
-    from n1codec.train import fit
-    from n1codec.train.profile import to_c, untrained
+    from n1codec.container import write_file
+    from n1codec.train import fit, unseen
 
     if not (output or check or c_source):
         raise click.UsageError("nothing to do: name the profile with -o, or ask for --check")
+    if output and codec != "n1":
+        raise click.UsageError(f"{codec} takes no profile: name the C table to build in with --c-source")
     recordings = fit.load(folder)
     if check and len(recordings) < 2:
         raise CodecError("--check needs two recordings or more")
-    if codec == "n1_implant":
-        _implant(recordings, output, check, c_source, quiet)
-        return
-    runs = (2 if check else 1) * (2 * fit.ROUNDS + 1)
-    with progress(len(recordings) * runs, "training", quiet=quiet) as advance:
-        profile = fit.fit(recordings, advance)
-        halves = [fit.fit(recordings[half::2], advance) for half in (0, 1)] if check else []
-    data = profile.to_bytes()
+    trainer = unseen.trainer(codec)
+    runs = bool(output or c_source) + check
+    with progress(len(recordings) * runs * trainer.PASSES, "training", quiet=quiet) as advance:
+        tables = trainer.train(recordings, advance) if output or c_source else b""
+        pairs = unseen.halves(recordings) if check else []
+        trained = [trainer.train(seen, advance) for seen, _ in pairs]
     if output:
-        output.write_bytes(data)
+        write_file(output, tables)
     if c_source:
-        c_source.write_text(to_c({"n1_profile_none": untrained().to_bytes(), "n1_profile_n1": data}))
-    widths = "learned on the way" if profile.widths is None else f"{profile.widths.size}"
-    click.echo(f"recordings {len(recordings)}, code widths {widths}, profile {zlib.crc32(data):08x}, {len(data)} bytes")
-    if not check:
-        cold, warm = fit.measure(recordings, None), fit.measure(recordings, profile)
-        click.echo(f"bits per sample: {cold:.4f} without, {warm:.4f} with the profile ({cold / warm - 1:+.2%} ratio)")
-        return
-    click.echo("bits per sample on files not trained on, without the container:")
-    unseen = [recordings[1 - half :: 2] for half in (0, 1)]
-    for steps in zip(*map(fit.ladder, halves), strict=True):
-        bits = [fit.measure(part, step) for part, (_, step) in zip(unseen, steps, strict=True)]
-        sizes = [sum(x.size for x in part) for part in unseen]
-        total = sum(b * size for b, size in zip(bits, sizes, strict=True)) / sum(sizes)
-        click.echo(f"{total:9.4f}  {steps[0][0]}")
-
-
-def _implant(
-    recordings: list[np.ndarray], output: Path | None, check: bool, c_source: Path | None, quiet: bool
-) -> None:
-    from n1codec.train import fit, implant
-
-    if output:
-        raise click.UsageError("n1_implant takes no profile: name the C table to build in with --c-source")
-    halves = [recordings[0::2], recordings[1::2]] if check else []
-    with progress((len(recordings) * (2 if check else 1)) * (2 * fit.ROUNDS + 1), "training", quiet=quiet) as advance:
-        tables = implant.train(recordings, advance)
-        trained = [implant.train(half, advance) for half in halves]
-    if c_source:
-        c_source.write_text(implant.to_c(tables))
-    click.echo(f"recordings {len(recordings)}, tables of {len(tables)} bytes")
-    click.echo(f"bits per sample: {implant.measure(recordings, tables):.4f}")
+        write_file(c_source, trainer.to_c(tables).encode())
+    click.echo(f"{len(recordings)} recordings")
+    if tables:
+        click.echo(f"tables of {len(tables)} bytes, {zlib.crc32(tables):08x}")
+        click.echo("on the same recordings:")
+        if codec == "n1":
+            _show("without a profile", codec, recordings, trainer.measure(recordings, b""))
+        _show(
+            "with it" if codec == "n1" else "with these tables", codec, recordings, trainer.measure(recordings, tables)
+        )
     if check:
-        sizes = [sum(x.size for x in half) for half in halves]
-        unseen = [implant.measure(halves[1 - i], trained[i]) * sizes[1 - i] for i in (0, 1)]
-        click.echo(f"on files not trained on: {sum(unseen) / sum(sizes):.4f}, without the container")
+        click.echo("trained on one half, measured on the other, and the reverse:")
+        ladders = [_ladder(codec, part) for part in trained]
+        for rungs in zip(*ladders, strict=True):
+            size = sum(trainer.measure(others, part) for (_, others), (_, part) in zip(pairs, rungs, strict=True))
+            _show(rungs[0][0], codec, recordings, size)
+
+
+def _ladder(codec: str, tables: bytes) -> list[tuple[str, bytes]]:
+    from n1codec.train import n1
+
+    return n1.ladder(tables) if codec == "n1" else [("trained tables", tables)]
+
+
+def _show(what: str, codec: str, recordings: list[np.ndarray], payload: float) -> None:
+    from n1codec.train import unseen
+
+    cost = unseen.cost(codec, recordings, payload)
+    click.echo(f"{cost.bits_per_sample:9.4f} bits per sample, ratio {cost.ratio:.4f}  {what}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from n1codec.recordings import wav
 from n1codec.train.profile import CELLS, ORDER, Profile, untrained
 
 ROUNDS = 4
+PASSES = 2 * ROUNDS + 1
+"""How often fit() goes over each recording."""
 MAX_CODES = 4096
 SHORTEST = 4096
 """Samples below which a recording says too little."""
@@ -34,7 +36,6 @@ _CELLS = _FULL_SCALE // _CELL
 _SCALES = 1024
 
 _workspace = Kernel("n1c_n1_workspace", int)
-_encode = Kernel("n1c_n1_encode", np.int16, np.uint8, np.uint8, np.uint8, int)
 _trace = Kernel("n1c_n1_trace", np.int16, np.uint8, np.uint8, np.int32)
 
 
@@ -89,13 +90,12 @@ def find_mapping(recordings: Sequence[np.ndarray]) -> Profile:
 def fit(
     recordings: Sequence[np.ndarray],
     advance: Callable[..., None] = lambda *_: None,
-    rounds: int = ROUNDS,
     trace: Callable[[np.ndarray, Profile], Trace] = trace,
 ) -> Profile:
     """Return the profile of recordings, int16 arrays of shape (frames,) of one kind of converter.
 
     Args:
-        advance: called after each pass over a recording, ``2 * rounds + 1`` times for each.
+        advance: called after each pass over a recording, ``PASSES`` times for each.
         trace: what a codec's model says of a recording; that of n1 unless another is given.
 
     Raises:
@@ -105,7 +105,7 @@ def fit(
     if not recordings:
         raise CodecError(f"there is nothing to train on: no recording of {SHORTEST} samples or more that moves")
     profile = find_mapping(recordings)
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         profile = profile._replace(prior=_fit_prior(recordings, profile), weight=4000)
         counts, places = np.zeros(MAX_CODES), np.zeros((_CELLS + 1, _SCALES))
         for x in recordings:
@@ -218,18 +218,6 @@ def _fit_shape(
     return np.minimum(shape, 1)
 
 
-def ladder(profile: Profile) -> list[tuple[str, Profile | None]]:
-    """Return what to measure to see what each part of a profile gains, with a name for each, the least first."""
-    start = untrained()
-    untold: dict[str, Any] = {"prior": start.prior, "weight": start.weight}
-    steps: list[tuple[str, Profile | None]] = [("widths learned on the way (profile=none)", None)]
-    if profile.widths is not None:
-        equal = np.ones(profile.widths.size)
-        steps.insert(0, ("equal widths", profile._replace(widths=equal, shape=start.shape, **untold)))
-        steps.append(("trained widths", profile._replace(shape=start.shape, **untold)))
-    return [*steps, ("and trained shape", profile._replace(**untold)), ("and trained prior (the profile)", profile)]
-
-
 def load(folder: Path) -> list[np.ndarray]:
     """Return every channel of the 16-bit WAV files in a folder, or of one file, as arrays of shape (frames,).
 
@@ -246,13 +234,3 @@ def load(folder: Path) -> list[np.ndarray]:
     if not channels:
         raise CodecError(f"{folder}: there are no 16-bit WAV files in it")
     return channels
-
-
-def measure(recordings: Sequence[np.ndarray], profile: Profile | None) -> float:
-    """Return the bits per sample that the codec needs, without the container."""
-    data = np.frombuffer(profile.to_bytes() if profile else b"", np.uint8)
-    size = 0
-    for x in recordings:
-        out = np.empty(2 * x.size + 32, np.uint8)
-        size += _encode(x, data, np.empty(_workspace(x.size), np.uint8), out, 1)
-    return 8 * size / sum(x.size for x in recordings)

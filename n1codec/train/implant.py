@@ -18,6 +18,7 @@ _MEAN = 5 + TAPS
 _STATE = 12
 """A channel's state in int16: five levels, the weights, three running means."""
 _TOTAL = (1 << 24) - CODES
+PASSES = fit.PASSES
 _START = np.array([0, 8192, 1024, 1024, 2048], "<i2")
 """Weights and mean error from which training begins."""
 
@@ -75,7 +76,7 @@ def train(recordings: Sequence[np.ndarray], advance: Callable[..., None] = lambd
     """Return the tables of recordings, int16 arrays of shape (frames,).
 
     Args:
-        advance: called ``2 * fit.ROUNDS + 1`` times for each recording.
+        advance: called ``PASSES`` times for each recording.
 
     Raises:
         CodecError: they are not of N1, or none is long enough.
@@ -89,12 +90,12 @@ def train(recordings: Sequence[np.ndarray], advance: Callable[..., None] = lambd
 
 
 def measure(recordings: Sequence[np.ndarray], tables: bytes) -> float:
-    """Return the bits per sample that the codec needs, without the container."""
+    """Return the bytes that the codec needs."""
     size = 0
     for x in recordings:
         out = np.empty(2 * x.size + 1, np.uint8)
         size += _encode(x, np.frombuffer(tables, np.uint8), np.empty(x.size, np.int16), out)
-    return 8 * size / sum(x.size for x in recordings)
+    return size
 
 
 def to_c(tables: bytes) -> str:

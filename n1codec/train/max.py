@@ -1,4 +1,4 @@
-"""Training of the codec n1_max: ``python -m n1codec.train.max DIR [--check] [--c-source FILE]``.
+"""Training of the codec n1_max.
 
 Code widths come from the training of n1. The linear predictors get the mean of the recordings' own weights and the
 covariance of these as a prior. The network learns by the codec's own kernel, from several recordings in turn, at a
@@ -7,9 +7,7 @@ rate that falls from pass to pass.
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -20,6 +18,7 @@ from n1codec.train import fit
 INPUTS, H1, H2, PARTS = 64, 64, 32, 8
 NET = INPUTS * H1 + H1 * H2 + H2 + H2 * 3 * PARTS + 3 * PARTS
 EPOCHS = 3
+PASSES = fit.PASSES + EPOCHS
 TOGETHER = 12
 """Recordings that the network learns from in turn, 16 samples each."""
 FIRST_RATE, LAST_RATE = 1e-3, 1e-5
@@ -86,12 +85,18 @@ def _pack(head: bytes, net: np.ndarray) -> bytes:
 
 
 def train(
-    recordings: Sequence[np.ndarray], epochs: float = EPOCHS, seed: int = 0, widths: np.ndarray | None = None
+    recordings: Sequence[np.ndarray],
+    advance: Callable[..., None] = lambda *_: None,
+    *,
+    epochs: float = EPOCHS,
+    seed: int = 0,
+    widths: np.ndarray | None = None,
 ) -> bytes:
     """Return the tables of the codec n1_max.
 
     Args:
         recordings: int16 arrays of shape (frames,), N1 samples.
+        advance: called ``PASSES`` times for each recording.
         epochs: how often each is learned from.
         widths: of the 1024 codes; None: they are fitted first.
 
@@ -99,7 +104,7 @@ def train(
         CodecError: they are no N1 recordings, or too few.
     """
     if widths is None:
-        profile = fit.fit(recordings)
+        profile = fit.fit(recordings, advance)
         if not profile.stretch or profile.widths is None:
             raise CodecError("n1_max is for recordings of 10 bits stretched to 16")
         widths = profile.widths
@@ -121,43 +126,23 @@ def train(
         rate = FIRST_RATE * (LAST_RATE / FIRST_RATE) ** (number / max(passes - 1, 1))
         codes = np.concatenate([x[:length] for x in group])
         _learn(codes, tables, net, work, together, round(rate * 1e9))
+        advance("", together)
     return _pack(head, net)
 
 
 def measure(recordings: Sequence[np.ndarray], tables: bytes) -> float:
-    """Return the ideal bits of all recordings."""
+    """Return the bytes of the ideal code; the codec's own are as many and a few for each recording."""
     work, net = np.empty(1 << 19, np.uint8), np.zeros(2 * NET, np.float32)
-    return float(sum(_learn(_codes(x), np.frombuffer(tables, np.uint8), net, work, 1, 0) for x in recordings))
+    return sum(_learn(_codes(x), np.frombuffer(tables, np.uint8), net, work, 1, 0) for x in recordings) / 8
 
 
 def to_c(tables: bytes) -> str:
     """Return C source that holds the tables."""
-    lines = ["/* Tables of the codec n1_max. Written by python -m n1codec.train.max. */", '#include "n1_max.h"', ""]
+    lines = [
+        "/* Tables of the codec n1_max. Written by n1codec train --codec n1_max --c-source. */",
+        '#include "n1_max.h"',
+        "",
+    ]
     lines += ["const uint8_t n1_max_tables[] = {"]
     lines += ["    " + ", ".join(map(str, tables[i : i + 28])) + "," for i in range(0, len(tables), 28)]
     return "\n".join([*lines, "};"]) + "\n"
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m n1codec.train.max", description="Train the codec n1_max.")
-    parser.add_argument("folder", type=Path, help="WAV files of N1 recordings")
-    parser.add_argument("--c-source", type=Path, help="write the tables as the C source to build in")
-    parser.add_argument("--check", action="store_true", help="train on each half and measure on the other")
-    arguments = parser.parse_args()
-    recordings = fit.load(arguments.folder)
-    if arguments.check:
-        bits = sum(measure(recordings[1 - half :: 2], train(recordings[half::2])) for half in (0, 1))
-        raw = sum(2 * x.size + 44 for x in recordings)
-        samples = sum(x.size for x in recordings)
-        print(
-            f"on files not trained on: {bits / samples:.4f} bits per sample, "
-            f"ratio {raw / (bits / 8 + 19 * len(recordings)):.4f} with 19 bytes of container per file"
-        )
-    if arguments.c_source:
-        tables = train(recordings)
-        arguments.c_source.write_text(to_c(tables))
-        print(f"recordings {len(recordings)}, tables of {len(tables)} bytes")
-
-
-if __name__ == "__main__":
-    main()

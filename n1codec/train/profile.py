@@ -87,7 +87,7 @@ def untrained() -> Profile:
     return Profile(prior, (shape - shape[0]) / (shape[-1] - shape[0]), weight=4)
 
 
-def to_c(tables: dict[str, bytes]) -> str:
+def to_c_tables(tables: dict[str, bytes]) -> str:
     """Return C source that holds profiles under the given names."""
     lines = ["/* Profiles of the codec n1. Written by n1codec train --c-source. */", '#include "n1_model.h"']
     for name, data in tables.items():

@@ -1,4 +1,4 @@
-/* Tables of the codec n1_max. Written by python -m n1codec.train.max. */
+/* Tables of the codec n1_max. Written by n1codec train --codec n1_max --c-source. */
 #include "n1_max.h"
 
 const uint8_t n1_max_tables[] = {
