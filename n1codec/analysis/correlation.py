@@ -198,31 +198,41 @@ def _spearman(signals: np.ndarray, jobs: int, report: _Report) -> np.ndarray:
 
 def _kendall(signals: np.ndarray, jobs: int, report: _Report) -> np.ndarray:
     channels, frames = signals.shape
-    ranked = [ranks(channel) for channel in signals]
-    levels = np.array([len(counts) for _, counts in ranked], np.int64)
-    untied = np.array([(frames * frames - int((counts * counts).sum())) // 2 for _, counts in ranked], np.float64)
-    narrow = np.zeros((channels, frames), np.uint16)
-    for row, (rank, _) in zip(narrow, ranked, strict=True):
+    levels, untied = np.empty(channels, np.int64), np.empty(channels)
+    narrow, wide = np.zeros((channels, frames), np.uint16), {}
+    for channel, signal in enumerate(signals):
+        rank, counts = ranks(signal)
+        levels[channel] = len(counts)
+        untied[channel] = (frames * frames - int(np.dot(counts, counts))) // 2
         if rank.dtype == np.uint16:
-            row[:] = rank
+            narrow[channel] = rank
+        else:
+            wide[channel] = rank
+        report(0.0)
     concordance = np.zeros((channels, channels), np.int64)
-    scratch = local()
+    tables = local()
+
+    def in_tables(x: int, others: np.ndarray) -> None:
+        if not hasattr(tables, "room"):
+            tables.room = np.empty(_MOST_CELLS, np.uint32)
+        out = np.empty(len(others), np.int64)
+        _table(narrow, levels, x, others, tables.room, out)
+        concordance[x, others] = out
+
+    def in_trees(x: int, others: np.ndarray) -> None:
+        rank = wide.get(x, narrow[x])
+        order = np.argsort(rank, kind="stable")
+        ascending, out = rank[order].astype(np.uint32), np.empty(1, np.int64)
+        for y in others:
+            second = wide.get(int(y), narrow[y])[order].astype(np.uint32)
+            _tree(ascending, second, np.empty(2 * levels[y], np.uint32), out)
+            concordance[x, y] = out[0]
 
     def work(x: int, others: np.ndarray) -> int:
-        fits = (levels[others] * (levels[x] + 1) <= _MOST_CELLS) & (levels[others] <= 1 << 16) & (levels[x] <= 1 << 16)
-        small = np.ascontiguousarray(others[fits])
-        if not hasattr(scratch, "table"):
-            scratch.table = np.empty(_MOST_CELLS, np.uint32)
-        out = np.empty(len(small), np.int64)
-        _table(narrow, levels, x, small, scratch.table, out)
-        concordance[x, small] = out
+        fits = (levels[others] * (levels[x] + 1) <= _MOST_CELLS) & (np.maximum(levels[others], levels[x]) <= 1 << 16)
+        in_tables(x, others[fits])
         if not fits.all():
-            order = np.argsort(ranked[x][0], kind="stable")
-            ascending = ranked[x][0][order].astype(np.uint32)
-            one = np.empty(1, np.int64)
-            for y in others[~fits]:
-                _tree(ascending, ranked[y][0][order].astype(np.uint32), np.empty(2 * levels[y], np.uint32), one)
-                concordance[x, y] = one[0]
+            in_trees(x, others[~fits])
         return len(others)
 
     tasks = (
