@@ -16,6 +16,7 @@ from n1codec.cli import run
 from n1codec.cli.plot import command
 from n1codec.codec import CodecError
 from n1codec.report import page
+from n1codec.report.style import MATPLOTLIB
 
 NAMES = ("ratio", "speed", "pareto", "spread")
 FAMILIES = ("baseline", "dictionary", "predictive", "entropy", "audio", "blosc", "numeric", "n1", "of others", "$more$")
@@ -88,7 +89,7 @@ def test_names_of_a_front_do_not_overlap_and_nothing_is_cut_off(tmp_path: Path) 
     folder = results(tmp_path / "many", 70)
     table = summary.read(folder)
     page = plots._Page(table, table[table["status"] == "ok"].reset_index(drop=True))
-    with matplotlib.rc_context(plots._STYLE):
+    with matplotlib.rc_context(MATPLOTLIB):
         figure = plots._pareto(page)
         canvas = FigureCanvasAgg(figure)
         canvas.draw()

@@ -20,6 +20,7 @@ _COMMANDS = {
     "eval": "run one codec over all files as the challenge does",
     "grid": "sweep codecs over all files",
     "plot": "draw the results",
+    "stats": "analyse recordings",
     "bench": "time our own kernels",
     "latency": "time packets of many channels",
     "data": "fetch, make and verify data sets",

@@ -72,6 +72,15 @@ def resolve(data: str | Path | None = None, home: Path = HOME, say: Callable[[st
     return _synthetic(home, say)
 
 
+def resolve_all(data: Sequence[str | Path] = (), home: Path = HOME, say: Callable[[str], None] = _say) -> Dataset:
+    """Return the data set that all of ``data`` together make, in the order given; see ``resolve``."""
+    if len(data) <= 1:
+        return resolve(data[0] if data else None, home, say)
+    found = [resolve(one, home, say) for one in data]
+    files = tuple(dict.fromkeys(path for part in found for path in part.files))
+    return Dataset(_name(files, "several"), Path(os.path.commonpath([path.resolve() for path in files])), files)
+
+
 def describe(path: Path) -> Dataset:
     """Return the data set that a folder of WAV files, or one WAV file, makes."""
     files = wavs(path) if path.is_dir() else (path,)

@@ -1,7 +1,6 @@
 """The plots of a data set, as PNG and SVG, from its two CSV files alone.
 
-Colours are those of Okabe and Ito, "Color Universal Design" (2008), which the colour-blind tell apart; each family has
-a marker of its own besides. The same CSV files give the same bytes.
+The same CSV files give the same bytes.
 """
 
 from __future__ import annotations
@@ -15,37 +14,13 @@ import numpy as np
 from n1codec.bench import store, summary
 from n1codec.bench.view import speed as short_speed
 from n1codec.codec import CodecError
+from n1codec.report.style import GREY, INK, MATPLOTLIB, RULE, colour, marker, slots
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_FAMILIES = ("baseline", "dictionary", "predictive", "entropy", "audio", "blosc", "numeric", "n1")
-_COLOURS = ("#000000", "#E69F00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#F0E442", "#D55E00")
-_MARKERS = ("X", "o", "s", "D", "^", "v", "P", "*", "<", ">", "p", "h")
-_INK, _GREY, _RULE = "#222222", "#666666", "#dddddd"
-_STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9.0,
-    "text.color": _INK,
-    "text.parse_math": False,  # a $ in a spec is a $
-    "axes.edgecolor": _RULE,
-    "axes.labelcolor": _INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.titlesize": 10.0,
-    "axes.titlelocation": "left",
-    "grid.color": _RULE,
-    "grid.linewidth": 0.6,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 7.5,
-    "svg.hashsalt": "n1codec",
-    "svg.fonttype": "path",
-}
 _SPEEDS = ("average_compression_speed_xRT", "average_decompression_speed_xRT")
 _ROW = 0.185  # inches a codec takes in a plot with one line per codec
 
@@ -72,7 +47,7 @@ def draw(folder: Path) -> list[Path]:
         plots |= {"speed": lambda: _speed(fast), "pareto": lambda: _pareto(fast)}
     plots["spread"] = lambda: _spread(page, rows)
     written = []
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(MATPLOTLIB):
         for name, plot in plots.items():
             figure = plot()
             FigureCanvasAgg(figure)
@@ -95,20 +70,17 @@ class _Page:
 
     def __init__(self, table: pd.DataFrame, good: pd.DataFrame) -> None:
         self.good = good
-        present = set(good["family"])
-        families = [f for f in _FAMILIES if f in present] + sorted(present - set(_FAMILIES))
-        slots = {f: _FAMILIES.index(f) if f in _FAMILIES else len(_FAMILIES) + i for i, f in enumerate(families)}
         self.style: dict[str, dict[str, Any]] = {
             family: {
-                "color": _COLOURS[slot % len(_COLOURS)],
-                "marker": _MARKERS[slot % len(_MARKERS)],
-                "s": 58 if _MARKERS[slot % len(_MARKERS)] in "*P" else 34,
-                "edgecolor": _INK,
+                "color": colour(slot),
+                "marker": marker(slot),
+                "s": 58 if marker(slot) in "*P" else 34,
+                "edgecolor": INK,
                 "linewidth": 0.5,
                 "label": family,
                 "zorder": 3,
             }
-            for family, slot in slots.items()
+            for family, slot in slots(good["family"]).items()
         }
         first = good.iloc[0]
         files = int(good["files"].max())
@@ -136,10 +108,10 @@ class _Page:
         figure.text(0.02, 1 - 0.12 / height, title, fontsize=14, fontweight="bold", va="top")
         for index, line in enumerate(lines):
             at = 1 - (0.42 + 0.16 * index) / height
-            figure.text(0.02, at, line, fontsize=8.5, color=_GREY, va="top")
+            figure.text(0.02, at, line, fontsize=8.5, color=GREY, va="top")
         if self.notes:
             figure.text(
-                0.02, 0.06 / height, "not shown: " + "; ".join(self.notes), fontsize=7.5, color=_GREY, va="bottom"
+                0.02, 0.06 / height, "not shown: " + "; ".join(self.notes), fontsize=7.5, color=GREY, va="bottom"
             )
         return figure
 
@@ -151,7 +123,7 @@ class _Page:
             axes.scatter(x.to_numpy()[members], heights[members], **style)
 
     def legend(self, axes: Axes, **options: Any) -> None:
-        axes.legend(frameon=True, framealpha=0.92, edgecolor=_RULE, fontsize=8.5, title="family", **options)
+        axes.legend(frameon=True, framealpha=0.92, edgecolor=RULE, fontsize=8.5, title="family", **options)
 
     def names(self, axes: Axes, order: Sequence[str]) -> None:
         """Label one line per codec, the first at the top."""
@@ -162,11 +134,11 @@ class _Page:
 
     def lollipops(self, axes: Axes, start: float, x: pd.Series, y: np.ndarray, form: Callable[[float], str]) -> None:
         """Draw one marker per codec with a line that leads to it and its figure beside it."""
-        axes.hlines(y, start, x, color=_RULE, linewidth=1.2, zorder=2)
+        axes.hlines(y, start, x, color=RULE, linewidth=1.2, zorder=2)
         self.scatter(axes, x, y)
         for value, line in zip(x, y, strict=True):
             axes.annotate(
-                form(value), (value, line), (7, 0), textcoords="offset points", va="center", fontsize=7, color=_GREY
+                form(value), (value, line), (7, 0), textcoords="offset points", va="center", fontsize=7, color=GREY
             )
 
 
@@ -213,9 +185,9 @@ def _real_time(axes: Axes) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     if axes.get_xlim()[0] < 1:
-        axes.axvline(1, color=_GREY, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+        axes.axvline(1, color=GREY, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
         axes.annotate("real time", (1, 1), (3, -3), xycoords=("data", "axes fraction"), textcoords="offset points",
-                      fontsize=7.5, color=_GREY, va="top")  # fmt: skip
+                      fontsize=7.5, color=GREY, va="top")  # fmt: skip
 
 
 def front(speed: np.ndarray, ratio: np.ndarray) -> np.ndarray:
@@ -241,7 +213,7 @@ def _pareto(page: _Page) -> Figure:
         axes.set_ylim(min(1.0, ratio.min()) - 0.08, ratio.max() + 0.12)
         _real_time(axes)
         axes.grid(axis="both")
-        axes.step(speed[best], ratio[best], where="post", color=_GREY, linewidth=1.3, zorder=2)
+        axes.step(speed[best], ratio[best], where="post", color=GREY, linewidth=1.3, zorder=2)
         page.scatter(axes, good[column], good["compression_ratio"])
         _label_front(axes, speed[best], ratio[best], [str(good["mode"][i]) for i in best])
         axes.set_title(title)
@@ -318,11 +290,11 @@ def _spread(page: _Page, rows: pd.DataFrame) -> Figure:
         whis=(5, 95),
         widths=0.68,
         patch_artist=True,
-        flierprops={"marker": ".", "markersize": 2.2, "markerfacecolor": _GREY, "markeredgecolor": "none"},
-        medianprops={"color": _INK, "linewidth": 1.2},
-        whiskerprops={"color": _GREY, "linewidth": 0.8},
-        capprops={"color": _GREY, "linewidth": 0.8},
-        boxprops={"edgecolor": _INK, "linewidth": 0.5},
+        flierprops={"marker": ".", "markersize": 2.2, "markerfacecolor": GREY, "markeredgecolor": "none"},
+        medianprops={"color": INK, "linewidth": 1.2},
+        whiskerprops={"color": GREY, "linewidth": 0.8},
+        capprops={"color": GREY, "linewidth": 0.8},
+        boxprops={"edgecolor": INK, "linewidth": 0.5},
     )
     for box, family in zip(boxes["boxes"], good["family"], strict=True):
         box.set_facecolor(page.style[family]["color"])

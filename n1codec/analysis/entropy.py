@@ -1,0 +1,118 @@
+"""Histograms of samples and of neighbouring samples, and the entropies that follow from them (Shannon 1948)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+_SMALL = 1 << 21
+"""Ranges up to this are counted in a table, greater ones by sorting."""
+
+
+def entropy(counts: np.ndarray) -> float:
+    """Return the entropy, in bits per symbol, of symbols that occur so often each; 0 if there are none."""
+    share = counts[counts > 0] / max(int(counts.sum()), 1)
+    return float(-(share * np.log2(share)).sum()) + 0.0
+
+
+class Neighbours(NamedTuple):
+    """How often each value follows each other one: all that the entropies of order 0 and 1 and of differences need."""
+
+    values: np.ndarray
+    """The distinct values, rising, shape (n,)."""
+    counts: np.ndarray
+    """How often each occurs, int64, shape (n,)."""
+    pairs: np.ndarray
+    """The distinct pairs of neighbours, rising, int64: n * index of the first in ``values`` + index of the second."""
+    pair_counts: np.ndarray
+    """How often each pair occurs, int64."""
+
+    @property
+    def first(self) -> np.ndarray:
+        """Index in ``values`` of the first sample of each pair."""
+        return self.pairs // max(self.values.size, 1)
+
+    @property
+    def second(self) -> np.ndarray:
+        return self.pairs % max(self.values.size, 1)
+
+    def order0(self) -> float:
+        """Return bits per sample where each sample is coded by itself."""
+        return entropy(self.counts)
+
+    def order1(self) -> float:
+        """Return bits per sample where the sample before is known."""
+        contexts = np.bincount(self.first, self.pair_counts)
+        return entropy(self.pair_counts) - entropy(contexts) + 0.0
+
+    def differences(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the distinct differences of neighbours, rising, and how often each occurs."""
+        wide = self.values if self.values.dtype.kind == "f" else self.values.astype(np.int64)
+        return _tally(wide[self.second] - wide[self.first], self.pair_counts)
+
+    def rank_differences(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the same for the ranks of the samples among the values that occur, which knows no uneven steps."""
+        return _tally(self.second - self.first, self.pair_counts)
+
+
+def neighbours(x: np.ndarray) -> Neighbours:
+    """Count the values of samples, and the pairs of samples that follow each other in a channel.
+
+    Args:
+        x: shape (frames, channels), of any integer dtype up to 32 bits or floating point without NaN.
+    """
+    values, ranks, counts = _ranks(x)
+    keys = ranks[:-1] * values.size + ranks[1:]
+    if values.size**2 <= _SMALL:
+        table = np.bincount(keys.reshape(-1), minlength=0)
+        pairs = np.flatnonzero(table)
+        return Neighbours(values, counts, pairs, table[pairs])
+    return Neighbours(values, counts, *np.unique(keys, return_counts=True))
+
+
+def _ranks(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the distinct values, the index in them of each sample, int64 in the shape of x, and their counts."""
+    if x.size and x.dtype.kind != "f":
+        low = int(x.min())
+        if int(x.max()) - low < _SMALL:
+            offsets = x.astype(np.int64) - low
+            table = np.bincount(offsets.reshape(-1))
+            used = np.flatnonzero(table)
+            rank = np.cumsum(table > 0) - 1
+            return (used + low).astype(x.dtype), rank[offsets], table[used]
+    values, inverse, counts = np.unique(x, return_inverse=True, return_counts=True)
+    return values, inverse.reshape(x.shape), counts
+
+
+def _tally(symbols: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    distinct, inverse = np.unique(symbols, return_inverse=True)
+    return distinct, np.bincount(inverse, counts, distinct.size).astype(np.int64)  # exact below 2**53
+
+
+class Pool:
+    """The counts of many recordings together."""
+
+    def __init__(self) -> None:
+        nothing = np.zeros(0, np.int64)
+        self._parts = [Neighbours(np.zeros(0, np.int8), nothing, nothing, nothing)]
+        self._held = 0
+
+    def add(self, found: Neighbours) -> None:
+        self._parts.append(found)
+        self._held += found.pairs.size + found.values.size
+        if self._held > _SMALL:
+            self._parts = [self.total()]
+            self._held = 0
+
+    def total(self) -> Neighbours:
+        """Return the counts so far."""
+        values = np.unique(np.concatenate([part.values for part in self._parts]))
+        symbols, pairs = [], []
+        for part in self._parts:
+            place = np.searchsorted(values, part.values)
+            symbols.append(place)
+            pairs.append(place[part.first] * values.size + place[part.second])
+        _, counts = _tally(np.concatenate(symbols), np.concatenate([part.counts for part in self._parts]))
+        keys, pair_counts = _tally(np.concatenate(pairs), np.concatenate([part.pair_counts for part in self._parts]))
+        return Neighbours(values, counts, keys, pair_counts)

@@ -1,0 +1,199 @@
+"""Statistics of a data set as text, JSON and CSV, none of which loses a digit that counts."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Mapping
+from math import isnan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import n1codec
+from n1codec.analysis.stats import Settings, Stats
+
+ABOUT = {
+    "Recordings": {
+        "files": "",
+        "rate": "Hz",
+        "bits": "of a sample in the file",
+        "channels": "in each file",
+        "frames": "",
+        "samples": "",
+        "seconds": "",
+    },
+    "Amplitude of all samples": {
+        "mean": "",
+        "sd": "standard deviation of the population",
+        "skewness": "of the population",
+        "kurtosis": "excess, of the population",
+        "median": "",
+        "mode": "most frequent value",
+        "min": "",
+        "max": "",
+    },
+    "Values": {
+        "values": "distinct values",
+        "step": "most common distance of neighbouring values",
+        "step_min": "smallest",
+        "step_max": "largest",
+        "absent": "values that fit into wider steps, and never occur",
+        "clipped_low": "samples at the lower rail",
+        "clipped_high": "at the upper rail",
+        "clipped": "share of samples at a rail",
+        "clipped_files": "files with such",
+    },
+    "Entropy, bits per sample": {
+        "entropy_0": "order 0, one table for all files",
+        "entropy_0_own": "order 0, a table for each file, its size not counted",
+        "entropy_1": "order 1, one table for all files",
+        "entropy_1_own": "order 1, a table for each file, its size not counted",
+        "entropy_diff": "first differences, one table for all files",
+        "entropy_diff_own": "first differences, a table for each file",
+        "entropy_rank_diff": "differences of the values' ranks, one table for all files",
+        "entropy_rank_diff_own": "differences of the values' ranks, a table for each file",
+    },
+    "Spectrum, noise, spikes": {
+        "spectral_entropy": "mean over the files",
+        "spectral_entropy_sd": "standard deviation over the files",
+        "noise": "median over the files of median |x - median x| / 0.6745",
+        "noise_band": "the same in the band",
+        "spikes": "found by nonlinear energy (NEO)",
+        "spike_rate": "per second and channel",
+    },
+}
+"""Section -> figure of the total -> what it is."""
+_SPREAD = ("mean", "sd", "min", "p5", "p50", "p95", "max")
+_MOST_VALUES = 2048
+
+
+def describe(settings: Settings) -> str:
+    """Return the settings that figures depend on, in one line."""
+    rate = "the files' own" if settings.fs is None else f"{settings.fs:g}"
+    return (
+        f"Welch nperseg={settings.nperseg}, fs={rate}, Hann, overlap 1/2, constant detrend; "
+        f"spectral entropy base {settings.base:g}; band {settings.band[0]:g} to {settings.band[1]:g} Hz; "
+        f"NEO threshold {settings.neo_factor:g} times the mean"
+    )
+
+
+def exact(value: Any) -> str:
+    """Return a figure with twelve significant digits, whole numbers in full, what is undefined as ``-``."""
+    if isinstance(value, str | int):
+        return str(value)
+    if isnan(value):
+        return "-"
+    return f"{value:.12g}" if abs(value) < 1e12 or not value.is_integer() else f"{value:.0f}"
+
+
+def sections(stats: Stats, settings: Settings) -> list[tuple[str, list[tuple[str, ...]]]]:
+    """Return (title, lines of cells) of each part of the table; the first cell is a name, as in JSON and CSV."""
+    found: list[tuple[str, list[tuple[str, ...]]]] = []
+    for title, names in ABOUT.items():
+        rows: list[tuple[str, ...]] = [
+            (name, exact(stats.total[name]), about) for name, about in names.items() if name in stats.total
+        ]
+        found.append((title, rows))
+    spread: list[tuple[str, ...]] = [("", *_SPREAD)]
+    for name, row in stats.spread.items():
+        if row["min"] != row["max"]:
+            spread.append((name, *(exact(row[key]) for key in _SPREAD)))
+    if len(spread) > 1:
+        found.append(("Over the files", spread))
+    found.append(("Settings", [(describe(settings),)]))
+    return found
+
+
+def lines(rows: list[tuple[str, ...]]) -> list[str]:
+    """Return rows of cells as aligned lines; figures stand right, a last cell that explains stands left."""
+    widths = [max(len(row[i]) for row in rows if i < len(row)) for i in range(max(map(len, rows)))]
+    out = []
+    for row in rows:
+        cells = [row[0].ljust(widths[0]) if len(row) > 1 else row[0]]
+        cells += [
+            cell if len(row) == 3 and i == 2 else cell.rjust(widths[i]) for i, cell in enumerate(row[1:], start=1)
+        ]
+        out.append("  ".join(cells).rstrip())
+    return out
+
+
+def as_dict(name: str, stats: Stats, settings: Settings) -> dict[str, Any]:
+    """Return everything as what JSON knows: NaN is None.
+
+    ``histogram`` has each value and its count, or 1024 bins of equal width where there are more than 2048 values;
+    ``psd`` has percentiles over the files of one rate.
+    """
+    percentiles = np.percentile(stats.densities, (5, 50, 95), axis=0)
+    return _plain(
+        {
+            "dataset": name,
+            "n1codec": n1codec.__version__,
+            "settings": settings._asdict(),
+            "total": stats.total,
+            "spread": stats.spread,
+            "histogram": dict(zip(("values", "counts"), histogram(stats), strict=True)),
+            "psd": {
+                "files": len(stats.densities),
+                "frequencies": stats.frequencies,
+                **dict(zip(("p5", "p50", "p95"), percentiles, strict=True)),
+            },
+            "files": stats.files,
+            "problems": stats.problems,
+        }
+    )
+
+
+def histogram(stats: Stats) -> tuple[np.ndarray, np.ndarray]:
+    """Return values and their counts; where there are too many, the middles of bins."""
+    values, counts = stats.neighbours.values, stats.neighbours.counts
+    if values.size <= _MOST_VALUES:
+        return values, counts
+    binned, edges = np.histogram(values.astype(np.float64), bins=_MOST_VALUES // 2, weights=counts.astype(np.float64))
+    return (edges[1:] + edges[:-1]) / 2, np.rint(binned).astype(np.int64)
+
+
+def _plain(thing: Any) -> Any:
+    if isinstance(thing, Mapping):
+        return {key: _plain(value) for key, value in thing.items()}
+    if isinstance(thing, np.ndarray):
+        return _plain(thing.tolist())
+    if isinstance(thing, list | tuple):
+        return [_plain(value) for value in thing]
+    return None if isinstance(thing, float) and isnan(thing) else thing
+
+
+def to_json(name: str, stats: Stats, settings: Settings) -> str:
+    return json.dumps(as_dict(name, stats, settings), allow_nan=False)
+
+
+def write_csv(target: Path, stats: Stats) -> list[Path]:
+    """Write a row for each file, and the total: as the last row of one file, or as a table of its own in a folder.
+
+    Args:
+        target: a file whose name ends in .csv, else a folder, which gets files.csv and total.csv.
+
+    Returns:
+        The files written.
+    """
+    columns = list(stats.files[0])
+    if target.suffix.lower() == ".csv":
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _write(target, columns, [*stats.files, {**stats.total, "file": "total"}])
+        return [target]
+    target.mkdir(parents=True, exist_ok=True)
+    _write(target / "files.csv", columns, stats.files)
+    total = [{"figure": name, "value": value} for name, value in stats.total.items()]
+    _write(target / "total.csv", ["figure", "value"], total)
+    return [target / "files.csv", target / "total.csv"]
+
+
+def _write(path: Path, columns: list[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    temporary = path.with_name(f".{path.name}.part")
+    with temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        writer = csv.DictWriter(file, columns, restval="", extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({k: "" if isinstance(v, float) and isnan(v) else v for k, v in row.items()})
+    temporary.replace(path)
