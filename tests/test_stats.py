@@ -293,7 +293,22 @@ def test_settings_reach_the_figures(tmp_path: Path, run: Run) -> None:
     assert figures(band=(500, 1000))["noise_band"] < base["noise_band"]
     assert figures(neo_factor=2)["spikes"] > base["spikes"]
     assert figures(rails=(-1, 1))["clipped"] == 1
-    options = "--nperseg 256 --fs 20000 --base 10 --band 500 1000 --neo-factor 2 --rails -1 1".split()
+    options = [
+        "--nperseg",
+        "256",
+        "--fs",
+        "20000",
+        "--base",
+        "10",
+        "--band",
+        "500",
+        "1000",
+        "--neo-factor",
+        "2",
+        "--rails",
+        "-1",
+        "1",
+    ]
     found = json.loads(run("n1codec", "stats", path, "--json", *options).stdout)
     assert found["settings"] == {
         "nperseg": 256, "fs": 20000, "base": 10, "band": [500, 1000], "neo_factor": 2, "rails": [-1, 1]
