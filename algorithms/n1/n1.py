@@ -38,6 +38,7 @@ class N1(Coder):
     params = {"profile": Text("n1", "n1 (built in), none (cold start), or a file made by n1codec train")}
     traits = frozenset({"trained"})
     grid = ("n1", "n1:profile=none")
+    floor_xrt = 1500
 
     def encode(self, x: np.ndarray) -> bytes:
         out = np.empty(2 * x.size + 32, np.uint8)
