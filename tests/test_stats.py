@@ -323,6 +323,20 @@ def test_several_arguments_make_one_data_set(tmp_path: Path, run: Run) -> None:
     assert [row["file"] for row in found["files"]] == ["r0.wav", "r2.wav"]
 
 
+def test_recordings_of_one_time_have_one_group(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    shared = rng.normal(0, 40, 20_000)
+    own = [rng.normal(0, 60, 20_000) for _ in range(4)]
+    made = [own[0] + shared, own[1], own[2] + shared, own[3][:19_000]]
+    paths = write(tmp_path, [(x.astype(np.int16)[:, None], 16, 1) for x in made])
+    stats = collect(paths)
+    (group,) = stats.groups
+    assert group["files"] == ["r0.wav", "r2.wav"]
+    assert group["r"][0, 1] == pytest.approx(40**2 / (40**2 + 60**2), abs=0.03)
+    assert [row["group"] for row in stats.files] == pytest.approx([1, math.nan, 1, math.nan], nan_ok=True)
+    assert (stats.total["groups"], stats.total["grouped_files"]) == (1, 2)
+
+
 @pytest.mark.slow
 def test_plots(tmp_path: Path, run: Run) -> None:
     from test_plots import results

@@ -18,6 +18,7 @@ import numpy as np
 
 from n1codec.analysis import spectrum, spikes
 from n1codec.analysis.entropy import Neighbours, Pool, entropy, neighbours
+from n1codec.analysis.groups import simultaneous
 from n1codec.analysis.moments import Moments, moments
 from n1codec.codec import CodecError
 from n1codec.recordings import wav
@@ -65,12 +66,14 @@ class Stats(NamedTuple):
     """Hz, shape (bins,): of the files that share the most common rate."""
     densities: np.ndarray
     """Power spectral density of each such file, shape (files, bins)."""
+    groups: list[dict[str, Any]]
+    """``files``, the names of recordings made at the same time, and ``r``, the correlations of their differences."""
     problems: list[str]
     """A line for each file that was left out."""
 
 
-TEXT = ("file", "group")
-EXACT = ("mean", "sd", "skewness", "kurtosis")
+LABELS = ("file", "group")
+"""The columns of a file's row that are no measures of it; ``group`` is the number of its group, from 1, or NaN."""
 
 
 def measure(path: Path, settings: Settings = Settings()) -> Measured:  # noqa: B008  (it is immutable)
@@ -133,6 +136,7 @@ def collect(
         CodecError: none of the files is a recording.
     """
     files: list[dict[str, Any]] = []
+    good: list[Path] = []
     spectra: list[tuple[np.ndarray, np.ndarray]] = []
     problems: list[str] = []
     pool, sums = Pool(), Moments()
@@ -142,6 +146,7 @@ def collect(
             problems.append(found)
             continue
         files.append(found.figures)
+        good.append(path)
         spectra.append((found.frequencies, found.density))
         pool.add(found.neighbours)
         sums += found.moments
@@ -151,9 +156,10 @@ def collect(
     grids = [tuple(frequencies) for frequencies, _ in spectra]
     common, _ = Counter(grids).most_common(1)[0]
     densities = np.array([density for grid, (_, density) in zip(grids, spectra, strict=True) if grid == common])
-    spread = {name: _spread([row[name] for row in files]) for name in files[0] if name not in TEXT}
+    at_once = _groups(good, files)
+    spread = {name: _spread([row[name] for row in files]) for name in files[0] if name not in LABELS}
     total = _total(files, sums, together, spread)
-    return Stats(files, total, spread, together, np.array(common), densities, problems)
+    return Stats(files, total, spread, together, np.array(common), densities, at_once, problems)
 
 
 def _measure_all(paths: Sequence[Path], settings: Settings, jobs: int) -> Iterable[Measured | str]:
@@ -172,6 +178,26 @@ def _attempt(path: Path, settings: Settings) -> Measured | str:
         return measure(path, settings)
     except (CodecError, OSError) as error:
         return str(error)
+
+
+def _groups(paths: Sequence[Path], files: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the groups of files that were recorded at the same time, and note the number of it in each row.
+
+    The first channel speaks for a file. Only those are held that another one has the length of.
+    """
+    lengths = Counter(row["frames"] for row in files)
+    nothing = np.zeros(0, np.int16)
+    signals = []
+    for path, row in zip(paths, files, strict=True):
+        parsed = wav.parse(path.read_bytes()) if lengths[row["frames"]] > 1 else None
+        signals.append(parsed.samples[:, 0].copy() if parsed else nothing)
+        row["group"] = nan
+    found = []
+    for number, group in enumerate(simultaneous(signals), start=1):
+        for member in group.members:
+            files[member]["group"] = number
+        found.append({"files": [files[member]["file"] for member in group.members], "r": group.r})
+    return found
 
 
 def amplitude(sums: Moments, found: Neighbours) -> dict[str, Any]:
@@ -245,6 +271,8 @@ def _total(
         "noise_band": spread["noise_band"]["p50"],
         "spikes": add("spikes"),
         "spike_rate": add("spikes") / electrode_seconds,
+        "groups": len({row["group"] for row in files if row["group"] == row["group"]}),
+        "grouped_files": sum(row["group"] == row["group"] for row in files),
     }
 
 

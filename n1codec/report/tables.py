@@ -23,6 +23,8 @@ ABOUT = {
         "frames": "",
         "samples": "",
         "seconds": "",
+        "groups": "groups of simultaneous recordings, by the correlation of their differences",
+        "grouped_files": "files in them",
     },
     "Amplitude of all samples": {
         "mean": "",
@@ -133,6 +135,7 @@ def as_dict(name: str, stats: Stats, settings: Settings) -> dict[str, Any]:
             "settings": settings._asdict(),
             "total": stats.total,
             "spread": stats.spread,
+            "groups": stats.groups,
             "histogram": dict(zip(("values", "counts"), histogram(stats), strict=True)),
             "psd": {
                 "files": len(stats.densities),
