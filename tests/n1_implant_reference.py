@@ -130,25 +130,40 @@ def follow(x: int, to: int, shift: int) -> int:
     return x + ((to - x + (1 << (shift - 1))) >> shift)
 
 
-def encode(codes: list[int], tables: bytes) -> bytes:
-    """Return the payload in mode 1 of codes 0 .. 1023; the coder's interval begins at a number of any length."""
-    t = Tables(tables)
-    low, size, shifts = 1 << 32, (1 << 32) - 1, 0
-    part = size >> 10
-    low, size = low + part * codes[0], part
-    channel = Channel(t, codes[0])
-    for code in [*codes[1:], None]:
-        while size < TOTAL:
-            low, size, shifts = low << 8, size << 8, shifts + 1
-        if code is None:
-            break
+class Coder:
+    """A range coder whose interval begins at a number of any length, behind a byte 1."""
+
+    def __init__(self) -> None:
+        self.low, self.size, self.shifts = 1 << 32, (1 << 32) - 1, 0
+
+    def _take(self, start: int, size: int) -> None:
+        self.low, self.size = self.low + start, size
+        while self.size < TOTAL:
+            self.low, self.size, self.shifts = self.low << 8, self.size << 8, self.shifts + 1
+
+    def first(self, t: Tables, code: int) -> Channel:
+        part = self.size >> 10
+        self._take(part * code, part)
+        return Channel(t, code)
+
+    def next(self, t: Tables, channel: Channel, code: int) -> None:
         channel.predict()
         below, up_to, level = channel.bounds(t, code)
-        start = int(size) * int(below) >> 24
-        low, size = low + start, (int(size) * int(up_to) >> 24) - start
+        start = int(self.size) * int(below) >> 24
+        self._take(start, (int(self.size) * int(up_to) >> 24) - start)
         channel.learn(level)
-    out = (low + TOTAL - 1 >> 24).to_bytes(shifts + 2, "big")
-    return out.ljust(len(codes) // 2048 + 1, b"\0")
+
+    def end(self) -> bytes:
+        return (self.low + TOTAL - 1 >> 24).to_bytes(self.shifts + 2, "big")
+
+
+def encode(codes: list[int], tables: bytes) -> bytes:
+    """Return the payload in mode 1 of codes 0 .. 1023."""
+    t, coder = Tables(tables), Coder()
+    channel = coder.first(t, codes[0])
+    for code in codes[1:]:
+        coder.next(t, channel, code)
+    return coder.end().ljust(len(codes) // 2048 + 1, b"\0")
 
 
 def integer_codes(frames: int) -> list[int]:

@@ -8,9 +8,12 @@ import zlib
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from n1_stream_reference import Packets
 
 from n1codec.cli.latency import command
 from n1codec.codec import FormatError, SpecError
+from n1codec.native import Kernel
+from n1codec.pipeline import get_codec
 from n1codec.stream import PacketDecoder, PacketEncoder, packets
 
 RATE = 19531
@@ -30,6 +33,11 @@ def pair(channels: int, **settings: object) -> tuple[PacketEncoder, PacketDecode
     return PacketEncoder(channels, RATE, **settings), PacketDecoder(channels, RATE, **settings)  # type: ignore[arg-type]
 
 
+@pytest.fixture(params=["n1", "n1_implant"])
+def codec(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 def send(encoder: PacketEncoder, x: np.ndarray) -> list[bytes]:
     size = encoder.frames_per_packet
     return [encoder.push(x[i : i + size]) for i in range(0, len(x) - size + 1, size)]
@@ -38,23 +46,23 @@ def send(encoder: PacketEncoder, x: np.ndarray) -> list[bytes]:
 @pytest.mark.parametrize(
     ("channels", "size"), [(1, 20), (1, 1), (7, 3), (8, 20), (9, 20), (37, 7), (70, 1), (530, 20), (16, 128)]
 )
-def test_round_trip(channels: int, size: int) -> None:
+def test_round_trip(channels: int, size: int, codec: str) -> None:
     x = neural(12 * size, channels, size)
-    encoder, decoder = pair(channels, frames_per_packet=size)
+    encoder, decoder = pair(channels, frames_per_packet=size, codec=codec)
     for i, packet in enumerate(send(encoder, x)):
         arrival = decoder.push(packet)
         assert arrival.lost == 0 and arrival.valid.all()
         np.testing.assert_array_equal(arrival.frames, x[i * size : (i + 1) * size])
 
 
-def test_it_compresses() -> None:
+def test_it_compresses(codec: str) -> None:
     x = neural(2000, 64)
-    encoder = PacketEncoder(64, RATE)
+    encoder = PacketEncoder(64, RATE, codec)
     assert sum(map(len, send(encoder, x))) < x.nbytes / 3.2
 
 
 @pytest.mark.parametrize("kind", ["noise", "constant", "rails", "some", "sometimes"])
-def test_any_samples_come_back_and_hardly_grow(kind: str) -> None:
+def test_any_samples_come_back_and_hardly_grow(kind: str, codec: str) -> None:
     rng = np.random.default_rng(3)
     noise = rng.integers(-32768, 32768, (200, 21)).astype(np.int16)
     x = {
@@ -64,16 +72,16 @@ def test_any_samples_come_back_and_hardly_grow(kind: str) -> None:
         "some": np.where(np.arange(21) % 5 == 2, noise, neural(200, 21)),
         "sometimes": np.where(noise[:, :1] > 31000, noise, neural(200, 21)),
     }[kind]
-    encoder, decoder = pair(21)
+    encoder, decoder = pair(21, codec=codec)
     for i, packet in enumerate(send(encoder, x)):
         assert len(packet) <= 2 * 20 * 21 + 9 + 4 + 2 * 21
         np.testing.assert_array_equal(decoder.push(packet).frames, x[20 * i : 20 * i + 20])
 
 
-def test_a_loss_lasts_until_the_next_restart() -> None:
+def test_a_loss_lasts_until_the_next_restart(codec: str) -> None:
     channels = 530
     x = neural(800, channels)
-    encoder, decoder = pair(channels, key_seconds=400 / RATE)
+    encoder, decoder = pair(channels, key_seconds=400 / RATE, codec=codec)
     sent = send(encoder, x)
     valid = []
     for i, packet in enumerate(sent):
@@ -90,8 +98,8 @@ def test_a_loss_lasts_until_the_next_restart() -> None:
     assert valid[5:8] == [0] * 3 and valid[8] == channels - 272 and set(valid[18:]) == {channels}
 
 
-def test_damage_is_refused_and_counts_as_a_loss() -> None:
-    encoder, decoder = pair(24)
+def test_damage_is_refused_and_counts_as_a_loss(codec: str) -> None:
+    encoder, decoder = pair(24, codec=codec)
     first, second, third = send(encoder, neural(60, 24))
     decoder.push(first)
     rng = np.random.default_rng(1)
@@ -118,8 +126,8 @@ def test_a_damaged_packet_may_come_again() -> None:
     assert decoder.push(second).valid.all()
 
 
-def test_restart() -> None:
-    encoder, decoder = pair(24)
+def test_restart(codec: str) -> None:
+    encoder, decoder = pair(24, codec=codec)
     x = neural(100, 24)
     sent = send(encoder, x[:40])
     decoder.push(sent[0])
@@ -135,7 +143,11 @@ def test_restart() -> None:
 
 def test_another_encoder_is_told() -> None:
     packet = PacketEncoder(24, RATE).push(neural(20, 24))
-    for other in (PacketDecoder(25, RATE), PacketDecoder(24, RATE, key_seconds=1)):
+    for other in (
+        PacketDecoder(25, RATE),
+        PacketDecoder(24, RATE, key_seconds=1),
+        PacketDecoder(24, RATE, "n1_implant"),
+    ):
         with pytest.raises(FormatError, match="other settings"):
             other.push(packet)
 
@@ -151,22 +163,47 @@ def test_scalar_and_simd_give_the_same_bytes(monkeypatch: pytest.MonkeyPatch) ->
     np.testing.assert_array_equal(np.concatenate([decoder.push(packet).frames for packet in fast]), x)
 
 
-def test_packets_stay_what_they_are() -> None:
+@pytest.mark.parametrize(("channels", "frames", "period"), [(1, 20, 3), (9, 1, 4), (11, 7, 2), (530, 3, 4)])
+def test_the_reference_writes_the_same_packets_of_the_implant(channels: int, frames: int, period: int) -> None:
+    rng = np.random.default_rng(channels)
+    x = neural(5 * frames, channels)
+    x[2 * frames, 0] += 1  # no code: the channel is stored
+    x[3 * frames : 4 * frames] = rng.integers(-32768, 32768, (frames, channels))  # all are
+    encoder = PacketEncoder(channels, RATE, "n1_implant", frames, key_seconds=(period + 0.1) * frames / RATE)
+    tables = np.empty(1 << 13, np.uint8)
+    length = Kernel("n1c_n1_implant_tables", np.uint8)(tables)
+    reference = Packets(tables[:length].tobytes(), channels, frames, period)
+    for i, packet in enumerate(send(encoder, x)):
+        assert packet == reference.push(x[i * frames : (i + 1) * frames].tolist())
+
+
+def test_packets_of_one_channel_are_files_of_the_implant_in_pieces() -> None:
+    """Restarts apart, the model is that of files: the sizes are, too, beside the heads."""
+    x = neural(4000, 1)
+    encoder = PacketEncoder(1, RATE, "n1_implant", 100)
+    size = sum(len(packet) - 9 - 1 for packet in send(encoder, x))
+    whole = len(get_codec("n1_implant").encode(x[:, 0])) - 1
+    assert 0 <= size - whole <= 40 * 2
+
+
+def test_packets_stay_what_they_are(codec: str) -> None:
     rng = np.random.default_rng(5)
     codes = np.clip(512 + rng.integers(-20, 21, (2000, 19)).cumsum(0) // 8, 0, 1023)
     x = ((codes * 65535 - 32768 * 1023) / 1023).astype(np.int16)
-    assert zlib.crc32(b"".join(send(PacketEncoder(19, RATE, key_seconds=0.05), x))) == GOLDEN
+    assert zlib.crc32(b"".join(send(PacketEncoder(19, RATE, codec, key_seconds=0.05), x))) == GOLDEN[codec]
 
 
-GOLDEN = 4145419736
+GOLDEN = {"n1": 4145419736, "n1_implant": 1807019465}
 
 
 def test_settings_are_checked() -> None:
     for settings, word in (
-        ({"codec": "zstd"}, "only n1"),
+        ({"codec": "zstd"}, "n1_implant do"),
+        ({"codec": "delta|n1"}, "n1_implant do"),
+        ({"codec": "n1:profile=none"}, "widths"),
         ({"frames_per_packet": 0}, "frames per packet"),
         ({"frames_per_packet": 129}, "frames per packet"),
-        ({"profile": "nowhere.n1p"}, "nowhere.n1p"),
+        ({"codec": "n1:profile=nowhere.n1p"}, "nowhere.n1p"),
         ({"key_seconds": 0}, "key_seconds"),
     ):
         with pytest.raises(SpecError, match=word):

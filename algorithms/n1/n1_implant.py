@@ -28,6 +28,7 @@ class N1Implant(Coder):
     traits = frozenset({"trained", "streaming"})
     grid = ("n1_implant",)
     floor_xrt = 500
+    packets = 2
 
     def encode(self, x: np.ndarray) -> bytes:
         out = np.empty(2 * x.size + 1, np.uint8)

@@ -1,17 +1,17 @@
-"""Packets of many channels, coded with the model of n1 and a state for each channel (docs/streaming.md)."""
+"""Packets of many channels, coded with a codec's model and a state for each channel (docs/streaming.md)."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from n1codec.codec import FormatError, SpecError
 from n1codec.native import Kernel
+from n1codec.pipeline import get_codec
 
-_bytes = Kernel("n1c_stream_bytes", int, int)
-_open = Kernel("n1c_stream_open", np.uint8, np.uint8, int, int, int)
+_bytes = Kernel("n1c_stream_bytes", int, int, int)
+_open = Kernel("n1c_stream_open", np.uint8, int, np.uint8, int, int, int)
 _capacity = Kernel("n1c_stream_capacity", int, int)
 _encode = Kernel("n1c_stream_encode", np.uint8, np.int16, np.uint8, int)
 _decode = Kernel("n1c_stream_decode", np.uint8, np.uint8, np.int16, np.uint8, int)
@@ -40,9 +40,8 @@ class _Link:
     Args:
         channels: 1 to 65536.
         rate: frames per second.
-        codec: n1.
+        codec: n1, n1:profile=FILE.n1p with a file that ``n1codec train`` made, or n1_implant.
         frames_per_packet: 1 to 128; 20 are 1.024 ms at 19531 Hz.
-        profile: ``n1``, built in, or a file that ``n1codec train`` made, with widths.
         key_seconds: every channel restarts so often. That is how long a loss lasts at most.
 
     Raises:
@@ -55,11 +54,8 @@ class _Link:
         rate: float,
         codec: str = "n1",
         frames_per_packet: int = 20,
-        profile: str | Path = "n1",
         key_seconds: float = 5.0,
     ) -> None:
-        if codec != "n1":
-            raise SpecError(f"{codec}: only n1 codes packets so far")
         if not 1 <= channels <= MAX_CHANNELS:
             raise SpecError(f"{channels} channels are not allowed (1 to {MAX_CHANNELS})")
         if not 1 <= frames_per_packet <= MAX_FRAMES:
@@ -70,24 +66,21 @@ class _Link:
             )
         self.channels, self.rate, self.frames_per_packet = channels, rate, frames_per_packet
         self.key_packets = max(1, round(key_seconds * rate) // frames_per_packet)
-        self._state = np.empty(_bytes(channels, frames_per_packet), np.uint8)
-        data = b"\x01" if profile == "n1" else _read(profile)
+        pipeline = get_codec(codec)
+        coder = pipeline.coder
+        if pipeline.filters or coder.packets is None:
+            raise SpecError(f"{codec}: it does not code packets (n1 and n1_implant do)")
+        profile = np.frombuffer(coder.packet_profile(), np.uint8)
+        self._state = np.empty(_bytes(coder.packets, channels, frames_per_packet), np.uint8)
         try:
-            _open(self._state, np.frombuffer(data, np.uint8), channels, frames_per_packet, self.key_packets)
+            _open(self._state, coder.packets, profile, channels, frames_per_packet, self.key_packets)
         except FormatError as error:
-            raise SpecError(f"{profile}: packets need a profile with code widths (n1codec train makes one)") from error
+            raise SpecError(f"{codec}: packets need a profile with code widths (n1codec train makes one)") from error
 
     @property
     def state_bytes(self) -> int:
         """Memory of all channels and tables."""
         return self._state.size
-
-
-def _read(profile: str | Path) -> bytes:
-    try:
-        return Path(profile).read_bytes()
-    except OSError as error:
-        raise SpecError(f"profile {profile}: {(error.strerror or str(error)).lower()}") from error
 
 
 class PacketEncoder(_Link):

@@ -173,15 +173,17 @@ N1C_API int64_t n1c_n1_max_learn(const uint16_t *codes, int64_t n, const uint8_t
 
 /* -- streaming ----------------------------------------------------------------------------------------------------- */
 
-/* Packets of `frames` samples (1 .. 128) of each of `channels` channels (1 .. 65536), coded with n1's model and a state
- * for each channel (docs/streaming.md). Samples are frame by frame, all channels of each.
+/* Packets of `frames` samples (1 .. 128) of each of `channels` channels (1 .. 65536), coded with a codec's model and a
+ * state for each channel (docs/streaming.md). Samples are frame by frame, all channels of each.
  *
  * An encoder and a decoder have a memory of n1c_stream_bytes() bytes each, which must not move once it is opened. Both
- * are opened alike: `profile` is the bytes of a .n1p file with widths, or the single byte 1 for the built-in one; every
- * channel restarts every `period` packets (period * frames <= 2^30). */
-N1C_API int64_t n1c_stream_bytes(int64_t channels, int64_t frames);
-N1C_API int64_t n1c_stream_open(uint8_t *memory, int64_t length, const uint8_t *profile, int64_t profile_length,
-                                int64_t channels, int64_t frames, int64_t period);
+ * are opened alike: `profile` is the single byte 1 for the built-in one, or the bytes of a .n1p file with widths (n1), or
+ * tables (n1_implant); every channel restarts every `period` packets (period * frames <= 2^30). */
+#define N1C_STREAM_N1 0
+#define N1C_STREAM_IMPLANT 2
+N1C_API int64_t n1c_stream_bytes(int64_t codec, int64_t channels, int64_t frames);
+N1C_API int64_t n1c_stream_open(uint8_t *memory, int64_t length, int64_t codec, const uint8_t *profile,
+                                int64_t profile_length, int64_t channels, int64_t frames, int64_t period);
 
 /* Bytes that a packet has at most. */
 N1C_API int64_t n1c_stream_capacity(int64_t channels, int64_t frames);

@@ -1,11 +1,10 @@
-/* The codec n1_implant: format and range coder (Martin, "Range encoding", 1979; carries as in Schindler's). */
+/* The codec n1_implant: the format of files. */
 #include <string.h>
 
-#include "n1_implant.h"
+#include "n1_implant_coder.h"
 #include "n1c.h"
 
 #define BACKING 2048 /* a payload byte may stand for so many samples at most */
-#define MOST_PENDING ((1u << 24) - 1)
 
 enum { MODE_N1 = 1, MODE_OTHER };
 
@@ -13,22 +12,20 @@ enum { MODE_N1 = 1, MODE_OTHER };
 #define OTHER_STEP 2
 
 /* The N1 stretch of 10 bits to 16: trunc(code * 65535 / 1023 - 32768). */
-static void make_stretch(int16_t *table) {
+void n1_implant_stretch(int16_t *table) {
   for (int32_t k = 0; k < IMPLANT_CODES; k++) {
     const int32_t parts = k * 21; /* 65535 / 1023 = 64 + 21 / 341 */
     table[k] = (int16_t)(k * 64 + parts / 341 + (k < 512 && parts % 341 ? 1 : 0) - 32768);
   }
 }
 
-static int32_t code_of(int16_t sample) { return (sample + 32768) >> 6; }
-
 static int is_n1(const int16_t *table, const int16_t *x, int64_t n) {
   int32_t wrong = 0;
-  for (int64_t i = 0; i < n && !(wrong && (i & 255) == 0); i++) wrong |= table[code_of(x[i])] ^ x[i];
+  for (int64_t i = 0; i < n && !(wrong && (i & 255) == 0); i++) wrong |= table[implant_code(x[i])] ^ x[i];
   return !wrong;
 }
 
-static const implant_tables *open_tables(const uint8_t *bytes, int64_t length, implant_tables *own) {
+const implant_tables *n1_implant_open(const uint8_t *bytes, int64_t length, implant_tables *own) {
   if (length == 0) return &n1_implant_n1;
   if (length != (int64_t)sizeof *own) return NULL;
   memcpy(own, bytes, sizeof *own);
@@ -44,93 +41,21 @@ static const implant_tables *open_tables(const uint8_t *bytes, int64_t length, i
   return own;
 }
 
-/* -- range coder --------------------------------------------------------------------------------------------------- */
-
-typedef struct {
-  uint8_t *at, *end;
-  int full;
-} writer;
-
-static void send(writer *w, uint32_t byte) {
-  if (w->at < w->end) *w->at++ = (uint8_t)byte;
-  else w->full = 1;
-}
-
-/* Send what is pending; the last of it may become the byte that is pending next. */
-static void send_pending(implant_coder *c, writer *w, uint32_t carry) {
-  send(w, c->pending + carry);
-  for (c->pending >>= 8; c->pending; c->pending--) send(w, 0xFF + carry);
-}
-
-static void carry(implant_coder *c, writer *w) {
-  const uint32_t run = c->pending >> 8;
-  if (!run) {
-    c->pending++;
-  } else {
-    c->pending -= 1u << 8;
-    send_pending(c, w, 1);
-  }
-}
-
-static void shift_out(implant_coder *c, writer *w) {
-  const uint32_t byte = c->low >> 24;
-  if (byte != 0xFF) {
-    send_pending(c, w, 0);
-    c->pending = byte;
-  } else if (c->pending >> 8 == MOST_PENDING) {
-    w->full = 1;
-  } else {
-    c->pending += 1u << 8;
-  }
-  c->low <<= 8;
-}
-
-static void encode_part(implant_coder *c, writer *w, uint32_t low, uint32_t high) {
-  c->low += low;
-  if (c->low < low) carry(c, w);
-  c->range = high - low;
-  while (c->range < IMPLANT_BOTTOM) {
-    c->range <<= 8;
-    shift_out(c, w);
-  }
-}
-
-static uint32_t share(uint32_t range, uint32_t frequency) { return (uint32_t)((uint64_t)range * frequency >> 24); }
+/* -- samples of N1 ------------------------------------------------------------------------------------------------- */
 
 static int64_t encode_n1(const implant_tables *t, const int16_t *x, int64_t n, uint8_t *out, int64_t capacity) {
-  writer w = {out, out + capacity, 0};
-  implant_coder c = {0, 0xFFFFFFFFu, MODE_N1};
+  implant_writer w = {out, out + capacity, 0};
+  implant_coder c;
   implant_channel s;
-  const uint32_t first = (uint32_t)code_of(x[0]), part = c.range >> 10;
-  implant_open(t, &s, (int32_t)first);
-  encode_part(&c, &w, part * first, part * (first + 1));
-  for (int64_t i = 1; i < n && !w.full; i++) {
-    const int32_t code = code_of(x[i]);
-    implant_prediction p;
-    implant_predict(&s, &p);
-    encode_part(&c, &w, share(c.range, implant_below(t, &p, code)), share(c.range, implant_below(t, &p, code + 1)));
-    implant_learn(&s, &p, implant_centre(t, code));
-  }
-  /* The one byte that leads into the range whatever follows. */
-  c.range = c.low + (IMPLANT_BOTTOM - 1);
-  if (c.range < c.low) carry(&c, &w);
-  c.low = c.range & 0xFF000000u;
-  shift_out(&c, &w);
-  send_pending(&c, &w, 0);
-  while (w.at - out < n / BACKING + 1) send(&w, 0);
+  implant_begin(&c, MODE_N1);
+  implant_encode_first(t, &s, &c, &w, implant_code(x[0]));
+  for (int64_t i = 1; i < n && !w.full; i++) implant_encode_next(t, &s, &c, &w, implant_code(x[i]));
+  implant_end(&c, &w);
+  while (w.at - out < n / BACKING + 1) implant_send(&w, 0);
   return w.full ? N1C_E_CAPACITY : w.at - out;
 }
 
-/* -- decoder ------------------------------------------------------------------------------------------------------- */
-
-/* What lets the decoder guess a code before it looks. */
-typedef struct {
-  int16_t quantile[1024]; /* middle of each cell of probability, 2048 per sigma */
-  uint16_t near[4096];    /* code at each 1/4 of a code */
-  int32_t sigma[32];      /* 2^28 / recip */
-} guesses;
-
-static void make_guesses(const implant_tables *t, guesses *g) {
+void n1_implant_guesses(const implant_tables *t, implant_guesses *g) {
   int32_t i, k, part;
   for (i = 0, k = 0; i < 1024; i++) {
     const uint32_t p = ((uint32_t)i << 14) + (1u << 13);
@@ -149,59 +74,23 @@ static void make_guesses(const implant_tables *t, guesses *g) {
 
 static int64_t decode_n1(const implant_tables *t, const uint8_t *in, int64_t length, int16_t *x, int64_t n) {
   int16_t table[IMPLANT_CODES];
-  guesses g;
+  implant_guesses g;
   implant_channel s;
-  uint32_t range = 0xFFFFFFFFu, value = 0, part = range >> 10;
-  int64_t used = 1;
+  implant_decoder d;
   int32_t code;
   if (n / BACKING >= length) return N1C_E_CORRUPT;
-  make_stretch(table);
-  make_guesses(t, &g);
-#define NEXT_BYTE (used < length ? in[used] : 0)
-  for (int i = 0; i < 4; i++, used++) value = value << 8 | NEXT_BYTE;
-  code = (int32_t)(value / part);
-  if (code >= IMPLANT_CODES) return N1C_E_CORRUPT;
-  value -= part * (uint32_t)code;
-  range = part;
-  implant_open(t, &s, code);
-  x[0] = table[code];
-  for (int64_t i = 1;; i++) {
-    implant_prediction p;
-    uint32_t slot, low, high;
-    int32_t z;
-    while (range < IMPLANT_BOTTOM) {
-      range <<= 8;
-      value = value << 8 | NEXT_BYTE;
-      used++;
-    }
-    if (i == n) break;
-    if (value >= range) return N1C_E_CORRUPT;
-    implant_predict(&s, &p);
-    /* share(range, f) <= value if and only if f <= slot. */
-    slot = (uint32_t)((((uint64_t)value + 1) * IMPLANT_TOTAL - 1) / range);
-    z = g.quantile[slot >> 14] * g.sigma[p.mantissa] >> (26 - p.exponent);
-    code = g.near[implant_clamp(p.level + z + IMPLANT_CENTRE, 0, 65535) >> 4];
-    low = implant_below(t, &p, code);
-    if (low > slot) {
-      do {
-        high = low;
-        low = implant_below(t, &p, --code);
-      } while (low > slot);
-    } else {
-      while ((high = implant_below(t, &p, code + 1)) <= slot) {
-        low = high;
-        code++;
-      }
-    }
-    low = share(range, low);
-    value -= low;
-    range = share(range, high) - low;
+  n1_implant_stretch(table);
+  n1_implant_guesses(t, &g);
+  implant_decoder_begin(&d, in + 1, length - 1);
+  code = implant_decode_first(t, &s, &d);
+  for (int64_t i = 0; code >= 0; code = implant_decode_next(t, &g, &s, &d)) {
     x[i] = table[code];
-    implant_learn(&s, &p, implant_centre(t, code));
+    if (++i == n) break;
   }
-#undef NEXT_BYTE
+  if (code < 0) return N1C_E_CORRUPT;
+  implant_fill(&d);
   /* The encoder sends one byte for the four that are read ahead. */
-  return used == length + 3 || (used < length + 3 && length == n / BACKING + 1) ? n : N1C_E_CORRUPT;
+  return d.used == length + 2 || (d.used < length + 2 && length == n / BACKING + 1) ? n : N1C_E_CORRUPT;
 }
 
 /* -- kernels ------------------------------------------------------------------------------------------------------- */
@@ -222,12 +111,12 @@ int64_t n1c_n1_implant_tables(uint8_t *out, int64_t capacity) {
 int64_t n1c_n1_implant_encode(const int16_t *x, int64_t n, const uint8_t *tables, int64_t tables_length, int16_t *work,
                               int64_t room, uint8_t *out, int64_t capacity) {
   implant_tables own;
-  const implant_tables *t = open_tables(tables, tables_length, &own);
+  const implant_tables *t = n1_implant_open(tables, tables_length, &own);
   int16_t stretch[IMPLANT_CODES];
   int64_t length = -1, other;
   if (!t || n < 1 || room < n) return N1C_E_ARGUMENT;
   if (capacity < 2 * n + 1) return N1C_E_CAPACITY;
-  make_stretch(stretch);
+  n1_implant_stretch(stretch);
   if (is_n1(stretch, x, n)) {
     length = encode_n1(t, x, n, out, 2 * n);
     if (length >= 0 && length <= n + n / 4) return length;
@@ -242,7 +131,7 @@ int64_t n1c_n1_implant_encode(const int16_t *x, int64_t n, const uint8_t *tables
 int64_t n1c_n1_implant_decode(const uint8_t *in, int64_t length, const uint8_t *tables, int64_t tables_length,
                               int16_t *work, int64_t room, int16_t *x, int64_t n) {
   implant_tables own;
-  const implant_tables *t = open_tables(tables, tables_length, &own);
+  const implant_tables *t = n1_implant_open(tables, tables_length, &own);
   if (!t || n < 1 || room < n) return N1C_E_ARGUMENT;
   if (length < 1) return N1C_E_CORRUPT;
   if (*in == MODE_N1) return decode_n1(t, in, length, x, n);
@@ -256,15 +145,15 @@ int64_t n1c_n1_implant_decode(const uint8_t *in, int64_t length, const uint8_t *
 int64_t n1c_n1_implant_trace(const int16_t *x, int64_t n, const uint8_t *tables, int64_t tables_length, int32_t *out,
                              int64_t size, int16_t *state, int64_t state_size) {
   implant_tables own;
-  const implant_tables *t = open_tables(tables, tables_length, &own);
+  const implant_tables *t = n1_implant_open(tables, tables_length, &own);
   int16_t stretch[IMPLANT_CODES];
   implant_channel s;
   if (!t || n < 1 || size < 6 * n || state_size != (int64_t)(sizeof s / sizeof *state)) return N1C_E_ARGUMENT;
-  make_stretch(stretch);
+  n1_implant_stretch(stretch);
   if (!is_n1(stretch, x, n)) return N1C_E_ARGUMENT;
-  implant_open(t, &s, code_of(x[0]));
+  implant_open(t, &s, implant_code(x[0]));
   for (int64_t i = 1; i < n; i++, out += 6) {
-    const int32_t code = code_of(x[i]);
+    const int32_t code = implant_code(x[i]);
     implant_prediction p;
     implant_predict(&s, &p);
     out[0] = code;

@@ -1,51 +1,76 @@
-/* What the scalar and the SIMD path of the packet coder share. docs/streaming.md describes packets. */
+/* Packets of many channels: what all models of packets share. docs/streaming.md describes the format. */
 #ifndef N1C_N1_STREAM_H
 #define N1C_N1_STREAM_H
 
-#include "n1_model.h"
+#include <stdint.h>
 
-#define N1_FRAMES 128 /* in a packet at most: their sums of products stay within 32 bits */
+#define STREAM_FRAMES 128    /* in a packet at most */
+#define STREAM_CODES 4096    /* of a converter at most */
+#define STREAM_SECTION 512   /* channels that share coder states and restart together, at most */
+#define STREAM_NO_CODE 0xffff
 
-/* State of eight channels, which are coded in lockstep. */
+#define STREAM_ROUND(x) (((int64_t)(x) + 63) & ~(int64_t)63)
+
+/* An encoder or a decoder. */
 typedef struct {
-  int16_t weights[N1_ORDER / 2][2 * N1_LANES]; /* of lags 2i + 1 and 2i + 2, lane by lane */
-  int16_t past[N1_ORDER][N1_LANES];            /* centres of the last samples, oldest first */
-  int64_t corr[N1_ORDER + 1][N1_LANES];        /* autocorrelation of centre >> corr_shift */
-  uint32_t a1[N1_LANES], a2[N1_LANES], a3[N1_LANES];
-  int32_t age[N1_LANES];  /* samples since the restart */
-  int32_t next[N1_LANES]; /* the age at which the predictor is solved anew */
-  int32_t shift[N1_LANES], extra[N1_LANES];
-  uint8_t start[N1_LANES];
-} n1_group;
+  uint32_t magic;
+  int32_t codec;
+  int32_t channels, frames, sections, section_channels;
+  int64_t period;    /* packets between a section's restarts */
+  uint32_t sequence; /* of the packet that comes next */
+  uint32_t seed;     /* checksum of the settings, from which that of a packet goes on */
+  int32_t restart;   /* the next packet is a key to everything */
+  int32_t simd;
+  uint32_t crc[8][256];
+  uint16_t *code;    /* of each sample + 32768, or STREAM_NO_CODE */
+  int16_t *sample;   /* of each code */
+  uint8_t *alive;    /* of each section: its state is the encoder's */
+  uint8_t *stored;   /* of each channel of a section: its samples are no codes */
+  void *model;
+} stream;
 
-/* A packet's samples of eight channels. */
+/* The channels of a section; the first one's number is a multiple of 8. */
 typedef struct {
-  int16_t pair[N1_ORDER + N1_FRAMES + 1][2 * N1_LANES]; /* centres of a step and of the one before; 32 steps are past */
-  uint16_t codes[N1_FRAMES][N1_LANES];
-  int32_t idle;     /* set of the lanes that are not coded: they are stored, or no channels */
-  int32_t youngest; /* least age of the others */
-} n1_block;
+  int32_t channel, channels;
+} stream_span;
 
-/* A lane that began less than 32 samples ago is predicted by as many as it has. */
-static inline void n1_block_grow(const n1_model *m, n1_group *g, const n1_block *b, int32_t step) {
-  if (b->youngest + step > N1_ORDER) return;
-  for (int lane = 0; lane < N1_LANES; lane++) {
-    const int32_t order = g->age[lane] + step;
-    if (order > N1_ORDER || b->idle >> lane & 1) continue;
-    for (int i = 0; i < N1_ORDER / 2; i++) memcpy(g->weights[i] + 2 * lane, m->weights[order] + 2 * i, 4);
-    g->shift[lane] = m->shift[order];
-    g->extra[lane] = m->extra[order];
-  }
+typedef struct {
+  const uint8_t *at, *end;
+  int bad;
+} stream_reader;
+
+/* What is done with the state of each channel. x are all samples of the packet. */
+typedef struct {
+  int64_t (*bytes)(int64_t channels, int64_t frames); /* of its memory, a multiple of 64 */
+  /* Sets code, sample and the checksum of the profile; -1 if that is none. One byte 1 is the built-in profile. */
+  int (*open)(stream *s, const uint8_t *profile, int64_t length);
+  /* All channels of a section restart. What the decoder needs for it is written; it fails where that cannot be. */
+  uint8_t *(*restart)(stream *s, const stream_span *v, uint8_t *out);
+  int (*follow)(stream *s, const stream_span *v, stream_reader *in);
+  /* The section's channels that are stored begin anew after this packet. */
+  void (*anew)(stream *s, const stream_span *v, const int16_t *x);
+  /* The other channels' samples; -1 for more bytes than `most`, of which there is one before `out`, too. */
+  int64_t (*encode)(stream *s, const stream_span *v, const int16_t *x, int key, uint8_t *out, int64_t most);
+  int (*decode)(stream *s, const stream_span *v, stream_reader *in, int key, int16_t *x);
+} stream_model;
+
+extern const stream_model n1_stream_lanes, n1_stream_implant;
+
+static inline uint8_t *stream_put(uint8_t *at, uint64_t v, int bytes) {
+  for (int i = 0; i < bytes; i++) *at++ = (uint8_t)(v >> 8 * i);
+  return at;
 }
 
-/* Steps from .. to - 1 in lockstep. For each, coded gets 8 times the frequencies below a code and 8 times that of the
- * code, 0 for idle lanes. The decoder returns how far it read, or NULL where the bytes end too early. */
-void n1_block_encode(const n1_model *m, n1_group *g, n1_block *b, int32_t from, int32_t to, uint32_t *coded);
-void n1_block_encode_avx2(const n1_model *m, n1_group *g, n1_block *b, int32_t from, int32_t to, uint32_t *coded);
-const uint8_t *n1_block_decode(const n1_model *m, n1_group *g, n1_block *b, int32_t from, int32_t to, uint64_t *state,
-                               const uint8_t *in, const uint8_t *end);
-const uint8_t *n1_block_decode_avx2(const n1_model *m, n1_group *g, n1_block *b, int32_t from, int32_t to,
-                                    uint64_t *state, const uint8_t *in, const uint8_t *end);
-void n1_block_correlate_avx2(const n1_model *m, n1_group *g, const n1_block *b, int32_t frames);
+static inline uint64_t stream_take(stream_reader *r, int bytes) {
+  uint64_t v = 0;
+  if (r->end - r->at < bytes) {
+    r->bad = 1;
+    return 0;
+  }
+  for (int i = 0; i < bytes; i++) v |= (uint64_t)*r->at++ << 8 * i;
+  return v;
+}
+
+uint32_t stream_crc(const stream *s, uint32_t crc, const uint8_t *p, int64_t length);
 
 #endif

@@ -1,5 +1,5 @@
-/* Eight channels of a packet in lockstep with AVX2. Bit for bit what n1_stream.c computes. */
-#include "n1_stream.h"
+/* Eight channels of a packet in lockstep with AVX2. Bit for bit what n1_stream_lanes.c computes. */
+#include "n1_stream_lanes.h"
 
 #include "n1_avx2.h"
 

@@ -323,19 +323,19 @@ static int64_t unpack_n1_max(const uint8_t *in, int64_t length, int16_t *x, int6
 /* -- streaming ----------------------------------------------------------------------------------------------------- */
 
 typedef struct {
-  int64_t channels, frames, period, bytes, simd;
+  int64_t codec, channels, frames, period, bytes, simd;
   uint8_t *memory;
 } link;
 
 static link open_link(setting s) {
   const uint32_t v = s.variant;
   uint8_t one = 1;
-  link k = {1 + v % 37, 1 + (v >> 6) % 24, 1 + (v >> 11) % 9, 0, v >> 15 & 1, NULL};
+  link k = {v >> 20 & 1 ? N1C_STREAM_IMPLANT : N1C_STREAM_N1, 1 + v % 37, 1 + (v >> 6) % 24, 1 + (v >> 11) % 9, 0, v >> 15 & 1, NULL};
   if (v >> 16 & 1) k.channels += 500; /* two sections or one */
-  k.bytes = n1c_stream_bytes(k.channels, k.frames);
+  k.bytes = n1c_stream_bytes(k.codec, k.channels, k.frames);
   k.memory = (uint8_t *)allocate(k.bytes);
-  if (n1c_stream_open(k.memory, k.bytes - 1, &one, 1, k.channels, k.frames, k.period) >= 0) abort();
-  if (n1c_stream_open(k.memory, k.bytes, &one, 1, k.channels, k.frames, k.period) < 0) abort();
+  if (n1c_stream_open(k.memory, k.bytes - 1, k.codec, &one, 1, k.channels, k.frames, k.period) >= 0) abort();
+  if (n1c_stream_open(k.memory, k.bytes, k.codec, &one, 1, k.channels, k.frames, k.period) < 0) abort();
   return k;
 }
 
