@@ -14,7 +14,7 @@ from n1codec.cli.latency import command
 from n1codec.codec import FormatError, SpecError
 from n1codec.native import Kernel
 from n1codec.pipeline import get_codec
-from n1codec.stream import PacketDecoder, PacketEncoder, packets
+from n1codec.stream import PacketDecoder, PacketEncoder, latency, packets
 
 RATE = 19531
 
@@ -218,10 +218,22 @@ def test_latency_command(wav_file: object) -> None:
     done = CliRunner().invoke(command, [str(wav_file), "--channels", "12", "--packets", "30", "--json"])
     assert done.exit_code == 0, done.output
     figures = json.loads(done.output)
-    assert set(figures) == {"encode", "decode", "ratio", "real_time_factor"}
+    assert set(figures) == {"encode", "decode", "ratio", "file_ratio", "overhead", "real_time_factor"}
+    assert figures["overhead"] == pytest.approx(100 * (figures["file_ratio"] / figures["ratio"] - 1))
     for way in ("encode", "decode"):
         for clock in ("", "wall_"):
             p50, p99, p99_9, most = (figures[way][f"{clock}{key}_ms"] for key in ("p50", "p99", "p99_9", "max"))
             assert 0 < p50 <= p99 <= p99_9 <= most
     text = CliRunner().invoke(command, [str(wav_file), "--channels", "12", "--packets", "30"]).output
-    assert "30 packets" in text and "p99.9" in text
+    assert "30 packets" in text and "p99.9" in text and "Overhead" in text
+
+
+def test_latency_compares_with_files_of_the_same_samples() -> None:
+    recordings = [neural(300, 1, seed)[:, 0] for seed in (1, 2)]
+    encoder, decoder = pair(5, frames_per_packet=10, key_seconds=200 / RATE)
+    codec = get_codec("n1")
+    result = latency.measure(recordings, encoder, decoder, 40, codec)
+    again = np.concatenate([np.roll(recordings[c % 2], -100 * (c // 2))[None] for c in range(5)])
+    again = np.concatenate([again, again], axis=1)
+    assert result.file_bytes == sum(len(codec.encode(x[a : a + 200].copy())) for x in again for a in (0, 200))
+    assert result.file_ratio == result.sample_bytes / result.file_bytes

@@ -17,7 +17,8 @@ def command(folder: str | None, channels: int, packet_ms: float, packets: int, c
 
     Where there are fewer recordings than channels they are taken again at other offsets. DIR is a folder, a zip archive
     or a WAV file; without it the data set that is here. The times are of one thread: CPU time, and wall time, which has
-    in it what else the machine does.
+    in it what else the machine does. The overhead is what packets take more than the same samples in payloads of files,
+    each as long as a channel goes without a restart.
 
     \b
     Examples:
@@ -29,6 +30,7 @@ def command(folder: str | None, channels: int, packet_ms: float, packets: int, c
 
     from n1codec.cli._progress import progress
     from n1codec.codec import CodecError
+    from n1codec.pipeline import get_codec
     from n1codec.recordings import dataset, wav
     from n1codec.stream.latency import measure
     from n1codec.stream.packets import PacketDecoder, PacketEncoder
@@ -42,8 +44,8 @@ def command(folder: str | None, channels: int, packet_ms: float, packets: int, c
     size = max(1, round(packet_ms * 1e-3 * rate))
     encoder = PacketEncoder(channels, rate, codec, size)
     decoder = PacketDecoder(channels, rate, codec, size)
-    with progress(packets, "packets", quiet=as_json) as advance:
-        result = measure(recordings, encoder, decoder, packets, advance)
+    with progress(packets + channels, "packets and files", quiet=as_json) as advance:
+        result = measure(recordings, encoder, decoder, packets, get_codec(codec), advance)
     figures = result.as_dict()
     if as_json:
         click.echo(json.dumps(figures))
@@ -56,6 +58,7 @@ def command(folder: str | None, channels: int, packet_ms: float, packets: int, c
             row = (figures[name][f"{clock}{key}_ms"] for key in ("p50", "p99", "p99_9", "max"))
             click.echo(f"{label:8}" + "".join(f"{value:10.4f}" for value in row))
     click.echo(f"Bytes per packet: {result.packet_bytes / packets:.9g}")
-    click.echo(f"Compression ratio: {result.ratio:.9g}")
+    click.echo(f"Compression ratio: {result.ratio:.9g}, as files: {result.file_ratio:.9g}")
+    click.echo(f"Overhead over files: {result.overhead:.9g} %")
     click.echo(f"Real-time factor, encoder and decoder together: {result.real_time_factor:.9g}")
     click.echo(f"State: {result.state_bytes} bytes, {result.state_bytes / channels:.0f} per channel with the tables")

@@ -1,4 +1,4 @@
-"""How long packets take: recordings are fed as many channels, each packet is encoded, decoded and compared."""
+"""How long packets take, and what they cost beside files: recordings are fed as many channels."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from n1codec.pipeline import Pipeline
 from n1codec.stream.packets import PacketDecoder, PacketEncoder
 
 PERCENTILES = {"p50": 50.0, "p99": 99.0, "p99_9": 99.9, "max": 100.0}
@@ -19,6 +20,8 @@ class Latency(NamedTuple):
     decode: np.ndarray
     packet_bytes: int
     """Of all packets."""
+    file_bytes: int
+    """Of the same samples in the codec's payloads of files, a channel from one restart to the next in each."""
     sample_bytes: int
     seconds: float
     """Of recording."""
@@ -29,12 +32,21 @@ class Latency(NamedTuple):
         return self.sample_bytes / self.packet_bytes
 
     @property
+    def file_ratio(self) -> float:
+        return self.sample_bytes / self.file_bytes
+
+    @property
+    def overhead(self) -> float:
+        """What packets take more than files, in per cent."""
+        return 100 * (self.packet_bytes / self.file_bytes - 1)
+
+    @property
     def real_time_factor(self) -> float:
         """Seconds of recording per second of CPU time, of encoder and decoder together."""
         return self.seconds / (1e-9 * float(self.encode[:, 0].sum() + self.decode[:, 0].sum()))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return milliseconds by name (CPU time, and wall time behind ``wall_``), ratio and real-time factor."""
+        """Return milliseconds by name (CPU time; wall time behind ``wall_``), ratios, overhead and real-time factor."""
         figures: dict[str, Any] = {}
         for name, times in (("encode", self.encode), ("decode", self.decode)):
             figures[name] = {
@@ -42,7 +54,31 @@ class Latency(NamedTuple):
                 for i, clock in enumerate(("", "wall_"))
                 for key, q in PERCENTILES.items()
             }
-        return figures | {"ratio": self.ratio, "real_time_factor": self.real_time_factor}
+        return figures | {
+            "ratio": self.ratio,
+            "file_ratio": self.file_ratio,
+            "overhead": self.overhead,
+            "real_time_factor": self.real_time_factor,
+        }
+
+
+class _Channels:
+    """Recordings as channels: c is recording c modulo their number, each time a third further on, over and over."""
+
+    def __init__(self, recordings: Sequence[np.ndarray], channels: int) -> None:
+        # Channel by channel in one array, so that frames are one gather.
+        lengths = np.array([x.size for x in recordings])
+        which = np.arange(channels) % len(recordings)
+        self._joined = np.concatenate(recordings)
+        self._length, self._start = lengths[which], (np.cumsum(lengths) - lengths)[which]
+        self._at = np.arange(channels) // len(recordings) * (self._length // 3)
+
+    def frames(self, start: int, stop: int) -> np.ndarray:
+        """Return samples of shape (stop - start, channels)."""
+        return self._joined[self._start + (self._at + np.arange(start, stop)[:, None]) % self._length]
+
+    def channel(self, c: int, start: int, stop: int) -> np.ndarray:
+        return self._joined[self._start[c] + (self._at[c] + np.arange(start, stop)) % self._length[c]]
 
 
 def measure(
@@ -50,9 +86,10 @@ def measure(
     encoder: PacketEncoder,
     decoder: PacketDecoder,
     packets: int,
+    codec: Pipeline,
     advance: Callable[[], object] = lambda: None,
 ) -> Latency:
-    """Send packets from an encoder to a decoder.
+    """Send packets from an encoder to a decoder, then encode the same samples as files.
 
     Args:
         recordings: int16 of shape (frames,) each, not empty. Channel c is recording c modulo their number, each time a
@@ -60,24 +97,18 @@ def measure(
         encoder: of as many channels as are wanted.
         decoder: of the same settings.
         packets: how many.
-        advance: called after each packet.
+        codec: that of the encoder, for the files.
+        advance: called after each packet and each channel.
 
     Raises:
         RuntimeError: a packet did not come back.
     """
     size = encoder.frames_per_packet
-    # Channel by channel in one array, so that a packet is one gather.
-    lengths = np.array([x.size for x in recordings])
-    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-    joined = np.concatenate(recordings)
-    channel = np.arange(encoder.channels)
-    which = channel % len(recordings)
-    length, start = lengths[which], starts[which]
-    at = channel // len(recordings) * (length // 3)
+    source = _Channels(recordings, encoder.channels)
     times = np.empty((2, packets, 2), np.int64)
-    total = 0
+    total = files = 0
     for i in range(packets):
-        frames = joined[start + (at + np.arange(i * size, (i + 1) * size)[:, None]) % length]
+        frames = source.frames(i * size, (i + 1) * size)
         cpu, wall = thread_time_ns(), perf_counter_ns()
         packet = encoder.push(frames)
         times[0, i] = thread_time_ns() - cpu, perf_counter_ns() - wall
@@ -88,5 +119,10 @@ def measure(
             raise RuntimeError(f"packet {i} did not come back as it was")
         total += len(packet)
         advance()
+    step = encoder.key_packets * size
+    for c in range(encoder.channels):
+        for start in range(0, packets * size, step):
+            files += len(codec.encode(source.channel(c, start, min(start + step, packets * size))))
+        advance()
     samples = packets * size * encoder.channels
-    return Latency(times[0], times[1], total, 2 * samples, packets * size / encoder.rate, encoder.state_bytes)
+    return Latency(times[0], times[1], total, files, 2 * samples, packets * size / encoder.rate, encoder.state_bytes)
