@@ -173,13 +173,18 @@ def _products(chunks: Iterator[np.ndarray], channels: int, frames: int, report: 
         done += chunk.shape[1]
         report(done / frames)
     covariance = products - np.outer(sums, sums) / max(frames, 1)
-    scale = np.sqrt(np.diag(covariance))
-    return covariance / np.outer(scale, scale)
+    return _cosines(covariance, np.diag(covariance))
+
+
+def _cosines(products: np.ndarray, squares: np.ndarray) -> np.ndarray:
+    return products / np.sqrt(np.outer(squares, squares))  # the root of a square is exact: equal channels have 1
 
 
 def _pearson(signals: np.ndarray, jobs: int, report: _Report) -> np.ndarray:
     channels, frames = signals.shape
-    middle = np.array([np.rint(channel.mean(dtype=np.float64)) if frames else 0 for channel in signals])
+    middle = np.array([channel.mean(dtype=np.float64) if frames else 0.0 for channel in signals])
+    if signals.dtype.kind != "f":
+        middle = np.rint(middle)
     chunks = (signals[:, i : i + _CHUNK] - middle[:, None] for i in range(0, frames, _CHUNK))
     return _products(chunks, channels, frames, report)
 
@@ -191,7 +196,10 @@ def _spearman(signals: np.ndarray, jobs: int, report: _Report) -> np.ndarray:
     doubled = [(2 * np.cumsum(counts) - counts - frames).astype(np.float64) for _, counts in ranked]
 
     def chunk(start: int) -> np.ndarray:
-        return np.stack([table[rank[start : start + _CHUNK]] for table, (rank, _) in zip(doubled, ranked, strict=True)])
+        result = np.empty((channels, min(_CHUNK, frames - start)))
+        for row, table, (rank, _) in zip(result, doubled, ranked, strict=True):
+            row[:] = table[rank[start : start + _CHUNK]]
+        return result
 
     return _products((chunk(i) for i in range(0, frames, _CHUNK)), channels, frames, report)
 
@@ -241,8 +249,7 @@ def _kendall(signals: np.ndarray, jobs: int, report: _Report) -> np.ndarray:
         for start in range(0, x, _BATCH)
     )
     _spread(work, tasks, channels * (channels - 1) // 2, jobs, report)
-    scale = np.sqrt(untied)
-    return (concordance + concordance.T) / np.outer(scale, scale)
+    return _cosines(concordance + concordance.T, untied)
 
 
 def _spread(

@@ -1,8 +1,8 @@
 """Minima and maxima of ever longer blocks of samples, from which any stretch is drawn without losing a spike.
 
 A pyramid has a level for blocks of 16 samples, of 32, of 64 and so on: a quarter of the size of the signals. A view
-takes about two points a pixel, the lowest and the highest sample of each bin. Bins are as wide as a pixel or up to a
-quarter wider and begin at multiples of their width, so that panning moves the picture and changes nothing in it.
+takes about two points a pixel, the lowest and the highest sample of each bin. Bins are as wide as a pixel, to an eighth
+or half a sample, and begin at multiples of their width, so that panning moves the picture and changes nothing in it.
 """
 
 from __future__ import annotations
@@ -144,14 +144,14 @@ def _blocks(frames: int) -> list[int]:
 
 def _bin(frames_a_pixel: float) -> tuple[int, int]:
     """Return the width of bins and the level that they are made of, -1 for the signals."""
-    if frames_a_pixel <= 2:
+    if frames_a_pixel < 2.5:  # all samples are as few as two for each bin of 2
         return 1, -1
-    wide = int(np.ceil(frames_a_pixel))
+    wide = round(frames_a_pixel)
     if wide < 4 * BLOCK:
         return wide, -1
     level = (wide // (4 * BLOCK)).bit_length() - 1
     block = BLOCK << level
-    return -(-wide // block) * block, level
+    return round(frames_a_pixel / block) * block, level
 
 
 def _reduce(extreme: np.ufunc, x: np.ndarray, size: int) -> np.ndarray:

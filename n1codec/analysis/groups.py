@@ -10,6 +10,9 @@ a thousand data sets, shared by all pairs that are compared (Bonferroni):
 2. What passes is held against the correlations of the same two signals at other lags: they have whatever the two share
    that is not simultaneous, such as mains hum or bursts, and the correlation at lag 0 must stand out of them as far.
 
+Both take correlations for normally distributed, which a few great artefacts would prevent: changes beyond four times
+their usual size (1.4826 times the median magnitude) are cut to that.
+
 Pieces of one recording are cut at the same frames, so only signals of equal length are compared.
 """
 
@@ -29,6 +32,7 @@ LAGS = 1000
 """Frames that the lags reach, at most."""
 NEAR = 30
 """Lags up to this one may hold what lag 0 holds, such as the rest of a spike: they are no background."""
+CLIP = 4
 LEAST_FRAMES = 1000
 """Shorter signals are in no group."""
 
@@ -63,28 +67,39 @@ def simultaneous(
     least = float(norm.isf(false_alarm / pairs / 2))
     groups, done = [], 0
     for numbers in sets:
-        changes = np.stack([_difference(signals[number]) for number in numbers])
-        r = matrix(changes, "pearson")
-        for members in _joined(changes, r, least):
-            groups.append(Group(tuple(numbers[m] for m in members), r[np.ix_(members, members)]))
+        clipped = np.stack([_clipped(_changes(signals[number])) for number in numbers])
+        for found in _joined(clipped, least):
+            members = tuple(numbers[member] for member in found)
+            groups.append(Group(members, matrix(np.stack([_changes(signals[m]) for m in members]), "pearson")))
         done += len(numbers) * (len(numbers) - 1) // 2
         if progress is not None:
             progress(done / pairs)
     return sorted(groups, key=lambda group: group.members)
 
 
-def _difference(signal: np.ndarray) -> np.ndarray:
+def _changes(signal: np.ndarray) -> np.ndarray:
+    """Return the first differences in a dtype that holds them, shape (frames - 1,)."""
     wide = {"i": np.int64 if signal.dtype.itemsize > 2 else np.int32, "u": np.int64}.get(signal.dtype.kind, np.float64)
     return np.diff(signal.astype(wide))
 
 
-def _joined(changes: np.ndarray, r: np.ndarray, least: float) -> list[list[int]]:
+def _clipped(changes: np.ndarray) -> np.ndarray:
+    """Return changes without outliers, float32 of mean 0 and norm 1, or zeros if there are none."""
+    magnitudes = np.abs(changes)
+    usual = 1.4826 * np.median(magnitudes) or np.sqrt(np.mean(np.square(magnitudes, dtype=np.float64)))
+    clipped = np.clip(changes, -CLIP * usual, CLIP * usual)
+    clipped -= clipped.mean()
+    norm = np.linalg.norm(clipped)
+    return (clipped / norm if norm else clipped).astype(np.float32)
+
+
+def _joined(changes: np.ndarray, least: float) -> list[list[int]]:
     """Return the members of each group; strong pairs join first, and only pairs that join something are tested."""
-    score = np.abs(r) / _standard_error(changes)
-    first, second = np.triu_indices(len(r), 1)
-    passed = np.nan_to_num(score[first, second]) >= least
+    score = np.abs(changes @ changes.T) / _standard_error(changes)
+    first, second = np.triu_indices(len(score), 1)
+    passed = score[first, second] >= least
     candidates = sorted(zip(first[passed], second[passed], strict=True), key=lambda pair: -score[pair])
-    group = list(range(len(r)))
+    group = list(range(len(score)))
     for a, b in candidates:
         if group[a] != group[b] and _stands_out(changes[a], changes[b], least):
             old, new = group[b], group[a]
@@ -119,7 +134,5 @@ def _cross_correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     from scipy import fft
 
     size = fft.next_fast_len(len(x) + _reach(len(x)), real=True)
-    x, y = x - x.mean(), y - y.mean()
-    scale = np.sqrt(np.dot(x, x) * np.dot(y, y))
-    spectrum = fft.rfft(x, size) * np.conj(fft.rfft(y, size))
-    return fft.irfft(spectrum, size) / scale if scale else np.zeros(size)
+    one = fft.rfft(x, size)
+    return fft.irfft(one * np.conj(one if y is x else fft.rfft(y, size)), size)

@@ -23,6 +23,7 @@ _COMMANDS = {
     "stats": "analyse recordings",
     "bench": "time our own kernels",
     "latency": "time packets of many channels",
+    "correlate": "correlate and order all recordings",
     "data": "fetch, make and verify data sets",
     "train": "make a profile for an ADC or a probe",
 }

@@ -1,0 +1,148 @@
+"""Correlation matrices of a data set with the orders that follow from them, and what they cost."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from n1codec.analysis import correlation, groups, order
+from n1codec.container import write_file
+
+SHIFT = 1000
+"""Frames by which a recording is turned each time that it is taken once more."""
+
+
+class Step(NamedTuple):
+    name: str
+    """A measure, or "measure linkage", or "groups"."""
+    seconds: float
+    cpu_seconds: float
+    """Of all threads."""
+
+
+class Result(NamedTuple):
+    matrices: dict[str, np.ndarray]
+    trees: dict[tuple[str, str], order.Tree]
+    """By measure and linkage."""
+    steps: list[Step]
+
+    @property
+    def seconds(self) -> float:
+        return sum(step.seconds for step in self.steps)
+
+    def as_dict(self) -> dict[str, Any]:
+        steps = [{"step": s.name, "seconds": s.seconds, "cpu_seconds": s.cpu_seconds} for s in self.steps]
+        return {"steps": steps, "seconds": self.seconds, "peak_memory_bytes": peak_memory()}
+
+
+def stack(recordings: Sequence[np.ndarray], channels: int | None = None, frames: int | None = None) -> np.ndarray:
+    """Return recordings as channels of one array, cut to the frames that all have.
+
+    Args:
+        recordings: arrays of one dtype and of shape (frames,) each.
+        channels: how many are wanted; where there are fewer, they are taken once more, 1000 frames on.
+        frames: cut to fewer.
+
+    Returns:
+        An array of shape (channels, frames).
+    """
+    common = min(len(recording) for recording in recordings)
+    frames = min(frames or common, common)
+    result = np.empty((channels or len(recordings), frames), np.result_type(*recordings))
+    for channel, row in enumerate(result):
+        again, number = divmod(channel, len(recordings))
+        row[:] = np.roll(recordings[number][:frames], -again * SHIFT)
+    return result
+
+
+def run(
+    signals: np.ndarray,
+    measures: Sequence[str] = correlation.MEASURES,
+    linkages: Sequence[str] = tuple(order.LINKAGES),
+    distance: str = "1-r",
+    *,
+    jobs: int | None = None,
+    progress: Callable[[str, float], None] | None = None,
+) -> Result:
+    """Correlate all channels and order them in every way that is asked for.
+
+    Args:
+        signals: shape (channels, frames).
+        progress: takes the measure and the share of it that is done.
+    """
+    result = Result({}, {}, [])
+    for measure in measures:
+        report = partial(progress, measure) if progress is not None else None
+        with _Clock(result.steps, measure):
+            result.matrices[measure] = correlation.matrix(signals, measure, jobs=jobs, progress=report)
+        for linkage in linkages:
+            with _Clock(result.steps, f"{measure} {linkage}"):
+                result.trees[measure, linkage] = order.tree(result.matrices[measure], linkage, distance)
+    return result
+
+
+def find_groups(recordings: Sequence[np.ndarray]) -> tuple[list[groups.Group], Step]:
+    """Return the groups of simultaneous recordings, and what it took to find them."""
+    steps: list[Step] = []
+    with _Clock(steps, "groups"):
+        found = groups.simultaneous(recordings)
+    return found, steps[0]
+
+
+def save(result: Result, names: Sequence[str], folder: Path, form: str = "csv") -> Iterator[Path]:
+    """Write each matrix, as ``csv`` with the channels' names or as ``npy``, and ``order.csv``; yield the paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for measure, matrix in result.matrices.items():
+        path = folder / f"{measure}.{form}"
+        if form == "npy":
+            data = io.BytesIO()
+            np.save(data, matrix)
+            write_file(path, data.getvalue())
+        else:
+            rows = ([name, *row] for name, row in zip(names, matrix.tolist(), strict=True))
+            write_file(path, _csv(["channel", *names], rows))
+        yield path
+    places = (
+        (measure, linkage, place, channel, names[channel])
+        for (measure, linkage), tree in result.trees.items()
+        for place, channel in enumerate(tree.leaves.tolist())
+    )
+    path = folder / "order.csv"
+    write_file(path, _csv(["measure", "linkage", "place", "channel", "name"], places))
+    yield path
+
+
+def _csv(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def peak_memory() -> int | None:
+    """Return the most bytes of memory that this process ever held, or None where the system does not say."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+class _Clock:
+    def __init__(self, steps: list[Step], name: str) -> None:
+        self.steps, self.name = steps, name
+
+    def __enter__(self) -> None:
+        self.wall, self.cpu = perf_counter(), process_time()
+
+    def __exit__(self, *_: object) -> None:
+        self.steps.append(Step(self.name, perf_counter() - self.wall, process_time() - self.cpu))

@@ -1,0 +1,294 @@
+"""Correlation matrices against scipy.stats, pair by pair, the kernels by themselves, the cache, n1codec correlate."""
+
+from __future__ import annotations
+
+import csv
+import json
+from itertools import combinations
+from pathlib import Path
+from threading import Event
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from conftest import signal
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from n1codec.analysis import correlation
+from n1codec.analysis.correlation import MEASURES, Cancelled, cached, digest, matrix, ranks
+from n1codec.cli.correlate import command
+from n1codec.codec import CodecError, FormatError
+from n1codec.recordings import wav
+
+REFERENCE = {"pearson": stats.pearsonr, "spearman": stats.spearmanr, "kendall": stats.kendalltau}
+
+
+def reference(signals: np.ndarray, measure: str) -> np.ndarray:
+    signals, result = signals.astype(np.float64), np.eye(len(signals))
+    for i, j in combinations(range(len(signals)), 2):
+        result[i, j] = result[j, i] = REFERENCE[measure](signals[i], signals[j]).statistic
+    return result
+
+
+def check(signals: np.ndarray, measure: str) -> None:
+    found = matrix(signals, measure, jobs=2)
+    assert found.dtype == np.float64
+    np.testing.assert_array_equal(found, found.T)
+    np.testing.assert_allclose(found, reference(signals, measure), rtol=0, atol=1e-12)
+
+
+def awkward(frames: int = 3000) -> np.ndarray:
+    """Channels of int16: recordings that share noise, ties, extremes, few values, many values, ramps."""
+    rng = np.random.default_rng(3)
+    one = signal(frames, 3).T
+    shared = (one[0] // 2 + rng.integers(-500, 500, frames)).astype(np.int16)
+    rails = rng.choice(np.array([-32768, 32767], np.int16), frames)
+    everything = rng.integers(-32768, 32768, frames).astype(np.int16)
+    ramp = np.linspace(-32768, 32767, frames).astype(np.int16)
+    rare = (rng.random(frames) < 0.002).astype(np.int16)
+    return np.stack([*one, shared, rails, everything, ramp, -ramp // 3, rare, -32768 * rare])
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_equals_scipy(measure: str) -> None:
+    check(awkward(), measure)
+    check(awkward(2), measure)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@given(data=st.data())
+def test_equals_scipy_on_anything(measure: str, data: st.DataObject) -> None:
+    frames = data.draw(st.integers(2, 40))
+    values = st.sampled_from(data.draw(st.sampled_from([[0, 1], [-32768, 0, 32767], [*range(30)]])))
+    columns = st.lists(values, min_size=frames, max_size=frames).filter(lambda column: len(set(column)) > 1)
+    rows = data.draw(st.lists(columns, min_size=2, max_size=4))
+    check(np.array(rows, np.int16), measure)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int32", "int64", "float32", "float64"])
+@pytest.mark.parametrize("measure", MEASURES)
+def test_any_dtype(measure: str, dtype: str) -> None:
+    rng = np.random.default_rng(5)
+    scale = {"u": 100, "i": 2**30, "f": 1e-3}[np.dtype(dtype).kind]
+    noise = rng.random((3, 500))
+    noise[1] += noise[0]
+    check((noise * scale).astype(dtype), measure)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_offset_costs_no_precision(measure: str) -> None:
+    small = np.random.default_rng(6).integers(0, 5, (2, 4000))
+    np.testing.assert_array_equal(
+        matrix((small + 32000).astype(np.int16), measure), matrix(small.astype(np.int16), measure)
+    )
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_constant_channel_has_no_correlation(measure: str) -> None:
+    signals = np.concatenate([signal(100, 2).T, np.full((1, 100), 7, np.int16)])
+    found = matrix(signals, measure)
+    assert np.isfinite(found[:2, :2]).all()
+    assert np.isnan(found[2, :2]).all()
+    assert np.isnan(found[:2, 2]).all()
+    assert found[2, 2] == 1
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("shape", [(0, 0), (0, 10), (1, 10), (3, 0), (3, 1)])
+def test_next_to_nothing(measure: str, shape: tuple[int, int]) -> None:
+    found = matrix(np.zeros(shape, np.int16), measure)
+    assert found.shape == (shape[0], shape[0])
+    assert np.isnan(found[~np.eye(shape[0], dtype=bool)]).all()
+    assert (np.diag(found) == 1).all()
+
+
+def test_equal_and_opposite_channels() -> None:
+    x = signal(5000)[:, 0]
+    for measure in MEASURES:
+        np.testing.assert_array_equal(matrix(np.stack([x, x, ~x]), measure)[0], [1, 1, -1])
+
+
+def test_kendall_of_many_values_in_trees() -> None:
+    """Channels too varied for a table, of more values than 16 bits hold, and both beside small ones."""
+    rng = np.random.default_rng(7)
+    frames = 70_000
+    wide = rng.permutation(frames).astype(np.int32)
+    near = wide + rng.integers(-20_000, 20_000, frames)
+    signals = np.stack([wide, near, near // 10_000, rng.integers(0, 60_000, frames), wide // 12])
+    assert ranks(signals[0])[0].dtype == np.uint32
+    check(signals, "kendall")
+
+
+def test_tables_and_trees_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    signals = awkward()
+    tables = matrix(signals, "kendall")
+    monkeypatch.setattr(correlation, "_MOST_CELLS", 0)
+    np.testing.assert_array_equal(matrix(signals, "kendall"), tables)
+
+
+def concordance(x: np.ndarray, y: np.ndarray) -> int:
+    """Concordant less discordant pairs, by looking at each of them."""
+    first, second = np.triu_indices(len(x), 1)
+    return int((np.sign(x[first] - x[second]) * np.sign(y[first] - y[second])).sum())
+
+
+@given(st.integers(1, 60), st.integers(1, 9), st.integers(0, 2**32))
+def test_kernels_equal_their_reference(frames: int, values: int, seed: int) -> None:
+    x, y = np.random.default_rng(seed).integers(0, values, (2, frames))
+    out, levels = np.empty(2, np.int64), np.full(2, values, np.int64)
+    both = np.stack([x, y]).astype(np.uint16)
+    correlation._table(both, levels, 0, np.array([1, 0]), np.empty(values * (values + 1), np.uint32), out)
+    assert out.tolist() == [concordance(x, y), concordance(x, x)]
+    order = np.argsort(x)
+    correlation._tree(x[order].astype(np.uint32), y[order].astype(np.uint32), np.empty(2 * values, np.uint32), out[:1])
+    assert out[0] == concordance(x, y)
+
+
+def test_kernels_refuse_what_is_out_of_range() -> None:
+    both, levels = np.array([[0, 1, 2], [0, 1, 1]], np.uint16), np.array([3, 2])
+    table, out = np.empty(12, np.uint32), np.empty(1, np.int64)
+    good = (both, levels, 0, np.array([1]), table, out)
+    assert correlation._table(*good) == 1
+    for place, bad in ((1, np.array([2, 2])), (1, np.array([3, 1])), (2, 2), (3, np.array([2])), (4, table[:7])):
+        with pytest.raises(FormatError):
+            correlation._table(*good[:place], bad, *good[place + 1 :])
+    ascending, work = np.array([0, 0, 1], np.uint32), np.empty(4, np.uint32)
+    assert correlation._tree(ascending, np.array([1, 0, 1], np.uint32), work, out) == 1
+    for x, y in (([0, 1, 0], [1, 0, 1]), ([0, 0, 1], [1, 2, 0]), ([0, 0], [1, 0, 1])):
+        with pytest.raises(FormatError):
+            correlation._tree(np.array(x, np.uint32), np.array(y, np.uint32), work, out)
+
+
+@given(st.lists(st.integers(-(2**31), 2**31 - 1) | st.integers(-3, 3), min_size=1, max_size=50))
+def test_ranks(values: list[int]) -> None:
+    rank, counts = ranks(np.array(values, np.int32))
+    _, inverse, expected = np.unique(values, return_inverse=True, return_counts=True)
+    np.testing.assert_array_equal(rank, inverse)
+    np.testing.assert_array_equal(counts, expected)
+
+
+def test_progress_ascends_to_one() -> None:
+    for measure in MEASURES:
+        shares: list[float] = []
+        matrix(awkward(20_000), measure, progress=shares.append)
+        assert shares == sorted(shares)
+        assert shares[0] == 0
+        assert shares[-1] == 1
+        assert len(shares) > 3
+
+
+def test_cancel() -> None:
+    for measure in MEASURES:
+        cancel = Event()
+
+        def stop(share: float, cancel: Event = cancel) -> None:
+            if share > 0:
+                cancel.set()
+
+        with pytest.raises(Cancelled):
+            matrix(awkward(20_000), measure, progress=stop, cancel=cancel)
+
+
+def test_wrong_questions() -> None:
+    with pytest.raises(CodecError, match="use pearson, spearman, kendall"):
+        matrix(awkward(10), "cosine")
+    with pytest.raises(CodecError, match="channels of frames"):
+        matrix(awkward(10)[0], "pearson")
+    with pytest.raises(CodecError, match="channels of frames"):
+        matrix(awkward(10).astype(complex), "pearson")
+
+
+def test_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    signals = signal(500, 3).T
+    first = cached(signals, "kendall", tmp_path / "new" / "folder")
+    (path,) = (tmp_path / "new" / "folder").iterdir()
+    assert digest(signals) in path.name
+
+    mapped = np.lib.format.open_memmap(tmp_path / "signals.npy", "w+", signals.dtype, signals.shape)
+    mapped[:] = signals
+    monkeypatch.setattr(correlation, "_kendall", None)  # it is not computed again
+    np.testing.assert_array_equal(cached(mapped, "kendall", path.parent), first)
+    monkeypatch.undo()
+
+    for damage in (b"", path.read_bytes()[:-1], b"no array at all", path.read_bytes().replace(b"(3, 3)", b"(9, 1)")):
+        path.write_bytes(damage)
+        np.testing.assert_array_equal(cached(signals, "kendall", path.parent), first)
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_cache_tells_contents_apart(tmp_path: Path) -> None:
+    signals = signal(500, 3).T
+    other = signals.copy()
+    other[2, -1] += 1
+    cached(signals, "pearson", tmp_path)
+    for another in (other, signals[:2], signals.astype(np.int32), signals.reshape(6, 250)):
+        np.testing.assert_array_equal(cached(another, "pearson", tmp_path), matrix(another, "pearson"))
+
+
+def test_cancelled_computation_leaves_nothing(tmp_path: Path) -> None:
+    cancel = Event()
+    cancel.set()
+    with pytest.raises(Cancelled):
+        cached(signal(500, 3).T, "kendall", tmp_path / "cache", cancel=cancel)
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.slow
+def test_recordings_equal_scipy(recordings: list[Path]) -> None:
+    found = [wave.samples[:98_567, 0] for path in recordings[:4] if (wave := wav.parse(path.read_bytes()))]
+    for measure in MEASURES:
+        check(np.stack(found), measure)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    target = tmp_path / "recordings"
+    target.mkdir()
+    for number, column in enumerate(signal(4000, 4).T):
+        (target / f"{number}.wav").write_bytes(wav.write(column[: 4000 - 100 * number], 19531))
+    (target / "pair.wav").write_bytes(wav.write(signal(3900, 2, seed=1), 19531))
+    return target
+
+
+def test_command(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = CliRunner().invoke(command, [str(folder), "--out", str(out)], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "6 channels of 3700 frames" in result.stdout
+    for measure in MEASURES:
+        header, *rows = csv.reader((out / f"{measure}.csv").read_text().splitlines())
+        assert header == ["channel", "0.wav", "1.wav", "2.wav", "3.wav", "pair.wav:0", "pair.wav:1"]
+        assert [row[0] for row in rows] == header[1:]
+        columns = [wav.parse(path.read_bytes()).samples[:3700] for path in sorted(folder.iterdir())]
+        expected = matrix(np.concatenate(columns, axis=1).T, measure)
+        np.testing.assert_array_equal(np.array([row[1:] for row in rows], float), expected)
+    places = list(csv.DictReader((out / "order.csv").read_text().splitlines()))
+    assert len(places) == 3 * 4 * 6
+    assert sorted(p["channel"] for p in places if p["measure"] == "kendall" and p["linkage"] == "ward") == [*"012345"]
+
+
+def test_command_repeats_recordings(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    args = [
+        "--channels",
+        "8",
+        "--frames",
+        "3000",
+        "--measure",
+        "pearson",
+        "--json",
+        "--format",
+        "npy",
+        "--out",
+        str(out),
+    ]
+    result = CliRunner().invoke(command, [str(folder), *args], catch_exceptions=False)
+    figures = json.loads(result.stdout)
+    assert (figures["channels"], figures["frames"]) == (8, 3000)
+    assert [step["step"] for step in figures["steps"]][:2] == ["pearson", "pearson single"]
+    found = np.load(out / "pearson.npy")
+    assert found.shape == (8, 8)
+    assert abs(found[0, 6]) < 0.5  # the same recording, but a thousand frames on
+    assert np.isclose(found[6, 7], found[0, 1])

@@ -1,0 +1,101 @@
+"""Simultaneous recordings are found, and nothing else is."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.signal import lfilter
+
+from n1codec.analysis.groups import simultaneous
+from n1codec.recordings import wav
+
+
+def coloured(rng: np.random.Generator, frames: int = 20_000) -> np.ndarray:
+    return lfilter([1], [1, -0.95, 0.2], rng.normal(size=frames + 500))[500:]
+
+
+def codes(x: np.ndarray) -> np.ndarray:
+    return np.round(200 * x).astype(np.int16)
+
+
+def test_pairs_are_found_by_a_small_part_that_they_share() -> None:
+    rng = np.random.default_rng(0)
+    signals = [coloured(rng) for _ in range(12)]
+    signals[7] += 0.1 * signals[2]
+    signals[9] -= 0.1 * signals[4]
+    found = simultaneous([codes(x) for x in signals])
+    assert [group.members for group in found] == [(2, 7), (4, 9)]
+    assert 0.07 < found[0].r[0, 1] < 0.13
+    assert -0.13 < found[1].r[1, 0] < -0.07
+    assert (np.diag(found[0].r) == 1).all()
+
+
+def test_groups_of_more_than_two() -> None:
+    rng = np.random.default_rng(1)
+    common = coloured(rng)
+    signals = [codes(coloured(rng) + (0.3 * common if i in (1, 3, 4) else 0)) for i in range(6)]
+    (group,) = simultaneous(signals)
+    assert group.members == (1, 3, 4)
+    assert group.r.shape == (3, 3)
+
+
+def test_only_equal_lengths_are_compared() -> None:
+    x = codes(coloured(np.random.default_rng(2)))
+    assert simultaneous([x, x[:-1]]) == []
+    assert [group.members for group in simultaneous([x, x[:-1], x])] == [(0, 2)]
+
+
+def test_shifted_signals_are_not_simultaneous() -> None:
+    x = codes(coloured(np.random.default_rng(3)))
+    assert simultaneous([x[500:], x[:-500]]) == []
+
+
+def test_common_hum_is_not_taken_for_a_common_time() -> None:
+    """Two recordings with the same interference correlate at lag 0, and so they do at many others."""
+    rng = np.random.default_rng(4)
+    hum = 3 * np.sin(2 * np.pi * np.arange(20_000) / 40)
+    assert simultaneous([codes(coloured(rng) + hum) for _ in range(4)]) == []
+
+
+def test_no_false_alarms_among_many() -> None:
+    rng = np.random.default_rng(5)
+    bursts = [1 + 8 * (rng.random(4000) < 0.01) for _ in range(60)]  # heavy tails, as of channels that hit the rails
+    assert simultaneous([codes(coloured(rng, 4000) * burst) for burst in bursts]) == []
+
+
+def test_what_has_nothing_to_compare() -> None:
+    x = codes(coloured(np.random.default_rng(6)))
+    flat = np.zeros(20_000, np.int16)
+    assert simultaneous([]) == []
+    assert simultaneous([x]) == []
+    assert simultaneous([x[:500], x[:500]]) == []
+    assert simultaneous([flat, flat, x]) == []
+    assert simultaneous([np.zeros(0, np.int16)] * 2) == []
+
+
+def test_progress_and_dtypes() -> None:
+    x = codes(coloured(np.random.default_rng(7)))
+    shares: list[float] = []
+    wide = [x.astype(np.int32) * 30_000, x.astype(np.int32) * 30_000, x[:-1].astype(np.float32), x[:-1] * 1.0]
+    assert [group.members for group in simultaneous(wide, progress=shares.append)] == [(0, 1), (2, 3)]
+    assert shares == [0.5, 1]
+
+
+@pytest.mark.slow
+def test_recordings(recordings: list[Path]) -> None:
+    """Of 372 recordings, 152 are in pairs; none of the pairs that have other lengths is taken for one."""
+    import os
+
+    with zipfile.ZipFile(os.environ["N1_DATA_ZIP"]) as zipped:
+        names = sorted(name for name in zipped.namelist() if name.endswith(".wav"))
+        if len(names) != 372:
+            pytest.skip("these are not the 372 recordings")
+        signals = [wave.samples[:, 0] for name in names if (wave := wav.parse(zipped.read(name)))]
+    found = simultaneous(signals)
+    assert len(found) == 76
+    assert {len(group.members) for group in found} == {2}
+    common = simultaneous([signal[:98_567] for signal in signals])
+    assert [group.members for group in common] == [group.members for group in found]
