@@ -21,6 +21,7 @@ _COMMANDS = {
     "grid": "sweep codecs over all files",
     "plot": "draw the results",
     "stats": "analyse recordings",
+    "view": "look at recordings in the browser",
     "bench": "time our own kernels",
     "latency": "time packets of many channels",
     "correlate": "correlate and order all recordings",

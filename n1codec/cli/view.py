@@ -1,0 +1,71 @@
+"""``n1codec view``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from n1codec.codec import UnavailableError
+
+
+@click.command()
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option("--port", type=click.IntRange(0, 65535), default=8050, show_default=True, help="0 takes a free one.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is the network.")
+@click.option("--no-browser", is_flag=True, help="Do not open a browser.")
+@click.option("--cache", type=click.Path(file_okay=False, path_type=Path), help="Folder of prepared recordings.")
+@click.option(
+    "--results",
+    type=click.Path(file_okay=False, path_type=Path),
+    default="results",
+    show_default=True,
+    help="Folder of results, for the view of ratio and speed.",
+)
+@click.option("--bench", is_flag=True, help="Print the time of every kind of answer, serve nothing.")
+def command(
+    paths: tuple[str, ...], port: int, host: str, no_browser: bool, cache: Path | None, results: Path, bench: bool
+) -> None:
+    """Look at recordings in the browser: signals, image, correlations, spectra, what a codec makes of them.
+
+    PATH is a folder of WAV files, a WAV file with one channel or many, or a zip archive; several are shown together,
+    the shorter padded. Without one the recordings that are here. Only this machine is served unless --host says
+    otherwise.
+
+    \b
+    Examples:
+      n1codec view
+      n1codec view recordings/ --port 8080
+      n1codec view a.wav b.wav --no-browser
+      n1codec view recordings/ --bench
+    """
+    try:
+        import dash  # noqa: F401
+    except ImportError:
+        raise UnavailableError("the viewer needs dash (make view, or pip install 'n1codec[viewer]')") from None
+    from n1codec.cli._progress import progress
+    from n1codec.viewer import session
+    from n1codec.viewer.callbacks import Sessions
+
+    folder = cache or session.default_cache()
+    with progress(0, "reading") as advance:
+        opened = session.open_paths(paths, folder, advance)
+    if bench:
+        from n1codec.viewer import speed
+
+        for line in speed.report(opened, results):
+            click.echo(line)
+        return
+    from n1codec.viewer import app
+
+    made = app.create(Sessions(opened, folder), results, host)
+    server = app.server(made, host, port)
+    address = f"http://{'localhost' if host in app.LOCAL else host}:{server.server_port}/"
+    click.echo(f"{opened.title}: {opened.channels} channels of {opened.frames} frames at {opened.rate:g} Hz", err=True)
+    click.echo(f"The viewer is at {address} (Ctrl-C ends it)", err=True)
+    opened.prepare()
+    if not no_browser:
+        import webbrowser
+
+        webbrowser.open(address)
+    server.serve_forever()

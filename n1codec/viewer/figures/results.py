@@ -1,0 +1,87 @@
+"""The result store as a plot of ratio against speed that answers to the pointer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from n1codec.viewer.figures.style import CHANNELS, Figure, Theme, axis, layout, typed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SPEED = {"encode": "average_compression_speed_xRT", "decode": "average_decompression_speed_xRT"}
+_MARKERS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "star", "cross", "hexagon")
+
+
+def draw(table: pd.DataFrame, speed: str, height: float, style: Theme, narrow: bool = False) -> Figure:
+    """Return ratio against speed of every verified codec, with the codecs that none beats in both.
+
+    Args:
+        table: a summary (``bench.summary.read``).
+        speed: encode or decode.
+    """
+    column = _SPEED[speed]
+    good = table[table["status"] == "ok"].dropna(subset=["compression_ratio", column])
+    traces: list[dict[str, Any]] = []
+    best = good.sort_values([column, "compression_ratio"], ascending=[False, False])
+    front = best[best["compression_ratio"] > best["compression_ratio"].cummax().shift(fill_value=-np.inf)]
+    traces.append(
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": "Pareto front",
+            "x": typed(front[column].to_numpy(float)),
+            "y": typed(front["compression_ratio"].to_numpy(float)),
+            "hoverinfo": "skip",
+            "line": {"color": style.soft, "width": 1.5, "dash": "dot", "shape": "vh"},
+        }
+    )
+    for index, (family, rows) in enumerate(good.groupby("family", sort=True)):
+        names = [
+            [
+                row["mode"],
+                row["spec"],
+                row["average_compression_speed_xRT"],
+                row["average_decompression_speed_xRT"],
+                row["bits_per_sample"],
+            ]
+            for _, row in rows.iterrows()
+        ]
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": str(family),
+                "x": typed(rows[column].to_numpy(float)),
+                "y": typed(rows["compression_ratio"].to_numpy(float)),
+                "customdata": names,
+                "marker": {
+                    "color": CHANNELS[index % len(CHANNELS)],
+                    "symbol": _MARKERS[index % len(_MARKERS)],
+                    "size": 10,
+                    "opacity": 0.9,
+                    "line": {"width": 1, "color": style.paper},
+                },
+                "hovertemplate": "<b>%{customdata[0]}</b><br>ratio %{y:.4f}, %{customdata[4]:.3f} bits per sample<br>"
+                "encode %{customdata[2]:,.0f} xRT, decode %{customdata[3]:,.0f} xRT<extra>%{fullData.name}</extra>",
+            }
+        )
+    legend: dict[str, Any] = {"font": {"size": 12, "color": style.ink}, "bgcolor": "rgba(0,0,0,0)"}
+    if narrow:
+        legend |= {"orientation": "h", "x": 0, "y": -0.16, "yanchor": "top"}
+    return {
+        "data": traces,
+        "layout": layout(
+            style,
+            height=height,
+            margin={"l": 64, "r": 20, "t": 14, "b": 130 if narrow else 48},
+            showlegend=True,
+            legend=legend,
+            hovermode="closest",
+            xaxis=axis(style, f"Speed of the {speed[:-1]}r (times real time)", type="log", dtick=1, tickformat="~s"),
+            yaxis=axis(style, "Compression ratio"),
+            uirevision=f"results {speed}",
+        ),
+    }

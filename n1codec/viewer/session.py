@@ -1,0 +1,413 @@
+"""Recordings as one memory-mapped array of shape (channels, frames), and what is computed of them.
+
+A session lives in a folder of the cache, named by the content of the recordings:
+
+    signals.npy     int16 of shape (channels, frames), zeros behind the end of shorter channels
+    about.json      names, lengths in frames, rate in Hz, notes for the reader
+    derived/        minima and maxima, correlation matrices, clusterings, spectra, as they were asked for
+
+It appears there when it is whole; any of it may be deleted at any time that no viewer runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from n1codec.analysis import correlation, groups, order, spectrum
+from n1codec.analysis.decimate import Pyramid
+from n1codec.codec import CodecError, Layout, Text
+from n1codec.container import write_file
+from n1codec.pipeline import Pipeline, get_codec
+from n1codec.recordings import dataset, wav
+from n1codec.viewer.jobs import Cancelled, Job, Jobs
+
+_VERSION = 1
+"""Of the folder's layout: another one gets folders of its own."""
+SEGMENT = 1024
+"""Frames of a segment of the power spectra."""
+BLOCKS = 64
+"""Blocks that a recording is cut into for the compression view, at most."""
+_SHORTEST_BLOCK = 256
+_DIRECT = 2_000_000
+"""Samples whose spectra are computed while the reader waits."""
+
+
+class Compression(NamedTuple):
+    """What a codec makes of every block of every channel, each coded by itself."""
+
+    spec: str
+    block: int
+    """Frames of a block; the last one of a channel may be shorter."""
+    bits: np.ndarray
+    """Bits per sample, float32 of shape (channels, blocks), NaN behind the end of a channel."""
+
+
+class Residual(NamedTuple):
+    values: np.ndarray
+    """What the filters hand to the coder, int64 of shape (frames,)."""
+    spec: str
+    """The filters that made it."""
+
+
+class Session:
+    """One set of recordings. Everything is computed once and kept; ``jobs`` has what takes long."""
+
+    def __init__(self, folder: Path) -> None:
+        about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
+        self.key = folder.name
+        self.signals: np.ndarray = np.load(folder / "signals.npy", mmap_mode="r", allow_pickle=False)
+        self.names: list[str] = about["names"]
+        self.lengths = np.array(about["lengths"], np.int64)
+        self.rate: float = about["rate"]
+        self.notes: list[str] = about["notes"]
+        self.title: str = about["title"]
+        self.jobs = Jobs()
+        self._derived = folder / "derived"
+        self._trees: dict[tuple[str, str, str], order.Tree] = {}
+
+    @property
+    def channels(self) -> int:
+        return len(self.signals)
+
+    @property
+    def frames(self) -> int:
+        return int(self.signals.shape[1])
+
+    @property
+    def common(self) -> int:
+        """Frames that every channel has."""
+        return int(self.lengths.min())
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """Names cut down to what tells them apart."""
+        return shorten(self.names)
+
+    @cached_property
+    def pyramid(self) -> Pyramid:
+        return Pyramid.cached(self.signals, self._derived, self.key)
+
+    def prepare(self) -> Job:
+        """Return the job that computes what the first views need."""
+
+        def work(progress: Callable[[float], None], cancel: threading.Event) -> None:
+            self.pyramid.medians  # noqa: B018
+            self.labels  # noqa: B018
+
+        return self.jobs.start("prepare", "Preparing", work)
+
+    # -- correlation ---------------------------------------------------------------------------------------------------
+
+    def correlate(self, measure: str) -> Job:
+        """Return the job whose result is the correlation matrix of the frames that all channels have."""
+
+        def work(progress: Callable[[float], None], cancel: threading.Event) -> np.ndarray:
+            common = self.signals[:, : self.common]
+            try:
+                found = correlation.cached(
+                    common, measure, self._derived, progress=lambda x: progress(0.9 * x), cancel=cancel, key=self.key
+                )
+            except correlation.Cancelled as error:
+                raise Cancelled from error
+            wanted = [(link, distance) for distance in order.DISTANCES for link in order.LINKAGES]
+            for done, (link, distance) in enumerate(wanted):
+                if cancel.is_set():
+                    raise Cancelled
+                self._trees[measure, link, distance] = self._tree(found, measure, link, distance)
+                progress(0.9 + 0.1 * (done + 1) / len(wanted))
+            return found
+
+        return self.jobs.start(measure, f"{measure.capitalize()} correlations", work)
+
+    def matrix(self, measure: str) -> np.ndarray | None:
+        """Return the correlation matrix, float64 of shape (channels, channels), or None where it is not there yet."""
+        job = self.jobs.get(measure)
+        return None if job is None or job.running or job.result is None else job.result
+
+    def tree(self, measure: str, linkage: str, distance: str) -> order.Tree | None:
+        return self._trees.get((measure, linkage, distance)) if self.matrix(measure) is not None else None
+
+    def _tree(self, matrix: np.ndarray, measure: str, linkage: str, distance: str) -> order.Tree:
+        path = self._derived / f"{measure}-{linkage}-{distance.replace('|', '')}.npy"
+        if path.exists():
+            from scipy.cluster import hierarchy
+
+            merged = np.load(path, allow_pickle=False)
+            return order.Tree(merged, np.asarray(hierarchy.leaves_list(merged), np.int64))
+        found = order.tree(matrix, linkage, distance)
+        if len(found.linkage):
+            _save(path, found.linkage)
+        return found
+
+    def simultaneous(self) -> Job:
+        """Return the job whose result is the groups of channels that were recorded at the same time."""
+
+        def work(progress: Callable[[float], None], cancel: threading.Event) -> list[groups.Group]:
+            return groups.simultaneous(
+                [x[:n] for x, n in zip(self.signals, self.lengths, strict=True)], progress=progress
+            )
+
+        return self.jobs.start("groups", "Simultaneous recordings", work)
+
+    # -- spectra -------------------------------------------------------------------------------------------------------
+
+    def spectra(self) -> Job:
+        """Return the job whose result is the frequencies and the spectra of all channels over their whole lengths."""
+
+        def work(progress: Callable[[float], None], cancel: threading.Event) -> tuple[np.ndarray, np.ndarray]:
+            path = self._derived / f"spectra-{SEGMENT}.npy"
+            size = min(SEGMENT, self.common)
+            frequencies = np.fft.rfftfreq(size, 1 / self.rate)
+            if path.exists():
+                return frequencies, np.load(path, allow_pickle=False)
+            power = np.empty((self.channels, len(frequencies)))
+            for channel in range(self.channels):
+                if cancel.is_set():
+                    raise Cancelled
+                power[channel] = spectrum.psd(self.signals[channel, : self.lengths[channel]], self.rate, size)[1]
+                progress((channel + 1) / self.channels)
+            _save(path, power)
+            return frequencies, power
+
+        return self.jobs.start("spectra", "Power spectra", work)
+
+    def spectra_of(self, channels: Sequence[int], start: int, stop: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return frequencies (bins,) and spectra (channels, bins) of some frames; None where that takes too long."""
+        stop = min(stop, *(int(self.lengths[c]) for c in channels), self.frames)
+        if len(channels) * (stop - start) > _DIRECT or stop - start < 2:
+            return None
+        frequencies, power = spectrum.psd(np.asarray(self.signals[list(channels), start:stop]).T, self.rate, SEGMENT)
+        return frequencies, power.T
+
+    # -- compression ---------------------------------------------------------------------------------------------------
+
+    @property
+    def block(self) -> int:
+        return max(_SHORTEST_BLOCK, -(-self.frames // BLOCKS))
+
+    def compress(self, spec: str) -> Job:
+        """Return the job whose result is the Compression by a codec.
+
+        Raises:
+            CodecError: there is no such codec here.
+        """
+        codec = checked(spec)
+
+        def work(progress: Callable[[float], None], cancel: threading.Event) -> Compression:
+            bits = np.full((self.channels, -(-self.frames // self.block)), np.nan, np.float32)
+            for channel, length in enumerate(self.lengths):
+                for index in range(-(-int(length) // self.block)):
+                    if cancel.is_set():
+                        raise Cancelled
+                    piece = self.signals[channel, index * self.block : min((index + 1) * self.block, int(length))]
+                    piece = np.array(piece)
+                    bits[channel, index] = 8 * len(codec.encode(piece)) / len(piece)
+                progress((channel + 1) / self.channels)
+            return Compression(codec.spec, self.block, bits)
+
+        return self.jobs.start(f"codec {codec.spec}", f"Encoding with {codec.spec}", work)
+
+    def bits_per_sample(self, made: Compression) -> np.ndarray:
+        """Return the mean of each channel, shape (channels,): blocks weigh by their frames."""
+        starts = np.arange(made.bits.shape[1]) * made.block
+        frames = np.clip(self.lengths[:, None] - starts, 0, made.block)
+        return np.nansum(made.bits * frames, axis=1) / self.lengths
+
+    def residual(self, spec: str, channel: int) -> Residual:
+        """Return what the filters of a codec leave of a channel, or what remap|lpc leaves where it has none."""
+        filters = [stage for stage in checked(spec).filters if stage.name not in ("planes", "bitshuffle", "rle")]
+        if not any(stage.family == "predictive" for stage in filters):
+            filters = list(get_codec("remap|lpc|copy").filters)
+        x = np.array(self.signals[channel, : self.lengths[channel]])
+        layout = Layout.of(x)
+        for stage in filters:
+            y, _ = stage.forward(x)
+            if y.shape != layout.shape:
+                break
+            x = y
+        return Residual(x.astype(np.int64), "|".join(stage.name for stage in filters))
+
+
+def checked(spec: str) -> Pipeline:
+    """Return the codec of a spec that came from outside: one that is here, and opens no file that the spec names.
+
+    Raises:
+        CodecError: it is not.
+    """
+    codec = get_codec(spec)
+    if reason := codec.unavailable():
+        raise CodecError(reason)
+    for stage in codec.stages:
+        for name, value in stage.get_config().items():
+            if isinstance(stage.params[name], Text) and value not in (stage.params[name].default, "none"):
+                raise CodecError(f"{stage.name}: {name}={value!r} may name a file or a program (the viewer uses none)")
+    return codec
+
+
+def shorten(names: Sequence[str], least: int = 8) -> list[str]:
+    """Return the shortest beginnings of long names that tell them apart; names of up to 16 letters stay."""
+    if max(map(len, names), default=0) <= 16:
+        return list(names)
+    for length in range(least, max(map(len, names))):
+        if len({name[:length] for name in names}) == len(set(names)):
+            return [name[:length] for name in names]
+    return list(names)
+
+
+# -- from files to a session -------------------------------------------------------------------------------------------
+
+
+def default_cache() -> Path:
+    """Return the folder for sessions that the platform provides."""
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "n1codec" / "viewer"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "n1codec" / "viewer"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "n1codec" / "viewer"
+
+
+def open_paths(
+    paths: Sequence[str | Path],
+    cache: Path,
+    progress: Callable[[str], None] = lambda name: None,
+    home: Path = dataset.HOME,
+) -> Session:
+    """Return the session of recordings: folders of WAV files, WAV files, zip archives; the usual ones if none is named.
+
+    Channels are padded to the length of the longest. Samples that are not 16 bits wide are shown at 16 bits.
+
+    Args:
+        cache: the folder that sessions are in; made if it is not there.
+        progress: called with the name of each file that is read.
+        home: where archives are unpacked, and recordings are looked for if no path is named.
+
+    Raises:
+        CodecError: nothing to show, a file that is no recording, or rates that differ.
+        OSError: a file or the cache.
+    """
+    found = [dataset.resolve(path, home) for path in paths] or [dataset.resolve(None, home)]
+    return open_files([path for one in found for path in one.files], cache, found[0].name, progress)
+
+
+def open_files(
+    files: Sequence[Path], cache: Path, title: str, progress: Callable[[str], None] = lambda name: None
+) -> Session:
+    """Return the session of some WAV files; see ``open_paths``."""
+    code = hashlib.blake2b(str(_VERSION).encode(), digest_size=12)
+    shapes: list[tuple[int, ...]] = []
+    rates: dict[float, str] = {}
+    for path in files:
+        data = path.read_bytes()
+        code.update(f"{path.name}\0{len(data)}\0".encode("utf-8", "surrogateescape"))
+        code.update(data)
+        wave = _parse(path, data)
+        shapes.append(wave.samples.shape)
+        rates.setdefault(wave.rate, path.name)
+    if not shapes:
+        raise CodecError("there are no recordings to show")
+    if len(rates) > 1:
+        (one, first), (other, second), *_ = rates.items()
+        raise CodecError(
+            f"{second} has {other} Hz and {first} has {one} Hz: they share no time axis (open them one by one)"
+        )
+    folder = cache / code.hexdigest()
+    if not (folder / "about.json").exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=cache) as temporary:
+            made = Path(temporary) / "session"
+            _write(made, files, shapes, next(iter(rates)), title, progress)
+            shutil.rmtree(folder, ignore_errors=True)
+            try:
+                made.rename(folder)
+            except OSError:
+                if not (folder / "about.json").exists():  # else another viewer was faster
+                    raise
+    return Session(folder)
+
+
+def reopen(key: str, cache: Path) -> Session | None:
+    """Return the session in the cache whose key begins with some letters, or None."""
+    if len(key) < 8 or not key.isalnum():
+        return None
+    found = [path.parent for path in cache.glob(f"{key}*/about.json")]
+    return Session(found[0]) if len(found) == 1 else None
+
+
+def _parse(path: Path, data: bytes) -> wav.Wav:
+    wave = wav.parse(data)
+    if wave is None:
+        raise CodecError(f"{path.name}: it is no WAV file, or one whose samples have no known form")
+    if not wave.samples.size or not wave.rate:
+        raise CodecError(f"{path.name}: there are no samples in it")
+    return wave
+
+
+def _write(
+    folder: Path,
+    files: Sequence[Path],
+    shapes: Sequence[tuple[int, ...]],
+    rate: float,
+    title: str,
+    progress: Callable[[str], None],
+) -> None:
+    folder.mkdir()
+    frames, channels = max(n for n, _ in shapes), sum(c for _, c in shapes)
+    signals = np.lib.format.open_memmap(folder / "signals.npy", "w+", np.int16, (channels, frames))
+    names: list[str] = []
+    lengths: list[int] = []
+    notes: list[str] = []
+    for path in files:
+        progress(path.name)
+        wave = _parse(path, path.read_bytes())
+        samples, note = _narrow(wave.samples)
+        if note:
+            notes.append(f"{path.name}: {note}")
+        for name, column in zip(_names(path.stem, samples.shape[1]), samples.T, strict=True):
+            signals[len(names), : len(column)] = column
+            names.append(name)
+            lengths.append(len(column))
+    signals.flush()
+    del signals  # Windows renames no folder with an open file in it
+    about = {"names": names, "lengths": lengths, "rate": rate, "notes": notes[:20], "title": title}
+    (folder / "about.json").write_text(json.dumps(about), encoding="utf-8")
+
+
+def _names(stem: str, channels: int) -> Iterator[str]:
+    stem = stem.encode("utf-8", "replace").decode()
+    return (stem if channels == 1 else f"{stem}:{channel}" for channel in range(channels))
+
+
+def _narrow(samples: np.ndarray) -> tuple[np.ndarray, str]:
+    """Return samples as int16, and a note where they are not the file's."""
+    if samples.dtype == np.int16:
+        return samples, ""
+    if samples.dtype == np.uint8:
+        return samples.astype(np.int16) - 128, "8 bits, shown around 0"
+    if samples.dtype.kind == "f":
+        peak = float(np.nanmax(np.abs(samples), initial=0))
+        scale = 32767 / peak if np.isfinite(peak) and peak > 0 else 1.0
+        return np.nan_to_num(samples * scale).clip(-32768, 32767).astype(np.int16), f"floats, shown times {scale:g}"
+    if np.abs(samples, dtype=np.int64).max(initial=0) < 1 << 15:
+        return samples.astype(np.int16), ""
+    shift = int(np.abs(samples, dtype=np.int64).max()).bit_length() - 15
+    return (samples >> shift).astype(np.int16), f"wider than 16 bits, shown divided by {1 << shift}"
+
+
+def _save(path: Path, array: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = io.BytesIO()
+    np.save(data, array)
+    write_file(path, data.getvalue())

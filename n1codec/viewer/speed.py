@@ -1,0 +1,72 @@
+"""How long the server takes for each kind of answer, in CPU time of this process."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from n1codec.codec import CodecError
+from n1codec.viewer import canvas, state
+from n1codec.viewer.figures.style import LIGHT
+from n1codec.viewer.session import Session
+from n1codec.viewer.state import State
+
+REPEATS = 5
+
+
+def answers(session: Session) -> dict[str, State]:
+    """Return what a person may ask for in turn, by name."""
+    channels, frames = session.channels, session.frames
+    signals = state.fit(State(), channels, frames)
+    overlaid = replace(signals, mode="overlaid", last=channels)
+    image = replace(signals, view="image")
+    matrix = replace(signals, view="correlation")
+    spectrum = replace(signals, view="spectrum")
+    return {
+        "signals, 8 plots": signals,
+        "signals, 48 plots": replace(signals, last=min(state.MOST_PLOTS, channels)),
+        "signals, zoom": state.zoom(signals, 0.1, frames),
+        "signals, pan": state.pan(state.zoom(signals, 0.1, frames), 0.5, frames),
+        "overlaid, all channels": overlaid,
+        "overlaid, zoom": state.zoom(overlaid, 0.02, frames),
+        "image": image,
+        "image, zoom": state.zoom(image, 0.1, frames),
+        "image, pan": state.pan(state.zoom(image, 0.1, frames), 0.5, frames),
+        **{f"image, order {link}": replace(image, linkage=link) for link in state.CHOICES["linkage"][1:]},
+        **{f"correlation, {name}": replace(matrix, measure=name) for name in state.CHOICES["measure"]},
+        "correlation, order ward": replace(matrix, linkage="ward"),
+        "correlation, a pair": replace(matrix, focus=0, other=channels - 1),
+        "spectra, lines": spectrum,
+        "spectra, image": replace(spectrum, spectrum="image"),
+        "spectrogram": replace(spectrum, spectrum="spectrogram"),
+        "compression": replace(signals, view="compression"),
+        "results": replace(signals, view="results"),
+    }
+
+
+def report(session: Session, results: Path) -> Iterator[str]:
+    """Yield a line per kind of answer: the median and the longest of some, with the size of what is sent.
+
+    What is computed once in the background is waited for first, and named with the time that it took.
+    """
+    started = time.process_time()
+    jobs = [session.prepare(), session.simultaneous(), session.spectra(), session.compress(State.codec)]
+    jobs += [session.correlate(measure) for measure in state.CHOICES["measure"]]
+    for job in jobs:
+        job.wait()
+        if job.error:
+            raise CodecError(f"{job.title}: {job.error}")
+    yield f"{session.channels} channels of {session.frames} frames"
+    yield f"In the background, all together: {time.process_time() - started:.1f} s of CPU time"
+    yield f"{'answer':<28}{'median ms':>12}{'longest ms':>12}{'sent kB':>12}"
+    for name, wanted in answers(session).items():
+        times, size = [], 0
+        for _ in range(REPEATS):
+            begun = time.process_time()
+            made = canvas.draw(session, wanted, canvas.Size(), LIGHT, results)
+            size = len(json.dumps([made.main, made.detail]))
+            times.append(1000 * (time.process_time() - begun))
+        yield f"{name:<28}{sorted(times)[REPEATS // 2]:>12.1f}{max(times):>12.1f}{size / 1000:>12.0f}"
