@@ -25,6 +25,7 @@ from n1codec.viewer.figures import style
 from n1codec.viewer.session import Session
 
 _LARGEST_SIDE = 8000
+_MOUSE = {"main.relayoutData", "detail.relayoutData", "main.clickData", "key.data"}
 
 
 class Sessions:
@@ -98,13 +99,14 @@ def register(app: Dash, sessions: Sessions, results: Path) -> None:
         Input("frames", "value"),
         Input("main", "relayoutData"),
         Input("main", "clickData"),
+        Input("detail", "relayoutData"),
         Input("key", "data"),
         Input("dropped", "data"),
         *(Input(name, "value") for name in layout.CONTROLS),
         State("state", "data"),
     )
     def navigate(*arguments: Any) -> tuple[Any, ...]:
-        url, channels, frames, moved, clicked, key, dropped, *values, query = arguments
+        url, channels, frames, moved, clicked, moved_below, key, dropped, *values, query = arguments
         now = state.parse(query if query is not None else url or "")
         opened = sessions.get(now.data)
         for trigger in ctx.triggered_prop_ids:
@@ -119,6 +121,9 @@ def register(app: Dash, sessions: Sessions, results: Path) -> None:
                 now = replace(now, start=int(frames[0]), stop=int(frames[1]))
             elif trigger == "main.relayoutData" and moved and _in_seconds(now):
                 now = state.relayout(now, moved, opened.rate, opened.frames)
+            elif trigger == "detail.relayoutData" and moved_below:
+                in_time = {name: value for name, value in moved_below.items() if name.startswith("xaxis.")}
+                now = state.relayout(now, in_time, opened.rate, opened.frames)
             elif trigger == "main.clickData" and clicked:
                 now = click(now, clicked, opened)
             elif trigger == "key.data" and key:
@@ -129,7 +134,7 @@ def register(app: Dash, sessions: Sessions, results: Path) -> None:
                     now = state.parse(replace(now, **{name: value}).query())
         now = state.fit(now, opened.channels, opened.frames)
         first, last = state.shown(now, opened.channels)
-        if now.query() == query and set(ctx.triggered_prop_ids) <= {"main.relayoutData", "main.clickData", "key.data"}:
+        if now.query() == query and set(ctx.triggered_prop_ids) <= _MOUSE:
             raise PreventUpdate
         return (
             no_update if now.query() == query else now.query(),
@@ -156,6 +161,7 @@ def register(app: Dash, sessions: Sessions, results: Path) -> None:
         Output("note", "children"),
         Output("job", "data"),
         Output("clock", "disabled"),
+        Output("progress", "hidden"),
         Input("state", "data"),
         Input("size", "data"),
         Input("dark", "data"),
@@ -164,7 +170,7 @@ def register(app: Dash, sessions: Sessions, results: Path) -> None:
     )
     def show(query: str | None, size: Any, dark: Any, finished: int, config: dict[str, Any]) -> tuple[Any, ...]:
         if query is None or not size:
-            return (no_update,) * 11
+            return (no_update,) * 12
         now = state.parse(query)
         opened = sessions.get(now.data)
         now = state.fit(now, opened.channels, opened.frames)
@@ -183,17 +189,18 @@ def register(app: Dash, sessions: Sessions, results: Path) -> None:
             made.note,
             made.job,
             not made.job,
+            not made.job,
         )
 
     @app.callback(
-        Output("progress", "hidden"),
+        Output("progress", "hidden", allow_duplicate=True),
         Output("progress-text", "children"),
         Output("progress-bar", "style"),
         Output("cancel", "children"),
         Output("finished", "data"),
         Output("clock", "disabled", allow_duplicate=True),
         Input("clock", "n_intervals"),
-        Input("job", "data"),
+        State("job", "data"),
         State("state", "data"),
         State("finished", "data"),
         prevent_initial_call=True,

@@ -234,7 +234,7 @@ def _spectrogram(session: Session, state: State, size: Size, style: Theme) -> Ca
     name = f"{state.focus}  {session.names[state.focus]}"
     made = spectrogram(session, state, size.width)
     figure = spectra.spectrogram(*made, _span(session, state), name, size.height, style)
-    return Canvas(figure, note="Another channel: , and . or the field beside the canvas.")
+    return Canvas(figure, note="The keys , and . go to another channel.")
 
 
 def _compression(session: Session, state: State, order: Order, size: Size, style: Theme) -> Canvas:
@@ -266,7 +266,8 @@ def _coded(session: Session, state: State, job: Job, size: Size, style: Theme) -
     (line,), width = lines(session, [channel], start, stop, size.width * 0.65)
     left = session.residual(state.codec, channel)
     x, y = bins(left.values[start:stop], start, max(width, 1))
-    bits = np.zeros(0) if job.running or job.result is None else job.result.bits[channel]
+    blocks = -(-session.frames // session.block)
+    bits = np.full(blocks, np.nan) if job.running or job.result is None else job.result.bits[channel]
     codes = np.asarray(session.signals[channel, : session.lengths[channel]])
     return compression.detail(
         (line.x, line.y),

@@ -101,7 +101,14 @@ class Session:
         return Pyramid.cached(self.signals, self._derived, self.key)
 
     def prepare(self) -> Job:
-        """Return the job that computes what the first views need."""
+        """Return the job that computes what the first views need.
+
+        The parts of SciPy that jobs use are imported before: it does not bear that two threads begin with it at once.
+        """
+        import scipy.cluster.hierarchy
+        import scipy.signal
+        import scipy.spatial.distance
+        import scipy.stats  # noqa: F401
 
         def work(progress: Callable[[float], None], cancel: threading.Event) -> None:
             self.pyramid.medians  # noqa: B018
@@ -156,9 +163,17 @@ class Session:
         """Return the job whose result is the groups of channels that were recorded at the same time."""
 
         def work(progress: Callable[[float], None], cancel: threading.Event) -> list[groups.Group]:
-            return groups.simultaneous(
-                [x[:n] for x, n in zip(self.signals, self.lengths, strict=True)], progress=progress
-            )
+            path = self._derived / "groups.json"
+            if path.exists():
+                return [
+                    groups.Group(tuple(members), np.array(r))
+                    for members, r in json.loads(path.read_text(encoding="ascii"))
+                ]
+            recordings = [x[:n] for x, n in zip(self.signals, self.lengths, strict=True)]
+            found = groups.simultaneous(recordings, progress=progress)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_file(path, json.dumps([[group.members, group.r.tolist()] for group in found]).encode("ascii"))
+            return found
 
         return self.jobs.start("groups", "Simultaneous recordings", work)
 

@@ -180,11 +180,13 @@ def detail(
             xaxis=axis(style, "Time (s)", domain=across[0], range=list(span), anchor="y3"),
             yaxis=axis(style, domain=down[0], range=list(_around(signal[1])), tickformat="~s", nticks=4),
             yaxis2=axis(style, domain=down[1], range=list(_around(residual[1])), tickformat="~s", nticks=4),
-            yaxis3=axis(style, domain=down[2], rangemode="tozero", nticks=4),
+            yaxis3=axis(style, domain=down[2], range=[0, _above(blocks[1])], nticks=4),
             xaxis4=axis(style, domain=across[1], anchor="y4", nticks=5, tickformat="~s"),
-            yaxis4=axis(style, domain=below[0], anchor="x4", nticks=3, tickformat="~s"),
+            yaxis4=axis(style, domain=below[0], range=[0, _above(codes[1])], anchor="x4", nticks=3, tickformat="~s"),
             xaxis5=axis(style, "Value", domain=across[2], anchor="y5", nticks=5, tickformat="~s"),
-            yaxis5=axis(style, domain=below[1], anchor="x5", nticks=3, tickformat="~s"),
+            yaxis5=axis(
+                style, domain=below[1], range=[0, _above(codes_left[1])], anchor="x5", nticks=3, tickformat="~s"
+            ),
             annotations=[
                 note(f"<b>{name}</b>  signal", 0, down[0][1]),
                 note(f"residual of {filters}", 0, down[1][1]),
@@ -194,6 +196,11 @@ def detail(
             ],
         ),
     }
+
+
+def _above(y: np.ndarray) -> float:
+    """Return where an axis from 0 ends, so that there is room for a note."""
+    return 1.3 * float(np.nanmax(y, initial=0)) or 1.0
 
 
 def _around(y: np.ndarray) -> tuple[float, float]:

@@ -92,8 +92,11 @@ def matrix(
         )
     across = (width - _LEFT - _RIGHT) * (1 - left)
     ticks: dict[str, Any] = {"tickvals": place, "ticktext": list(labels), "tickangle": -90}
+    below = _BOTTOM
     if across / max(len(names), 1) < ROW_LABEL:
         ticks = {"showticklabels": False, "ticks": ""}
+    else:
+        below += 20
     more: dict[str, Any] = {}
     if tree:
         x, y = tree
@@ -126,9 +129,9 @@ def matrix(
         "layout": layout(
             style,
             height=height,
-            margin={"l": _LEFT, "r": _RIGHT, "t": _TOP, "b": _BOTTOM},
+            margin={"l": _LEFT, "r": _RIGHT, "t": _TOP, "b": below},
             xaxis=axis(style, domain=[left, 1], range=[first - 0.5, first + len(names) - 0.5], showgrid=False, **ticks),
-            yaxis=rows(style, labels, height - _TOP - _BOTTOM, first),
+            yaxis=rows(style, labels, height - _TOP - below, first),
             plot_bgcolor=style.paper,
             meta={"readout": "cells", "first": first, "names": names, "what": "r"},
             uirevision=f"{first} {len(names)}",

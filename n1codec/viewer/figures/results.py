@@ -12,7 +12,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SPEED = {"encode": "average_compression_speed_xRT", "decode": "average_decompression_speed_xRT"}
-_MARKERS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "star", "cross", "hexagon")
+_FAMILIES = {
+    "baseline": ("", "x"),
+    "dictionary": ("#E69F00", "circle"),
+    "predictive": ("#0072B2", "square"),
+    "entropy": ("#009E73", "diamond"),
+    "audio": ("#CC79A7", "triangle-up"),
+    "blosc": ("#56B4E9", "triangle-down"),
+    "numeric": ("#B8A600", "cross"),
+    "n1": ("#D55E00", "star"),
+}
+"""Colour and marker of each family, as in the plots of the report; others follow in their own colours."""
 
 
 def draw(table: pd.DataFrame, speed: str, height: float, style: Theme, narrow: bool = False) -> Figure:
@@ -39,6 +49,7 @@ def draw(table: pd.DataFrame, speed: str, height: float, style: Theme, narrow: b
         }
     )
     for index, (family, rows) in enumerate(good.groupby("family", sort=True)):
+        colour, marker = _FAMILIES.get(str(family), (CHANNELS[index % len(CHANNELS)], "hexagon"))
         names = [
             [
                 row["mode"],
@@ -58,9 +69,9 @@ def draw(table: pd.DataFrame, speed: str, height: float, style: Theme, narrow: b
                 "y": typed(rows["compression_ratio"].to_numpy(float)),
                 "customdata": names,
                 "marker": {
-                    "color": CHANNELS[index % len(CHANNELS)],
-                    "symbol": _MARKERS[index % len(_MARKERS)],
-                    "size": 10,
+                    "color": colour or style.ink,
+                    "symbol": marker,
+                    "size": 13 if marker == "star" else 10,
                     "opacity": 0.9,
                     "line": {"width": 1, "color": style.paper},
                 },
@@ -80,7 +91,9 @@ def draw(table: pd.DataFrame, speed: str, height: float, style: Theme, narrow: b
             showlegend=True,
             legend=legend,
             hovermode="closest",
-            xaxis=axis(style, f"Speed of the {speed[:-1]}r (times real time)", type="log", dtick=1, tickformat="~s"),
+            xaxis=axis(
+                style, f"Speed of the {speed.rstrip('e')}er (times real time)", type="log", dtick=1, tickformat="~s"
+            ),
             yaxis=axis(style, "Compression ratio"),
             uirevision=f"results {speed}",
         ),

@@ -11,8 +11,6 @@ from n1codec.viewer.figures.style import Figure, Theme, axis, colour, layout, ni
 
 _LABEL_HEIGHT = 22
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 14, 8, 44
-_SINGLE = 400
-"""Points of a line from which on it is drawn thinner."""
 
 
 class Line(NamedTuple):
@@ -128,7 +126,7 @@ def _trace(line: Line, style: Theme) -> dict[str, Any]:
         "name": line.label,
         "x": typed(line.x),
         "y": typed(line.y),
-        "line": {"color": colour(line.channel), "width": 1.3 if len(line.y) < _SINGLE else 1},
+        "line": {"color": colour(line.channel), "width": 1.4},
         "hoverinfo": "none",
         "xaxis": "x",
         "yaxis": "y",

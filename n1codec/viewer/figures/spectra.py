@@ -27,9 +27,9 @@ def lines(
     height: float,
     style: Theme,
 ) -> Figure:
-    """Return spectra as lines and their median; ``power`` has shape (channels, bins); 0 Hz is left out."""
-    level = decibels(power[:, 1:])
-    x = typed(frequencies[1:].astype(np.float32))
+    """Return spectra as lines and their median; ``power`` has shape (channels, bins); its ends are left out."""
+    level = decibels(power[:, 1:-1])
+    x = typed(frequencies[1:-1].astype(np.float32))
     many = len(channels) > 12
     traces: list[dict[str, Any]] = [
         {
