@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,10 +12,11 @@ from click.testing import CliRunner
 from n1_stream_reference import Packets
 
 from n1codec.cli.latency import command
-from n1codec.codec import FormatError, SpecError
+from n1codec.codec import FormatError, SpecError, UnavailableError
 from n1codec.native import Kernel
 from n1codec.pipeline import get_codec
 from n1codec.stream import PacketDecoder, PacketEncoder, latency, packets
+from n1codec.train.profile import untrained
 
 RATE = 19531
 
@@ -194,6 +196,50 @@ def test_packets_stay_what_they_are(codec: str) -> None:
 
 
 GOLDEN = {"n1": 4145419736, "n1_implant": 1807019465}
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> str:
+    """Of a converter of 512 codes, every fourth of them narrow, 12 apart."""
+    widths = np.where(np.arange(512) % 4, 1.25, 0.25)
+    (tmp_path / "my.n1p").write_bytes(untrained()._replace(widths=widths, first=-3072, step=12).to_bytes())
+    return f"n1:profile={tmp_path / 'my.n1p'}"
+
+
+def converted(frames: int, channels: int) -> np.ndarray:
+    edges = np.cumsum(np.where(np.arange(512) % 4, 1.25, 0.25))
+    level = neural(frames, channels) + 32768.0 + np.random.default_rng(9).uniform(0, 64, (frames, channels))
+    codes = np.searchsorted(edges, level / 128)
+    return (12 * codes - 3072).astype(np.int16)
+
+
+def test_profiles(profile: str, tmp_path: Path) -> None:
+    x = converted(2000, 20)
+    encoder, decoder = pair(20, codec=profile)
+    sent = send(encoder, x)
+    for i, packet in enumerate(sent):
+        arrival = decoder.push(packet)
+        assert arrival.valid.all() and np.array_equal(arrival.frames, x[20 * i : 20 * i + 20])
+    size = sum(map(len, sent))
+    assert size < x.nbytes / 4
+    equal = tmp_path / "equal.n1p"
+    equal.write_bytes(untrained()._replace(widths=np.ones(512), first=-3072, step=12).to_bytes())
+    assert size < 0.98 * sum(map(len, send(PacketEncoder(20, RATE, f"n1:profile={equal}"), x)))
+
+
+def test_a_decoder_without_the_profile_says_which_is_missing(profile: str, tmp_path: Path) -> None:
+    packet = PacketEncoder(20, RATE, profile).push(converted(20, 20))
+    name = f"{zlib.crc32((tmp_path / 'my.n1p').read_bytes()):08x}"
+    other = tmp_path / "other.n1p"
+    other.write_bytes(untrained()._replace(widths=np.ones(512), first=-3072, step=12).to_bytes())
+    for spec in ("n1", "n1_implant", f"n1:profile={other}"):
+        decoder = PacketDecoder(20, RATE, spec)
+        with pytest.raises(UnavailableError, match=name):
+            decoder.push(packet)
+        with pytest.raises(FormatError, match="damaged"):
+            decoder.push(packet[:-1])
+    with pytest.raises(FormatError, match="damaged"):
+        PacketDecoder(20, RATE, profile).push(packet[:-1])
 
 
 def test_settings_are_checked() -> None:

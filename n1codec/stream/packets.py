@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from typing import NamedTuple
 
 import numpy as np
 
-from n1codec.codec import FormatError, SpecError
+from n1codec.codec import FormatError, SpecError, UnavailableError
 from n1codec.native import Kernel
 from n1codec.pipeline import get_codec
 
@@ -18,6 +20,8 @@ _decode = Kernel("n1c_stream_decode", np.uint8, np.uint8, np.int16, np.uint8, in
 _restart = Kernel("n1c_stream_restart", np.uint8)
 
 _SIMD = 1
+_WITH_PROFILE = 1
+"""First byte of packets that bring the checksum of their profile, behind the packet's."""
 MAX_CHANNELS = 65536
 MAX_FRAMES = 128
 MAX_KEY_FRAMES = 1 << 30
@@ -71,6 +75,7 @@ class _Link:
         if pipeline.filters or coder.packets is None:
             raise SpecError(f"{codec}: it does not code packets (n1 and n1_implant do)")
         profile = np.frombuffer(coder.packet_profile(), np.uint8)
+        self._profile = zlib.crc32(profile.tobytes()).to_bytes(4, "little")
         self._state = np.empty(_bytes(coder.packets, channels, frames_per_packet), np.uint8)
         try:
             _open(self._state, coder.packets, profile, channels, frames_per_packet, self.key_packets)
@@ -113,6 +118,7 @@ class PacketDecoder(_Link):
         """Return what a packet brought.
 
         Raises:
+            UnavailableError: its encoder's profile is not this decoder's; the message says which it is.
             FormatError: it is damaged, of an encoder with other settings, or came too late. It counts as lost unless it
                 comes again before the next one; nothing else changes.
         """
@@ -121,10 +127,23 @@ class PacketDecoder(_Link):
         try:
             lost = _decode(self._state, np.frombuffer(packet, np.uint8), frames.reshape(-1), valid, _SIMD)
         except FormatError as error:
+            if profile := self._other_profile(packet):
+                raise UnavailableError(
+                    f"its encoder has the profile {profile}, not this decoder's (give it that one's .n1p file: "
+                    "n1:profile=FILE.n1p)"
+                ) from error
             raise FormatError(
                 "the packet is dropped: it is damaged, came late, or its encoder has other settings"
             ) from error
         return Arrival(frames, valid.view(np.bool_), lost)
+
+    def _other_profile(self, packet: bytes) -> str:
+        """Return the checksum of the profile of a packet that is not damaged, "" if it is this decoder's or unknown."""
+        if len(packet) < 13 or packet[0] != _WITH_PROFILE or packet[9:13] == self._profile:
+            return ""
+        settings = struct.pack("<3Q", self.channels, self.frames_per_packet, self.key_packets)
+        checksum = zlib.crc32(packet[9:], zlib.crc32(packet[:5], zlib.crc32(settings)))
+        return packet[12:8:-1].hex() if checksum == int.from_bytes(packet[5:9], "little") else ""
 
     def restart(self) -> None:
         """Take any packet as the first one, as after the encoder began anew."""

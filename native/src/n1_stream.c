@@ -5,7 +5,7 @@
 
 #include "n1c.h"
 
-#define HEAD 9 /* bytes of a packet before its first section */
+#define HEAD 9 /* bytes of a packet before its first section, or before the checksum of its profile */
 #define MAX_CHANNELS 65536
 #define MAX_PERIOD ((int64_t)1 << 30) /* frames between restarts */
 #define MAGIC 0x4e314331u
@@ -15,6 +15,9 @@ enum { KEY = 1, STORED = 2 }; /* bits of a section's head, below its length */
 static const stream_model *model_of(int64_t codec) {
   return codec == N1C_STREAM_N1 ? &n1_stream_lanes : codec == N1C_STREAM_IMPLANT ? &n1_stream_implant : NULL;
 }
+
+/* A packet's first byte. */
+static uint8_t kind_of(const stream *s) { return (uint8_t)(s->codec + (s->profile != 0)); }
 
 static uint8_t *align64(uint8_t *p) { return p + (-(uintptr_t)p & 63); }
 
@@ -163,7 +166,7 @@ int64_t n1c_stream_bytes(int64_t codec, int64_t channels, int64_t frames) {
 
 int64_t n1c_stream_capacity(int64_t channels, int64_t frames) {
   if (channels < 1 || channels > MAX_CHANNELS || frames < 1 || frames > STREAM_FRAMES) return N1C_E_ARGUMENT;
-  return HEAD + channels * (2 * frames + 4) + 96 * sections_of(channels);
+  return HEAD + 4 + channels * (2 * frames + 4) + 96 * sections_of(channels);
 }
 
 int64_t n1c_stream_open(uint8_t *memory, int64_t length, int64_t codec, const uint8_t *profile, int64_t profile_length,
@@ -219,8 +222,9 @@ int64_t n1c_stream_encode(uint8_t *memory, int64_t length, const int16_t *x, int
   if (!s || n != (int64_t)s->channels * s->frames) return N1C_E_ARGUMENT;
   if (capacity < n1c_stream_capacity(s->channels, s->frames)) return N1C_E_CAPACITY;
   s->simd = simd != 0;
-  out[0] = (uint8_t)s->codec;
+  out[0] = kind_of(s);
   stream_put(out + 1, s->sequence, 4);
+  if (s->profile) at = stream_put(at, s->profile, 4);
   for (int32_t i = 0; i < s->sections; i++) {
     /* The length is known when the section is there: it is moved up to its head. */
     uint8_t *const body = at + 5;
@@ -243,9 +247,10 @@ int64_t n1c_stream_decode(uint8_t *memory, int64_t length, const uint8_t *in, in
   stream *s = opened(memory, length);
   stream_reader r;
   uint32_t sequence, missing;
-  int32_t bad = 0;
+  int32_t bad = 0, head;
   if (!s || n != (int64_t)s->channels * s->frames || channels != s->channels) return N1C_E_ARGUMENT;
-  if (size < HEAD || in[0] != s->codec) return N1C_E_CORRUPT;
+  head = s->profile ? HEAD + 4 : HEAD;
+  if (size < head || in[0] != kind_of(s) || (s->profile && get32(in + HEAD) != s->profile)) return N1C_E_CORRUPT;
 #ifndef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION /* a fuzzer would get no further */
   if (get32(in + 5) != stream_crc(s, stream_crc(s, s->seed, in, 5), in + HEAD, size - HEAD)) return N1C_E_CORRUPT;
 #endif
@@ -256,19 +261,19 @@ int64_t n1c_stream_decode(uint8_t *memory, int64_t length, const uint8_t *in, in
   s->simd = simd != 0;
   memset(x, 0, (size_t)n * sizeof *x);
   memset(valid, 0, (size_t)channels);
-  r.at = in + HEAD, r.end = in + size, r.bad = 0;
+  r.at = in + head, r.end = in + size, r.bad = 0;
   for (int32_t i = 0; i < s->sections && !bad; i++) {
     const stream_span v = span_of(s, i);
-    const uint32_t head = take_varint(&r);
+    const uint32_t about = take_varint(&r);
     stream_reader body;
-    if (r.bad || head >> 2 > r.end - r.at) {
+    if (r.bad || about >> 2 > r.end - r.at) {
       bad = 1;
       break;
     }
-    body.at = r.at, body.end = r.at += head >> 2, body.bad = 0;
-    if (!s->alive[i] && !(head & KEY)) continue;
+    body.at = r.at, body.end = r.at += about >> 2, body.bad = 0;
+    if (!s->alive[i] && !(about & KEY)) continue;
     s->alive[i] = 0;
-    bad = !decode_section(s, i, body, x, head & 3);
+    bad = !decode_section(s, i, body, x, about & 3);
     s->alive[i] = (uint8_t)!bad;
     memset(valid + v.channel, !bad, (size_t)v.channels);
   }

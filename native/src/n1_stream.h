@@ -18,6 +18,7 @@ typedef struct {
   int32_t channels, frames, sections, section_channels;
   int64_t period;    /* packets between a section's restarts */
   uint32_t sequence; /* of the packet that comes next */
+  uint32_t profile;  /* checksum of a profile that is not built in, 0 if it is; packets bring it */
   uint32_t seed;     /* checksum of the settings, from which that of a packet goes on */
   int32_t restart;   /* the next packet is a key to everything */
   int32_t simd;
@@ -42,7 +43,8 @@ typedef struct {
 /* What is done with the state of each channel. x are all samples of the packet. */
 typedef struct {
   int64_t (*bytes)(int64_t channels, int64_t frames); /* of its memory, a multiple of 64 */
-  /* Sets code, sample and the checksum of the profile; -1 if that is none. One byte 1 is the built-in profile. */
+  /* Sets code, sample and the checksum of a profile, in seed if it is built in, which one byte 1 asks for; -1 if that is
+   * no profile. */
   int (*open)(stream *s, const uint8_t *profile, int64_t length);
   /* All channels of a section restart. What the decoder needs for it is written; it fails where that cannot be. */
   uint8_t *(*restart)(stream *s, const stream_span *v, uint8_t *out);

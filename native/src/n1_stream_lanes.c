@@ -388,8 +388,11 @@ static int open_lanes(stream *s, const uint8_t *profile, int64_t length) {
   uint8_t *at = s->model;
   lanes *m = s->model;
   if (length == 1 && *profile == 1) {
+    s->seed = stream_crc(s, 0, n1_profile_n1, n1_profile_n1_length);
     profile = n1_profile_n1;
     length = n1_profile_n1_length;
+  } else {
+    s->profile = stream_crc(s, 0, profile, length);
   }
   memset(m, 0, sizeof *m);
   if (n1_profile_open(profile, length, &m->profile) || !m->profile.codes) return -1;
@@ -412,7 +415,6 @@ static int open_lanes(stream *s, const uint8_t *profile, int64_t length) {
     if (v <= 32767) s->code[v + 32768] = (uint16_t)k;
   }
   for (int32_t i = 0; i < groups * N1_LANES; i++) restart_lane(m, i / N1_LANES, i % N1_LANES, START);
-  s->seed = stream_crc(s, 0, profile, length);
   return 0;
 }
 

@@ -329,13 +329,21 @@ typedef struct {
 
 static link open_link(setting s) {
   const uint32_t v = s.variant;
-  uint8_t one = 1;
-  link k = {v >> 20 & 1 ? N1C_STREAM_IMPLANT : N1C_STREAM_N1, 1 + v % 37, 1 + (v >> 6) % 24, 1 + (v >> 11) % 9, 0, v >> 15 & 1, NULL};
+  const int implant = v >> 20 & 1, own = v >> 21 & 1; /* tables or a profile by its bytes, or the built-in one */
+  link k = {implant ? N1C_STREAM_IMPLANT : N1C_STREAM_N1, 1 + v % 37, 1 + (v >> 6) % 24, 1 + (v >> 11) % 9, 0,
+            v >> 15 & 1, NULL};
+  const int64_t length = !own ? 1 : implant ? n1c_n1_implant_size(2) : n1_profile_n1_length;
+  uint8_t *profile = (uint8_t *)allocate(length);
+  if (!own) profile[0] = 1;
+  else if (implant) n1c_n1_implant_tables(profile, length);
+  else memcpy(profile, n1_profile_n1, (size_t)length);
   if (v >> 16 & 1) k.channels += 500; /* two sections or one */
   k.bytes = n1c_stream_bytes(k.codec, k.channels, k.frames);
   k.memory = (uint8_t *)allocate(k.bytes);
-  if (n1c_stream_open(k.memory, k.bytes - 1, k.codec, &one, 1, k.channels, k.frames, k.period) >= 0) abort();
-  if (n1c_stream_open(k.memory, k.bytes, k.codec, &one, 1, k.channels, k.frames, k.period) < 0) abort();
+  if (n1c_stream_open(k.memory, k.bytes - 1, k.codec, profile, length, k.channels, k.frames, k.period) >= 0) abort();
+  if (n1c_stream_open(k.memory, k.bytes, k.codec, profile, length - 1, k.channels, k.frames, k.period) >= 0) abort();
+  if (n1c_stream_open(k.memory, k.bytes, k.codec, profile, length, k.channels, k.frames, k.period) < 0) abort();
+  free(profile);
   return k;
 }
 
