@@ -6,17 +6,14 @@ import csv
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
-from math import ceil
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 from n1codec.codec import CodecError
-from n1codec.container import Timed, decode_file, decoder, encode_file, open_source, read, read_file
-from n1codec.pipeline import Pipeline, default_spec, get_codec
+from n1codec.container import Timed, decode_file, encode_file
+from n1codec.pipeline import Pipeline
 
 SUFFIX = ".n1c"
-MOST_REPEATS = 1000
 LOG_COLUMNS = {
     "encode": ("file", "codec", "original_bytes", "compressed_bytes", "seconds"),
     "decode": ("file", "codec", "compressed_bytes", "original_bytes", "seconds"),
@@ -67,7 +64,6 @@ def convert(
     *,
     jobs: int = 1,
     log: Path | None = None,
-    min_time: float = 0.0,
 ) -> Iterator[tuple[str, Exception | None]]:
     """Encode or decode each source; yield it with the error that it met.
 
@@ -75,8 +71,6 @@ def convert(
         direction: "encode" or "decode".
         stages: the codec; None decodes with what the file names.
         log: CSV that a row is added to for each file as it is done.
-        min_time: seconds that the codec's own work on all files together takes at least. After a warm-up, the
-            work on each file is repeated as often as that takes; each time is a row of the log.
     """
     spec = stages.spec if stages else None
     with ExitStack() as stack:
@@ -88,30 +82,13 @@ def convert(
 
             pool = stack.enter_context(ProcessPoolExecutor(jobs, get_context("spawn")))
             run = pool.map
-        if min_time and plan:
-            _work(direction, spec, 1, plan[0][0])
-        total, done = 0.0, {}
         for (source, _), outcome in zip(plan, run(partial(_convert, direction, spec), plan), strict=True):
             if isinstance(outcome, Timed):
-                total += outcome.seconds
-                done[source] = outcome
                 if note:
                     note.row(source, outcome)
                 yield source, None
             else:
                 yield source, outcome
-        one_pass = total
-        for _ in range(3):  # once is not enough where the first pass was slower than the next
-            if not note or total >= min_time:
-                break
-            # Each file as often as all of them need to fill the time; read once, so that the time goes to the codec.
-            repeats = min(ceil((min_time - total) / max(one_pass, 1e-9)), MOST_REPEATS)
-            one_pass = 0.0
-            for source, times in zip(done, run(partial(_work, direction, spec, repeats), done), strict=True):
-                for seconds in times:
-                    note.row(source, done[source]._replace(seconds=seconds))
-                one_pass += sum(times) / repeats
-            total += repeats * one_pass
 
 
 def _convert(direction: str, spec: str | None, pair: tuple[str, str]) -> Timed | Exception:
@@ -120,29 +97,6 @@ def _convert(direction: str, spec: str | None, pair: tuple[str, str]) -> Timed |
         return (encode_file if direction == "encode" else decode_file)(source, target, spec)
     except Exception as error:
         return error
-
-
-def _work(direction: str, spec: str | None, repeats: int, path: str) -> list[float]:
-    """Return the seconds of the codec's own work on a file, ``repeats`` times, none if it does not do it at all."""
-    try:
-        data = read_file(path)
-        work: Callable[[], object]
-        stages = get_codec(spec) if spec else None
-        if direction == "encode":
-            x, _, stages = open_source(data, stages or get_codec(default_spec()))
-            work = partial(stages.encode, x)
-        else:
-            header = read(data)
-            stages = decoder(header, stages)
-            work = partial(stages.decode, header.payload, header.layout)
-        times = []
-        for _ in range(repeats):
-            start = perf_counter()
-            work()
-            times.append(perf_counter() - start - stages.coder.overhead)
-        return times
-    except (CodecError, OSError):
-        return []
 
 
 class _Log:

@@ -291,7 +291,7 @@ def encode_bytes(source: bytes, stages: Pipeline) -> tuple[bytes, float]:
     start = perf_counter()
     payload = stages.encode(x)
     seconds = perf_counter() - start - stages.coder.overhead
-    return _assemble(header._replace(checksum=zlib.crc32(source), payload=payload), stages), seconds
+    return seal(source, header, stages, payload), seconds
 
 
 def open_source(source: bytes, stages: Pipeline) -> tuple[np.ndarray, Header, Pipeline]:
@@ -309,6 +309,11 @@ def open_source(source: bytes, stages: Pipeline) -> tuple[np.ndarray, Header, Pi
     return x, Header(source_kind, kind, parsed.rate, frames, channels, 2, *extra, stages.spec, 0, b""), stages
 
 
+def seal(source: bytes, header: Header, stages: Pipeline, payload: bytes) -> bytes:
+    """Return the .n1c bytes of what ``open_source`` gave for ``source``, and ``stages`` turned into ``payload``."""
+    return _assemble(header._replace(checksum=zlib.crc32(source), payload=payload), stages)
+
+
 def decode_bytes(blob: bytes, given: Pipeline | None = None) -> tuple[bytes, float, str]:
     """Return the bytes of the file that .n1c bytes hold, the seconds of the codec's own work, and the spec.
 
@@ -321,16 +326,25 @@ def decode_bytes(blob: bytes, given: Pipeline | None = None) -> tuple[bytes, flo
         UnavailableError: the codec that wrote them is not here.
     """
     header = read(blob)
-    if header.source == _ARRAY:
-        raise FormatError("it holds an array, not a file (read it with n1codec.decode)")
     stages = decoder(header, given)
     start = perf_counter()
     x = stages.decode(header.payload, header.layout)
     seconds = perf_counter() - start - stages.coder.overhead
+    return restore(header, x), seconds, header.spec
+
+
+def restore(header: Header, x: np.ndarray) -> bytes:
+    """Return the bytes of the file that a header was read for, from its decoded samples.
+
+    Raises:
+        FormatError: they are not the bytes that were encoded, or there was no file.
+    """
+    if header.source == _ARRAY:
+        raise FormatError("it holds an array, not a file (read it with n1codec.decode)")
     source = _file_bytes(header, x)
     if zlib.crc32(source) != header.checksum:
         raise FormatError("it decodes to something else than was encoded: its checksum does not match")
-    return source, seconds, header.spec
+    return source
 
 
 def _file_bytes(header: Header, x: np.ndarray) -> bytes:

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from n1codec import registry
-from n1codec.bench import cases, machine, store, summary
+from n1codec.bench import cases, machine, store, summary, view
 from n1codec.codec import CodecError, SpecError
 from n1codec.recordings import wav
 
@@ -149,6 +149,55 @@ def test_repeats_fill_the_minimum_time(data: Path) -> None:
     assert len(repeats) == 1
     assert repeats.pop() > 1
     assert all(float(row["encode_spread"]) >= 0 for row in got.rows)
+    assert {row["settings"] for row in got.rows} == {"min_time=0.2 pin=off memory=off timeout=3600"}
+
+
+def test_the_first_pass_does_not_count_where_there_are_repeats(data: Path, module) -> None:
+    calls = f"type(self).calls = getattr(self, 'calls', 0) + 1; time.sleep(0.1 * (self.calls <= {FILES} + 1))"
+    module("warming", compress=calls)
+    (line,) = grid(data, "--codecs", "warming", "--min-time", "1").table.values()
+    assert int(line["repeats"]) > 1
+    assert float(line["encode_seconds"]) < 0.1
+    (line,) = grid(data, "--codecs", "warming", "--min-time", "0.5").table.values()
+    assert line["repeats"] == "1"  # the first pass took the time, and is all there is
+    assert float(line["encode_seconds"]) >= 0.1 * FILES
+
+
+def test_another_way_to_measure_is_measured_again(data: Path) -> None:
+    grid(data, "--codecs", "copy")
+    assert len(grid(data, "--codecs", "copy", "--timeout", "100").rows) == FILES
+    got = grid(data, "--codecs", "copy", "--min-time", "0.01")
+    assert len(got.rows) == 2 * FILES
+    assert got.table["copy"]["settings"].startswith("min_time=0.01 ")
+
+
+def test_process_time_and_memory_are_the_work_s_own(data: Path, module) -> None:
+    module("sleepy", compress="time.sleep(0.05)", decompress="bytearray(64 << 20)")
+    module("heavy", extra="ballast = bytearray(128 << 20)", compress="x = bytearray(16 << 20)")
+    table = grid(data, "--codecs", "sleepy heavy").table
+    assert float(table["sleepy"]["encode_seconds"]) >= 0.05 * FILES
+    assert float(table["sleepy"]["encode_cpu_seconds"]) < 0.05 * FILES
+    if sys.platform == "linux":
+        memory = {spec: int(line["encode_memory_bytes"]) >> 20 for spec, line in table.items()}
+        assert memory["sleepy"] <= 4
+        assert 15 <= memory["heavy"] <= 20
+        assert 63 <= int(table["sleepy"]["decode_memory_bytes"]) >> 20 <= 68
+
+
+def test_memory_counts_what_is_there_at_the_same_time() -> None:
+    from n1codec.bench import meter
+
+    kept = bytearray(32 << 20)
+    meter.reset_peak()
+    before = meter.resident()
+    result, times = meter.timed(lambda: len(bytes(kept)))
+    assert result == len(kept)
+    assert times.wall > 0
+    if sys.platform == "linux":
+        assert before is not None
+        assert meter.peak() - before == pytest.approx(32 << 20, abs=4 << 20)
+        del kept
+        assert meter.resident() < before
 
 
 def test_jobs_are_marked(data: Path) -> None:
@@ -550,6 +599,28 @@ def test_a_store_with_other_columns_is_refused(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(b"mode,ratio\nzstd,2\n"))
     with pytest.raises(CodecError, match="another version"):
         store.Store(path)
+
+
+def test_unstable_and_parallel_times_get_a_warning(tmp_path: Path) -> None:
+    def row(spec: str, jobs: int, spread: float) -> dict[str, object]:
+        return {"spec": spec, "mode": spec, "file": "a", "status": "ok", "jobs": jobs, "verified": 1,
+                "original_bytes": 1000, "compressed_bytes": 500, "frames": 478, "channels": 1, "recording_seconds": 1.0,
+                "encode_seconds": 0.1, "encode_repeats": 9, "encode_spread": spread, "decode_seconds": 0.05,
+                "decode_repeats": 9, "decode_spread": 0.01, "byte_entropy_before": 5, "byte_entropy_after": 8,
+                "encode_cpu_seconds": 0.1 * (1 - spread / 2), "encode_instructions": 956,
+                "encode_memory_bytes": 4096}  # fmt: skip
+
+    store.Store(tmp_path / store.FILE).append([row("calm", 1, 0.1), row("wild", 1, 0.25), row("both", 2, 0.3)])
+    summary.write(tmp_path)
+    table = summary.read(tmp_path).set_index("spec")
+    assert table["warning"].to_dict() == {
+        "calm": "",
+        "wild": "encode times spread 25%, encode waited 12% of its time",
+        "both": "encode times spread 30%, encode waited 15% of its time, timed 2 at a time",
+    }
+    assert table.loc["calm", ["encode_instructions", "encode_memory_bytes"]].tolist() == [2, 4096]
+    shown = {line[0]: line[-1] for line in view.table(summary.read(tmp_path))}
+    assert shown == {spec: f"ok: {warning}" if warning else "ok" for spec, warning in table["warning"].items()}
 
 
 def test_summary_counts_the_last_version_only(tmp_path: Path) -> None:

@@ -71,13 +71,6 @@ def test_many_files(run: Run, tmp_path: Path, jobs: int) -> None:
     assert {p.name: p.read_bytes() for p in restored.iterdir()} == {p.name: p.read_bytes() for p in source.iterdir()}
 
 
-def test_min_time_adds_passes_to_the_log(run: Run, wav_file: Path, tmp_path: Path) -> None:
-    log = tmp_path / "log.csv"
-    run("encode", "--out-dir", tmp_path / "o", "--codec", "lzma", "--log", log, "--min-time", 0.3, wav_file)
-    rows = list(csv.DictReader(log.open()))
-    assert len(rows) > 1 and sum(float(row["seconds"]) for row in rows) >= 0.3
-
-
 def test_one_bad_file_does_not_stop_the_others(run: Run, wav_file: Path, tmp_path: Path) -> None:
     good, bad = tmp_path / "good.wav.n1c", tmp_path / "bad.wav.n1c"
     run("encode", wav_file, good, "zstd")
@@ -113,7 +106,7 @@ def test_full_disk_ends_a_batch(wav_file: Path, tmp_path: Path, monkeypatch: pyt
 
     (tmp_path / "b.wav").write_bytes(wav_file.read_bytes())
     monkeypatch.setattr(batch, "encode_file", full)
-    options = {"jobs": 1, "log": None, "min_time": 0.0, "quiet": True, "out_dir": tmp_path / "o"}
+    options = {"jobs": 1, "log": None, "quiet": True, "out_dir": tmp_path / "o"}
     assert convert("encode", (str(tmp_path),), get_codec("zstd"), **options) == 1
     assert capsys.readouterr().err.splitlines() == ["encode: somewhere: no space left on device"]
 

@@ -30,9 +30,10 @@ from typing import Any
 
 import numpy as np
 
-from n1codec.batch import LOG_COLUMNS, SUFFIX
+from n1codec.batch import SUFFIX
 from n1codec.bench import machine
 from n1codec.bench.cases import Case, Source, byte_entropy
+from n1codec.bench.worker import END, FIRST, LOG_COLUMNS, Job
 
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLOSC_NTHREADS", "NUMEXPR_NUM_THREADS",
                "NUMBA_NUM_THREADS")  # fmt: skip
@@ -47,9 +48,27 @@ class Settings:
     timeout: float
     """Seconds that encoding and decoding of all files may take together, start-up included."""
     min_time: float
-    """Seconds that the codec's own work takes at least in each direction, over all files together."""
+    """Seconds that the codec's own work takes at least in each direction, over all files together. None, and there is
+    no warm-up either."""
     jobs: int
     """How many codecs are measured at the same time."""
+
+    memory_limit: int | None = None
+    """Bytes that a codec may allocate beyond what loading it took; None for no limit."""
+    cpus: tuple[int, ...] = ()
+    """The processors that a codec may run on; empty for any."""
+
+    @property
+    def key(self) -> str:
+        """What bears on the figures: rows that were measured with another key are not taken for done."""
+        pin = "+".join(map(str, self.cpus)) or "off"
+        return f"min_time={self.min_time:g} pin={pin}"
+
+    @property
+    def text(self) -> str:
+        """What a result row says of them."""
+        memory = "off" if self.memory_limit is None else self.memory_limit
+        return f"{self.key} memory={memory} timeout={self.timeout:g}"
 
 
 @dataclass(frozen=True)
@@ -117,6 +136,7 @@ def run(
         "spec": case.spec,
         "family": case.family,
         "jobs": settings.jobs,
+        "settings": settings.text,
         "codec_version": case.version,
         "libraries": case.libraries,
         **machine.fingerprint(),
@@ -152,19 +172,18 @@ def _measure(
 ) -> list[dict[str, Any]]:
     deadline = time.monotonic() + settings.timeout
     encoded = _Step("encode", case, folder, "encoded", {s.name: s.path.resolve() for s in sources})
-    encoded.finish(["--codec", case.spec], settings, deadline, report, stop)
-    packed = {s.name: encoded.outputs.resolve() / (s.name + SUFFIX) for s in sources}
+    encoded.finish(settings, deadline, report, stop)
+    packed = {s.name: encoded.output(s.name).resolve() for s in sources}
     decoded = _Step("decode", case, folder, "decoded", packed)
     try:
-        # A file does not name somebody else's programs, so the decoder is given them.
-        decoded.finish(["--codec", case.spec] if case.external else [], settings, deadline, report, stop)
+        decoded.finish(settings, deadline, report, stop)
     except _Failed as error:
         problem: _Failed | None = error
     else:
         problem = None
     rows = []
     for source in sources:
-        if source.name not in decoded.times:
+        if source.name not in decoded.first:
             continue
         same = filecmp.cmp(source.path, decoded.outputs / source.name, shallow=False)
         rows.append(
@@ -194,28 +213,32 @@ class _Step:
         self.outputs = folder / outputs
         self.outputs.mkdir(exist_ok=True)
         self.log = folder / f"{direction}.csv"
-        self.times: dict[str, list[float]] = {}
+        self.trouble = folder / f"{direction}.json"
+        self.first: dict[str, _Round] = {}
+        self.repeats: dict[str, list[_Round]] = {}
+        self.own_seconds = 0.0
+        """All work of the codec, counted or not."""
+        self.ended = False
         self._read = 0
-        self._keep_whole_rows()
+        self._resume()
 
-    def _output(self, name: str) -> Path:
+    def output(self, name: str) -> Path:
         return self.outputs / (name + SUFFIX if self.direction == "encode" else name)
 
-    def _keep_whole_rows(self) -> None:
-        """Rewrite the log of an earlier run with the rows that are whole and whose output is there."""
+    def _resume(self) -> None:
+        """Keep of the log of an earlier run what is whole and whose output is there; repeats only if all are."""
         rows = self._new_rows() if self.log.exists() else []
         size = "compressed_bytes" if self.direction == "encode" else "original_bytes"
-        there = {name: path.stat().st_size for name in self.inputs if (path := self._output(name)).exists()}
-        rows = [row for row in rows if there.get(_original(row)) == int(row[size])]
+        there = {name: path.stat().st_size for name in self.inputs if (path := self.output(name)).exists()}
+        first = [row for row in rows if row["round"] == str(FIRST) and there.get(row["file"]) == int(row[size])]
+        ended = any(row["round"] == END for row in rows) and {row["file"] for row in first} >= set(self.inputs)
         temporary = self.log.with_suffix(".part")
         with temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-            writer = csv.DictWriter(file, LOG_COLUMNS[self.direction], lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+            writer = csv.DictWriter(file, LOG_COLUMNS, lineterminator="\n")
+            writer.writerows(rows if ended else first)
         temporary.replace(self.log)
-        self._read = self.log.stat().st_size
-        for row in rows:
-            self.times.setdefault(_original(row), []).append(float(row["seconds"]))
+        self._read = 0
+        self._take(lambda _: None)
 
     def _new_rows(self) -> list[dict[str, str]]:
         """Return the whole rows that were added to the log since the last call."""
@@ -223,50 +246,58 @@ class _Step:
             file.seek(self._read)
             data = file.read()
         data = data[: data.rfind(b"\n") + 1]
-        columns = LOG_COLUMNS[self.direction]
         self._read += len(data)
-        rows = csv.DictReader(io.StringIO(data.decode("utf-8", "surrogateescape"), newline=""), columns)
-        return [row for row in rows if row["seconds"] not in (None, "seconds")]
+        return list(csv.DictReader(io.StringIO(data.decode("utf-8", "surrogateescape"), newline=""), LOG_COLUMNS))
 
     def _take(self, report: Callable[[Progress], None]) -> None:
         for row in self._new_rows():
-            name = _original(row)
-            if name not in self.times:
-                sizes = int(row["original_bytes"]), int(row["compressed_bytes"])
-                report(Progress(self.case, self.direction, name, *sizes))
-            self.times.setdefault(name, []).append(float(row["seconds"]))
+            name = row["file"]
+            if row["round"] == END:
+                self.ended = True
+                continue
+            done = _Round(_floats(row["seconds"]), _floats(row["cpu_seconds"]), row["memory_bytes"])
+            self.own_seconds += sum(done.seconds)
+            if int(row["round"]) > FIRST:
+                self.repeats.setdefault(name, []).append(done)
+            elif row["round"] == str(FIRST) and name not in self.first:
+                self.first[name] = done
+                report(
+                    Progress(self.case, self.direction, name, int(row["original_bytes"]), int(row["compressed_bytes"]))
+                )
 
-    def finish(
-        self,
-        options: list[str],
-        settings: Settings,
-        deadline: float,
-        report: Callable[[Progress], None],
-        stop: Event,
-    ) -> None:
+    def finish(self, settings: Settings, deadline: float, report: Callable[[Progress], None], stop: Event) -> None:
         """Do what is left of this direction in a process of its own.
 
         Raises:
             _Failed, Stopped.
         """
-        for name in self.times:
+        for name in self.first:
             report(Progress(self.case, self.direction, name, 0, 0))
-        left = [path for name, path in self.inputs.items() if name not in self.times]
-        spent = sum(map(sum, self.times.values()))
-        if not left and spent >= settings.min_time:
+        if self.ended:
             return
-        arguments = [self.direction, *options, "--out-dir", str(self.outputs.resolve()), "--log",
-                     str(self.log.resolve()), "--quiet", "--min-time", str(max(settings.min_time - spent, 0.0)),
-                     "--", *map(str, left or self.inputs.values())]  # fmt: skip
-        failure = self._process(arguments, deadline, report, stop)
+        job = Job(
+            direction=self.direction,
+            # A file does not name somebody else's programs, so the decoder is given them.
+            spec=self.case.spec if self.direction == "encode" or self.case.external else None,
+            inputs={name: (str(path), str(self.output(name).resolve())) for name, path in self.inputs.items()},
+            left=[name for name in self.inputs if name not in self.first],
+            spent=sum(sum(done.seconds) for done in self.first.values()),
+            min_time=settings.min_time,
+            log=str(self.log.resolve()),
+            trouble=str(self.trouble.resolve()),
+        )
+        self.trouble.unlink(missing_ok=True)
+        failure = self._process(job, deadline, report, stop)
         self._take(report)
-        missing = [name for name in self.inputs if name not in self.times]
-        if failure or missing:
-            raise failure or _Failed("failed", f"{self.direction}: nothing came of {missing[0]}")
+        missing = [name for name in self.inputs if name not in self.first]
+        if not failure and missing:
+            failure = _Failed("failed", f"{self.direction}: nothing came of {missing[0]}")
+        if not failure and not self.ended:
+            failure = _Failed("failed", f"{self.direction}: its process ended too early")
+        if failure:
+            raise failure
 
-    def _process(
-        self, arguments: list[str], deadline: float, report: Callable[[Progress], None], stop: Event
-    ) -> _Failed | None:
+    def _process(self, job: Job, deadline: float, report: Callable[[Progress], None], stop: Event) -> _Failed | None:
         errors = self.folder / f"{self.direction}.err"
         environment = dict.fromkeys(_ONE_THREAD, "1") | dict(os.environ)
         with errors.open("wb") as sink:
@@ -281,7 +312,7 @@ class _Step:
         assert process.stdin
         try:
             try:
-                process.stdin.write(json.dumps(arguments).encode() + b"\n")
+                process.stdin.write(job.to_json())
                 process.stdin.flush()
             except BrokenPipeError:
                 pass  # it has died already, and says why
@@ -305,31 +336,48 @@ class _Step:
             return None
         if code < 0:
             return _Failed("failed", f"{self.direction}: its process was ended by {signal.Signals(-code).name}")
-        lines = [line for line in errors.read_text("utf-8", "replace").splitlines() if line.strip()]
-        said = lines[-1].strip() if lines else f"exit code {code}"
+        status = "failed"
+        if self.trouble.exists():
+            status, said = json.loads(self.trouble.read_text("utf-8")).values()
+        else:
+            lines = [line for line in errors.read_text("utf-8", "replace").splitlines() if line.strip()]
+            said = lines[-1].strip() if lines else f"exit code {code}"
         for parent in {str(path.parent) for path in self.inputs.values()}:
             said = said.replace(parent + os.sep, "")  # results are shared, and where the files lay says nothing
-        return _Failed("failed", f"{self.direction}: {said.removeprefix(self.direction + ': ')}")
+        return _Failed(status, f"{self.direction}: {' '.join(said.split())}")
 
-    def timing(self, name: str) -> dict[str, float | int | str]:
-        """Return median, number and relative interquartile range of the times of a file."""
-        times = self.times[name]
+    def timing(self, name: str) -> dict[str, Any]:
+        """Return the columns of a file: of its repeats, or of its only pass where there are none."""
+        rounds = self.repeats.get(name) or [self.first[name]]
+        times = [seconds for done in rounds for seconds in done.seconds]
         middle = median(times)
         low, high = np.percentile(times, [25, 75])
-        return {
-            f"{self.direction}_seconds": round(middle, 9),
-            f"{self.direction}_repeats": len(times),
-            f"{self.direction}_spread": round(float(high - low) / middle, 6) if len(times) > 1 and middle else "",
+        columns = {
+            "seconds": round(middle, 9),
+            "cpu_seconds": round(median(seconds for done in rounds for seconds in done.cpu_seconds), 9),
+            "repeats": len(times),
+            "spread": round(float(high - low) / middle, 6) if len(times) > 1 and middle else "",
+            "memory_bytes": self.first[name].memory_bytes,
         }
+        return {f"{self.direction}_{column}": value for column, value in columns.items()}
+
+
+@dataclass(frozen=True)
+class _Round:
+    """The passes of a round over one file."""
+
+    seconds: list[float]
+    cpu_seconds: list[float]
+    memory_bytes: str
+
+
+def _floats(text: str) -> list[float]:
+    return [float(number) for number in text.split()]
 
 
 def _printable(problem: _Failed) -> str:
     """Return the reason, the bytes of a file's name that are no UTF-8 as ``\\udcxx``."""
     return str(problem).encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _original(row: dict[str, str]) -> str:
-    return Path(row["file"]).name.removesuffix(SUFFIX)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -29,7 +29,7 @@ COLUMNS = (
     "mode",  # the classic name where there is one, else the spec
     "spec",
     "family",
-    "status",  # ok, mismatch, failed, timeout or skipped
+    "status",  # ok, mismatch, failed, memory, timeout or skipped
     "reason",
     "verified",  # 1 if the decoded bytes were compared and are the original's
     "original_bytes",
@@ -40,15 +40,22 @@ COLUMNS = (
     "bits",
     "recording_seconds",
     "encode_seconds",  # median over the repeats, the codec's own work
+    "encode_cpu_seconds",  # processor time of all its threads, median over the repeats
     "encode_repeats",
     "encode_spread",  # interquartile range / median
+    "encode_memory_bytes",  # peak resident memory above that with codec and file loaded
+    "encode_instructions",  # of one pass, where they were counted
     "decode_seconds",
+    "decode_cpu_seconds",
     "decode_repeats",
     "decode_spread",
+    "decode_memory_bytes",
+    "decode_instructions",
     "byte_entropy_before",  # bits per byte, order 0, of the file
     "byte_entropy_after",  # and of the .n1c file
     "crc32",  # of the original
     "jobs",  # codecs measured at the same time; times are comparable where it is 1
+    "settings",  # of the measurement: key=value, separated by blanks
     "codec_version",
     "libraries",
     "n1codec",
@@ -57,8 +64,8 @@ COLUMNS = (
     "cpu",
     "timestamp",  # UTC, when the codec was finished
 )
-TEXT = ("dataset", "file", "mode", "spec", "family", "status", "reason", "crc32", "codec_version", "libraries",
-         "n1codec", "python", "machine", "cpu", "timestamp")  # fmt: skip
+TEXT = ("dataset", "file", "mode", "spec", "family", "status", "reason", "crc32", "settings", "codec_version",
+         "libraries", "n1codec", "python", "machine", "cpu", "timestamp")  # fmt: skip
 
 
 def _scan(data: bytes) -> tuple[str, int]:
@@ -90,7 +97,7 @@ def frame(rows: list[dict[str, str]], text: Iterable[str] = TEXT) -> pd.DataFram
     """Return rows as a frame: the columns named in ``text`` as they are, the others as the nearest float64 or NaN."""
     import pandas as pd
 
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows, dtype=object)  # Arrow's strings, the default where it is there, are UTF-8 only
     for column in table.columns.difference(list(text)):
         table[column] = [float(cell) if cell else float("nan") for cell in table[column]]
     return table

@@ -28,6 +28,7 @@ COLUMNS = (
     "verified",
     "status",
     "reason",
+    "warning",  # why the speeds are not to be trusted; empty if they are
     "byte_entropy_before",  # bits per byte, mean over files weighted by their bytes
     "byte_entropy_after",
     "ratio_p5",  # percentiles over files
@@ -37,9 +38,16 @@ COLUMNS = (
     "decode_spread",
     "encode_seconds",  # the codec's own work on all files once
     "decode_seconds",
+    "encode_cpu_seconds",
+    "decode_cpu_seconds",
+    "encode_memory_bytes",  # the most of any file
+    "decode_memory_bytes",
+    "encode_instructions",  # per sample, over the files where they were counted
+    "decode_instructions",
     "recording_seconds",
     "repeats",  # the fewest of any file and direction
     "jobs",  # the most codecs that were measured at the same time
+    "settings",
     "dataset",
     "machine",
     "cpu",
@@ -49,8 +57,14 @@ COLUMNS = (
     "libraries",
     "timestamp",
 )
-_LAST = ("mode", "spec", "family", "dataset", "machine", "cpu", "python", "n1codec", "codec_version", "libraries",
-         "timestamp")  # fmt: skip
+MOST_SPREAD = 0.1
+"""A codec with a larger spread of its repeats, in either direction, gets a warning."""
+MOST_WAITING = 0.1
+"""And so does one whose process time falls short of its wall time by a larger share: the machine was busy."""
+LEAST_TO_JUDGE = 0.1
+"""Seconds below which such a difference says nothing."""
+_LAST = ("mode", "spec", "family", "settings", "dataset", "machine", "cpu", "python", "n1codec", "codec_version",
+         "libraries", "timestamp")  # fmt: skip
 
 
 def latest(rows: pd.DataFrame) -> pd.DataFrame:
@@ -91,7 +105,12 @@ def _line(rows: pd.DataFrame) -> dict[str, Any]:
     samples = int((files["frames"] * files["channels"]).sum())
     ratios = files["original_bytes"] / files["compressed_bytes"]
     encode, decode, recording = (float(files[f"{what}_seconds"].sum()) for what in ("encode", "decode", "recording"))
+    line |= {
+        "encode_spread": files["encode_spread"].median(),
+        "decode_spread": files["decode_spread"].median(),
+    }
     return line | {
+        "warning": _warning(line, files),
         "total_original_size_bytes": original,
         "total_compressed_size_bytes": compressed,
         "compression_ratio": original / compressed,
@@ -103,13 +122,35 @@ def _line(rows: pd.DataFrame) -> dict[str, Any]:
         "ratio_p5": ratios.quantile(0.05),
         "ratio_p50": ratios.quantile(0.5),
         "ratio_p95": ratios.quantile(0.95),
-        "encode_spread": files["encode_spread"].median(),
-        "decode_spread": files["decode_spread"].median(),
         "encode_seconds": encode,
         "decode_seconds": decode,
+        **{f"{d}_cpu_seconds": files[f"{d}_cpu_seconds"].sum(min_count=1) for d in ("encode", "decode")},
+        **{f"{d}_memory_bytes": files[f"{d}_memory_bytes"].max() for d in ("encode", "decode")},
+        **{f"{d}_instructions": _per_sample(files, f"{d}_instructions") for d in ("encode", "decode")},
         "recording_seconds": recording,
         "repeats": int(files[["encode_repeats", "decode_repeats"]].min().min()),
     }
+
+
+def _warning(line: dict[str, Any], files: pd.DataFrame) -> str:
+    warnings = [
+        f"{direction} times spread {line[f'{direction}_spread']:.0%}"
+        for direction in ("encode", "decode")
+        if line[f"{direction}_spread"] > MOST_SPREAD
+    ]
+    for direction in ("encode", "decode"):
+        wall, process = (files[f"{direction}_{which}"].sum() for which in ("seconds", "cpu_seconds"))
+        if wall >= LEAST_TO_JUDGE and 0 < process < (1 - MOST_WAITING) * wall:
+            warnings.append(f"{direction} waited {1 - process / wall:.0%} of its time")
+    if line["jobs"] > 1:
+        warnings.append(f"timed {line['jobs']} at a time")
+    return ", ".join(warnings)
+
+
+def _per_sample(files: pd.DataFrame, column: str) -> float | None:
+    counted = files[files[column].notna()]
+    samples = (counted["frames"] * counted["channels"]).sum()
+    return counted[column].sum() / samples if samples else None
 
 
 def write(folder: Path) -> pd.DataFrame:
@@ -119,7 +160,8 @@ def write(folder: Path) -> pd.DataFrame:
         CodecError: there are no results.
     """
     table = summarise(store.read_frame(folder / store.FILE))
-    for column in ("total_original_size_bytes", "total_compressed_size_bytes", "repeats"):
+    for column in ("total_original_size_bytes", "total_compressed_size_bytes", "encode_memory_bytes",
+                   "decode_memory_bytes", "repeats"):  # fmt: skip
         table[column] = table[column].astype("Int64")  # whole numbers, also where some are missing
     temporary = folder / f".{FILE}.part"
     with temporary.open("w", newline="", encoding="utf-8") as file:
@@ -140,4 +182,4 @@ def read(folder: Path) -> pd.DataFrame:
     if not path.exists():
         raise CodecError(f"{path}: there is no summary (run n1codec grid first)")
     with path.open(newline="", encoding="utf-8") as file:
-        return store.frame(list(csv.DictReader(file)), (*_LAST, "status", "reason"))
+        return store.frame(list(csv.DictReader(file)), (*_LAST, "status", "reason", "warning"))

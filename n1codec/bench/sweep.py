@@ -17,7 +17,7 @@ from n1codec.bench.cases import Case, Source
 from n1codec.bench.run import Outcome, Progress, Settings, run
 
 WORK = ".work"
-BAD = frozenset({"failed", "timeout", "mismatch"})
+BAD = frozenset({"failed", "memory", "timeout", "mismatch"})
 
 
 class View(Protocol):
@@ -54,7 +54,8 @@ def sweep(
 ) -> Result:
     """Run codecs over files and store the rows in the folder of their data set; then write the summary.
 
-    A file with a verified row of the same codec, version and machine is not run again, unless ``force``.
+    A file with a verified row of the same codec, version and machine, measured in the same way, is not run again,
+    unless ``force``.
 
     Raises:
         KeyboardInterrupt: nothing is lost: the next sweep goes on from here.
@@ -65,17 +66,19 @@ def sweep(
     work = folder / WORK
     with store.Lock(work / "lock"):
         rows = store.Store(folder / store.FILE)
-        tasks = list(_plan(cases, sources, rows.rows, force=force))
+        tasks = list(_plan(cases, sources, rows.rows, settings, force=force))
         view.plan([(case, len(left)) for case, left in tasks], len(cases) - len(tasks))
         for case, _ in tasks:
             for old in work.glob(_work_name(case, "*")):
-                if force or old != work_folder(work, case):  # of another version of this codec
+                if force or old != work_folder(
+                    work, case, settings
+                ):  # of another version of this codec, or measured in another way
                     rmtree(old)
         stop = Event()
         bad = []
         with ThreadPoolExecutor(settings.jobs) as pool:
             waiting = {
-                pool.submit(run, case, left, work_folder(work, case), settings, view.progress, stop)
+                pool.submit(run, case, left, work_folder(work, case, settings), settings, view.progress, stop)
                 for case, left in tasks
             }
             try:
@@ -84,7 +87,7 @@ def sweep(
                     for outcome in (future.result() for future in done):
                         rows.append({"dataset": folder.name} | row for row in _news(outcome, rows.rows))
                         if outcome.status != "timeout":  # with more time the next sweep goes on where it was cut off
-                            rmtree(work_folder(work, outcome.case), ignore_errors=True)
+                            rmtree(work_folder(work, outcome.case, settings), ignore_errors=True)
                         if outcome.status in BAD:
                             bad.append(outcome)
                         view.finished(outcome)
@@ -113,9 +116,9 @@ def folder_of(dataset: str, sources: Sequence[Source], results: Path) -> Path:
     return results / f"{dataset}-{hashlib.sha256(listed.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
 
 
-def work_folder(work: Path, case: Case) -> Path:
-    """Return the working folder of a codec in this version on this machine."""
-    identity = "|".join((case.version, *machine.fingerprint().values()))
+def work_folder(work: Path, case: Case, settings: Settings) -> Path:
+    """Return the working folder of a codec in this version, measured in this way on this machine."""
+    identity = "|".join((case.version, settings.key, *machine.fingerprint().values()))
     return work / _work_name(case, f"{zlib.crc32(identity.encode()):08x}")
 
 
@@ -129,11 +132,15 @@ def _key(case: Case) -> dict[str, str]:
 
 
 def _plan(
-    cases: Iterable[Case], sources: Sequence[Source], rows: list[dict[str, str]], *, force: bool
+    cases: Iterable[Case], sources: Sequence[Source], rows: list[dict[str, str]], settings: Settings, *, force: bool
 ) -> Iterator[tuple[Case, list[Source]]]:
     """Yield the codecs that have something left to do, and the files that are left."""
     columns = list(_key(Case("", "")))
-    last = {(*(row[c] for c in columns), row["file"], row["crc32"]): row["verified"] for row in rows}
+    last = {
+        (*(row[c] for c in columns), row["file"], row["crc32"]): row["verified"]
+        for row in rows
+        if row["settings"].startswith(settings.key + " ")
+    }
     for case in cases:
         key = tuple(_key(case).values())
         done = {s.name for s in sources if last.get((*key, s.name, str(s.columns["crc32"]))) == "1"}

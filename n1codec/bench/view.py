@@ -158,7 +158,8 @@ def table(summary: pd.DataFrame) -> list[tuple[str, ...]]:
     lines: list[tuple[str, ...]] = []
     for row in summary.itertuples():
         good = row.status == "ok"
-        status = row.status if good or not row.reason else f"{row.status}: {row.reason}"
+        about = row.warning if good else row.reason
+        status = f"{row.status}: {about}" if about else row.status
         figures = ("", "", "", "", "")
         if good:
             figures = (

@@ -23,13 +23,6 @@ def file_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--out-dir", type=click.Path(file_okay=False, path_type=Path), help="Folder for the outputs."),
             click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes."),
             click.option("--log", type=click.Path(path_type=Path), help="CSV of sizes and the codec's own seconds."),
-            click.option(
-                "--min-time",
-                type=click.FloatRange(0),
-                default=0.0,
-                metavar="SECONDS",
-                help="Repeat the codec's work on all files, for the log, until it took this long.",
-            ),
             click.option("--quiet", is_flag=True, help="No progress bar."),
             click.version_option(__version__),
         )
@@ -46,7 +39,6 @@ def convert(
     out_dir: Path | None,
     jobs: int,
     log: Path | None,
-    min_time: float,
     quiet: bool,
 ) -> int:
     """Encode or decode, print an error line for each file that fails, return the exit code."""
@@ -63,7 +55,7 @@ def convert(
         out_dir.mkdir(parents=True, exist_ok=True)
     failed = False
     with progress(len(plan), direction, quiet=quiet) as advance:
-        for source, trouble in batch.convert(direction, plan, stages, jobs=jobs, log=log, min_time=min_time):
+        for source, trouble in batch.convert(direction, plan, stages, jobs=jobs, log=log):
             advance(Path(source).name)
             if trouble:
                 failed = True

@@ -55,7 +55,8 @@ def command(
     """Sweep codecs, all of them if none is named, over all WAV files of a data set.
 
     Each codec is encoded in one process and decoded in another, which never sees the originals; then the files are
-    compared. What has verified results on this machine is not run again, and an interrupted sweep goes on.
+    compared. What has verified results on this machine, measured in the same
+    way, is not run again, and an interrupted sweep goes on.
 
     \b
     Examples:
