@@ -87,7 +87,8 @@ def _quote(value: Any) -> str:
     return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
 
 
-def _stage_spec(stage: Stage) -> str:
+def stage_spec(stage: Stage) -> str:
+    """Return the canonical spelling of one stage."""
     shown = [f"{k}={_quote(v)}" for k, v in stage.get_config().items() if v != stage.params[k].default]
     return stage.name + (":" + ",".join(shown) if shown else "")
 
@@ -118,7 +119,7 @@ class Pipeline:
     @property
     def spec(self) -> str:
         """The canonical spelling: parameters in declared order, defaults left out."""
-        return "|".join(_stage_spec(stage) for stage in self.stages)
+        return "|".join(stage_spec(stage) for stage in self.stages)
 
     @property
     def family(self) -> str:

@@ -19,6 +19,7 @@ _COMMANDS = {
     "info": "show what is in .n1c files",
     "eval": "run one codec over all files as the challenge does",
     "grid": "sweep codecs over all files",
+    "search": "look for the best pipelines",
     "plot": "draw the results",
     "stats": "analyse recordings",
     "view": "look at recordings in the browser",
