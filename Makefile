@@ -21,7 +21,7 @@ ifeq ($(shell uname),Darwin)
 UNUSED := -Wl,-dead_strip
 endif
 
-.PHONY: help install native encode decode eval grid plot view bench data list test test-all lint format clean distclean
+.PHONY: help install native encode decode eval grid plot report view bench data list test test-all lint format clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -54,6 +54,9 @@ grid: $(STAMP) encode decode ## sweep every codec over all WAV files; an interru
 
 plot: $(STAMP) ## draw the newest results
 	@$(BIN)/n1codec plot $(if $(RESULTS),--results $(RESULTS))
+
+report: $(STAMP) ## write the newest results as one HTML page: make report DATA=path/to/wavs
+	@$(BIN)/n1codec report $(if $(RESULTS),--results "$(RESULTS)") $(if $(DATA),--data "$(DATA)")
 
 view: $(STAMP) ## look at recordings in the browser
 	@$(BIN)/python -c 'import dash, plotly' 2>/dev/null || EXTRAS="$(EXTRAS),viewer" PYTHON="$(PYTHON)" sh tools/install.sh $(VENV) $(STAMP)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,3 +63,21 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     with zipfile.ZipFile(archive) as zipped:
         names = sorted(n for n in zipped.namelist() if n.endswith(".wav"))[:8]
         return [Path(zipped.extract(name, folder)) for name in names]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium, driven by Playwright."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    program = next(filter(None, map(shutil.which, names)), None)
+    if not program:
+        assert not os.environ.get("N1_REQUIRE_ALL"), "there is no Chromium"
+        pytest.skip("there is no Chromium")
+    from playwright.sync_api import sync_playwright
+
+    quiet = ("disable-gpu", "disable-quic", "no-first-run", "disable-background-networking", "disable-component-update",
+             "disable-sync", "no-sandbox")  # fmt: skip
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program, args=[f"--{flag}" for flag in quiet])
+        yield started
+        started.close()

@@ -183,3 +183,17 @@ def read(folder: Path) -> pd.DataFrame:
         raise CodecError(f"{path}: there is no summary (run n1codec grid first)")
     with path.open(newline="", encoding="utf-8") as file:
         return store.frame(list(csv.DictReader(file)), (*_LAST, "status", "reason", "warning"))
+
+
+def newest(results: Path) -> Path:
+    """Return a results folder itself, or the one in it whose summary is the newest.
+
+    Raises:
+        CodecError: there are no results in either.
+    """
+    if (results / FILE).exists():
+        return results
+    found = sorted(results.glob(f"*/{FILE}"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise CodecError(f"{results}: there are no results (run n1codec grid first, or name a folder with --results)")
+    return found[-1].parent

@@ -21,6 +21,7 @@ _COMMANDS = {
     "grid": "sweep codecs over all files",
     "search": "look for the best pipelines",
     "plot": "draw the results",
+    "report": "write the results as one HTML page",
     "stats": "analyse recordings",
     "view": "look at recordings in the browser",
     "bench": "time our own kernels",

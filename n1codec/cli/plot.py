@@ -6,8 +6,6 @@ from pathlib import Path
 
 import click
 
-from n1codec.codec import CodecError
-
 
 @click.command()
 @click.option(
@@ -33,21 +31,11 @@ def command(results: Path) -> None:
       n1codec plot
       n1codec plot --results results/n1-372
     """
+    from n1codec.bench import summary
     from n1codec.report import page
     from n1codec.report.plots import draw
 
-    folder = _newest(results)
+    folder = summary.newest(results)
     for path in draw(folder):
         click.echo(path)
     click.echo(page.write(folder))
-
-
-def _newest(results: Path) -> Path:
-    from n1codec.bench import summary
-
-    if (results / summary.FILE).exists():
-        return results
-    found = sorted(results.glob(f"*/{summary.FILE}"), key=lambda path: path.stat().st_mtime)
-    if not found:
-        raise CodecError(f"{results}: there are no results (run n1codec grid first, or name a folder with --results)")
-    return found[-1].parent

@@ -1,0 +1,47 @@
+"""``n1codec report``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option(
+    "--results",
+    type=click.Path(file_okay=False, path_type=Path),
+    default="results",
+    show_default=True,
+    help="Folder of a data set's results, such as results/n1, or a folder of such, of which the newest is reported.",
+)
+@click.option(
+    "--data", metavar="DIR", help="The recordings: they are analysed anew, stats.json is written beside the results."
+)
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; report.html in the folder."
+)
+@click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, help="Processes; all processors if none.")
+def command(results: Path, data: str | None, output: Path | None, jobs: int) -> None:
+    """Write the results of a sweep as one HTML page that needs no network.
+
+    It has a table of codecs to sort and filter, ratio against speed, the ratios of single files, entropies, the peers
+    of peers.csv, and how to repeat it. What recordings are like is taken from stats.json in the folder.
+
+    \b
+    Examples:
+      n1codec report
+      n1codec report --results results/n1-372 --data recordings/ -o report.html
+    """
+    from n1codec.bench import summary
+    from n1codec.cli._progress import progress
+    from n1codec.recordings import dataset
+    from n1codec.report import analyse, html
+
+    folder = summary.newest(results)
+    if data:
+        found = dataset.resolve(data)
+        with progress(len(found.files), "stats") as advance:
+            click.echo(analyse.save(folder, found, jobs, advance))
+    click.echo(html.write(folder, output))

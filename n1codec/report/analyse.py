@@ -1,0 +1,30 @@
+"""The statistics of the recordings that a results folder is of, kept beside the results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from n1codec.analysis.stats import Settings, collect
+from n1codec.bench import summary
+from n1codec.codec import CodecError
+from n1codec.recordings.dataset import Dataset
+from n1codec.report import tables
+from n1codec.report.html import STATS
+
+
+def save(folder: Path, data: Dataset, jobs: int, advance: Callable[[str], object]) -> Path:
+    """Analyse recordings with the usual settings, write stats.json into a results folder and return its path.
+
+    Raises:
+        CodecError: the results are of another data set.
+    """
+    names = set(summary.read(folder)["dataset"])
+    if data.name not in names:
+        raise CodecError(f"{data.path}: it is the data set {data.name}, but {folder} has results of {', '.join(names)}")
+    settings = Settings()
+    path = folder / STATS
+    temporary = folder / f".{STATS}.part"
+    temporary.write_text(tables.to_json(data.name, collect(data.files, settings, jobs, advance), settings) + "\n")
+    temporary.replace(path)
+    return path

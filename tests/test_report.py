@@ -1,0 +1,319 @@
+"""The HTML report: whole in itself, honest about hostile names, and alive in a real browser."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import json
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import signal
+from test_plots import FAMILIES, results
+
+from n1codec.bench import store, summary
+from n1codec.codec import CodecError
+from n1codec.recordings import dataset, wav
+from n1codec.report import analyse, html
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+HOSTILE = ("</script><script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "a|b&amp;<b>c", "{{data}}", "$&\\1")
+
+
+class Page(HTMLParser):
+    """Checks that elements are closed in order, and collects what a test asks for."""
+
+    VOID = ("meta", "link", "input", "wbr", "path", "br", "img")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.ids: list[str] = []
+        self.data = self.text = ""
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += [(tag, key, value or "") for key, value in attrs]
+        self.ids += [value or "" for key, value in attrs if key == "id"]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += [(tag, key, value or "") for key, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open[-1:] == ["script"] and not self.data:
+            self.data = data
+        if self.open[-1:] not in (["script"], ["style"]):
+            self.text += data
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Results of 30 codecs, some of whose names are no good, with peers and statistics of three recordings."""
+    names = [*HOSTILE, *(f"remap|delta|zigzag|planes|codec_{i}:level=12" for i in range(25))]
+    made = results(tmp_path / "results" / "some", 30, specs=names)
+    peers = [("best </td><script>x</script>", 3), ("other", 1)]
+    rows = "".join(f"{name},4,{times * 1000},1000\n" for name, times in peers)
+    (made / "peers.csv").write_text(f"peer,files,original_bytes,compressed_bytes\n{rows}")
+    recordings = tmp_path / "made up"
+    recordings.mkdir()
+    for i in range(4):
+        (recordings / f"{i}.wav").write_bytes(wav.write(signal(3000, seed=i), 19531))
+    found = dataset.describe(recordings)._replace(name="made up")
+    assert analyse.save(made, found, 1, lambda name: None) == made / "stats.json"
+    return made
+
+
+def test_page_is_whole_in_itself(folder: Path) -> None:
+    text = html.render(folder)
+    page = Page(text)
+    for tag, key, value in page.attributes:
+        assert not key.startswith("on"), (tag, key)
+        if key in ("src", "href", "action", "data", "srcset"):
+            assert value.startswith("#") or value == "data:,", (tag, value)
+        if (tag, key) == ("meta", "content") and "src" in value:
+            assert value.startswith("default-src 'none'")
+    assert len(page.ids) == len(set(page.ids))
+    assert {value[1:] for _, key, value in page.attributes if key == "href" and len(value) > 1 and value[0] == "#"} <= {
+        *page.ids
+    }
+    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text)
+    assert html.render(folder) == text
+
+
+def test_names_are_text_wherever_they_come_from(folder: Path) -> None:
+    page = Page(html.render(folder))
+    for name in (*HOSTILE, "best </td><script>x</script>"):
+        assert name in page.text
+    found = json.loads(page.data)
+    assert {codec["mode"] for codec in found["codecs"]} >= set(HOSTILE)
+    assert html.embedded("</script><!--&") == '"\\u003c/script\\u003e\\u003c!--\\u0026"'
+
+
+def test_page_has_what_the_store_has(folder: Path) -> None:
+    page = Page(html.render(folder))
+    found = json.loads(page.data)
+    table = summary.read(folder)
+    good = table[table["status"] == "ok"]
+    assert {c["spec"]: c["ratio"] for c in found["codecs"]} == pytest.approx(
+        dict(zip(good["spec"], good["compression_ratio"], strict=True)), rel=1e-11
+    )
+    assert [c["ratio"] for c in found["codecs"]] == sorted((c["ratio"] for c in found["codecs"]), reverse=True)
+    rows = [row for row in store.read(folder / store.FILE) if row["file"]]
+    index = {codec["spec"]: i for i, codec in enumerate(found["codecs"])}
+    for row in rows:
+        sizes = np.frombuffer(base64.b64decode(found["sizes"][index[row["spec"]]]), "<u4")
+        assert sizes[found["files"].index(row["file"])] == int(row["compressed_bytes"])
+    originals = np.frombuffer(base64.b64decode(found["originals"]), "<u4")
+    assert originals.tolist() == [200_000] * 4
+    assert {f["name"] for f in found["families"]} == set(FAMILIES)
+    assert len({(f["colour"], f["shape"]) for f in found["families"]}) == len(FAMILIES)
+    assert found["peer"]["ratio"] == 3
+    assert "absent" in page.text and "gone" in page.text  # the skipped codec and its reason
+    stats = json.loads((folder / "stats.json").read_text())
+    assert found["bounds"][0] == {
+        "name": "Order 0", "shared": stats["total"]["entropy_0"], "own": stats["total"]["entropy_0_own"]
+    }  # fmt: skip
+    assert found["perFile"]["sd"] == pytest.approx([row["sd"] for row in stats["files"]], rel=1e-4)
+
+
+def test_page_without_statistics_peers_or_newer_columns(folder: Path) -> None:
+    for name in ("stats.json", "peers.csv"):
+        (folder / name).unlink()
+    with (folder / summary.FILE).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    needed = ("mode", "spec", "family", "status", "reason", "dataset", "files", "compression_ratio",
+              "total_original_size_bytes", "total_compressed_size_bytes")  # fmt: skip
+    with (folder / summary.FILE).open("w", newline="") as file:
+        writer = csv.DictWriter(file, needed, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    page = Page(html.render(folder))
+    assert "n1codec report --data DIR" in page.text
+    assert "There is no peers.csv" in page.text
+    found = json.loads(page.data)
+    assert (found["bounds"], found["psd"], found["peer"], found["codecs"][0]["encode"]) == ([], None, None, None)
+
+
+def test_statistics_of_others_are_refused(folder: Path, tmp_path: Path) -> None:
+    other = dataset.describe(tmp_path / "made up")._replace(name="of others")
+    with pytest.raises(CodecError, match=r"it is the data set of others, but .* has results of made up"):
+        analyse.save(folder, other, 1, lambda name: None)
+    (folder / "stats.json").write_text("{")
+    with pytest.raises(CodecError, match="write it again"):
+        html.render(folder)
+    with pytest.raises(CodecError, match="no codec has verified results"):
+        html.render(results(tmp_path / "none", 0))
+
+
+def test_command(folder: Path, run: Run, tmp_path: Path) -> None:
+    done = run("n1codec", "report", "--results", folder.parent)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{folder / 'report.html'}\n", "")
+    run("n1codec", "report", "--results", folder, "-o", tmp_path / "new" / "page.html")
+    assert (tmp_path / "new" / "page.html").read_bytes() == (folder / "report.html").read_bytes()
+    done = run("n1codec", "report", "--results", tmp_path / "new")
+    assert done.returncode == 1 and "there are no results" in done.stderr
+
+
+# -- in a browser ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def visit(browser: Any, folder: Path) -> Iterator[Callable[..., Any]]:
+    """Open the report in a window of some size; whatever goes wrong in it fails the test."""
+    html.write(folder)
+    trouble: list[str] = []
+    address = (folder / html.FILE).as_uri()
+    contexts = []
+
+    def call(width: int, height: int, **options: Any) -> Any:
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: trouble.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: trouble.append(str(error)))
+        page.on("dialog", lambda dialog: (trouble.append(dialog.message), dialog.dismiss()))
+        page.on("request", lambda request: request.url == address or trouble.append(request.url))
+        page.goto(address)
+        return page
+
+    yield call
+    for context in contexts:
+        context.close()
+    assert trouble == []
+
+
+def names(page: Any) -> list[str]:
+    return page.locator("#codecs tbody tr:visible .mode").all_inner_texts()
+
+
+@pytest.mark.slow
+def test_table_sorts_and_filters(visit: Callable[..., Any], folder: Path) -> None:
+    page = visit(1280, 900)
+    codecs = json.loads(page.locator("#data").text_content())["codecs"]
+    assert names(page) == [codec["mode"] for codec in codecs[:25]]
+    page.click("#more")
+    assert len(names(page)) == 30
+    for key, falls in (("encode", True), ("mode", False), ("bits", False), ("p50", True)):
+        page.click(f"[data-sort={key}]")
+        expected = sorted(codecs, key=lambda codec, key=key: codec[key], reverse=falls)
+        if key != "mode":  # words are in the order of the browser's language
+            assert names(page) == [codec["mode"] for codec in expected]
+        assert page.locator("[aria-sort=ascending], [aria-sort=descending]").count() == 1
+        page.click(f"[data-sort={key}]")
+        if key != "mode":
+            assert names(page)[0] == expected[-1]["mode"]
+    page.fill("#query", "codec_1 -codec_12")
+    assert all("codec_1" in name and "codec_12" not in name for name in names(page))
+    assert page.locator("#count").inner_text() == f"{len(names(page))} of 30 codecs"
+    page.fill("#query", "no such codec")
+    assert names(page) == [] and page.locator("#boxes svg").count() == 0
+    page.fill("#query", "")
+    page.check("#front")
+    front = names(page)
+    best = {
+        c["mode"] for c in codecs if not any(o["ratio"] >= c["ratio"] and o["encode"] > c["encode"] for o in codecs)
+    }
+    assert set(front) == best and 1 < len(best) < 30
+    page.uncheck("#front")
+    page.click('.chip[data-family="numeric"]')
+    assert page.locator("#codecs tbody tr:visible .family").all_inner_texts() == ["numeric"] * 3
+    assert page.locator("#scatter .mark").count() == 3
+    page.click("#all-families")
+    assert page.locator("#scatter .mark").count() == 30
+
+
+@pytest.mark.slow
+def test_plot_answers_to_mouse_keys_and_touch(visit: Callable[..., Any]) -> None:
+    page = visit(1280, 900)
+    page.locator("#scatter .mark").last.hover(force=True)
+    assert "ratio " in page.locator("#tip").inner_text()
+    page.locator("h1").hover()
+    assert page.locator("#tip").is_hidden()
+    page.locator("#scatter").focus()
+    page.keyboard.press("End")
+    first = page.locator("#tip b").inner_text()
+    page.keyboard.press("ArrowLeft")
+    second = page.locator("#tip b").inner_text()
+    assert first != second
+    page.keyboard.press("Enter")
+    assert page.locator("#picked h3").inner_text() == second
+    assert page.locator("#codecs tr.on .mode").all_text_contents() == [second]
+    page.keyboard.press("Escape")
+    assert page.locator("#tip").is_hidden()
+    before = page.locator("#scatter .front").get_attribute("d")
+    page.click("[data-axis=decode]")
+    assert page.locator("#scatter .front").get_attribute("d") != before
+    page.click("[data-zoom=best]")
+    assert 0 < page.locator("#scatter .mark").count() < 30
+    page.select_option("#across", "0")
+    page.select_option("#up", "7")
+    assert "of 4 files" in page.locator("#verdict").inner_text()
+    phone = visit(390, 844, has_touch=True, is_mobile=True, device_scale_factor=2)
+    box = phone.locator("#scatter .mark").nth(3).bounding_box()
+    phone.locator("#scatter").scroll_into_view_if_needed()
+    box = phone.locator("#scatter .mark").nth(3).bounding_box()
+    phone.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    assert phone.locator("#picked dl").count() == 1
+    assert phone.locator("#tip").is_visible()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_page_fits_its_window(visit: Callable[..., Any], width: int, scheme: str) -> None:
+    page = visit(width, 800, color_scheme=scheme, is_mobile=width < 500, has_touch=width < 500)
+    page.click("#codecs tbody tr:first-child .pick")
+    page.click("#more")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    ink, paper = (
+        page.evaluate(f"getComputedStyle(document.body).{style}.match(/\\d+/g).map(Number)")
+        for style in ("color", "backgroundColor")
+    )
+    assert (sum(ink) < sum(paper)) == (scheme == "light")
+    assert contrast(ink, paper) > 7
+    for plot in ("scatter", "boxes", "pairs", "ruler", "amplitude", "psd"):
+        assert page.locator(f"#{plot} svg").bounding_box()["width"] <= width
+
+
+def contrast(a: list[int], b: list[int]) -> float:
+    """The ratio of luminances of WCAG 2."""
+
+    def luminance(rgb: list[int]) -> float:
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (value / 255 for value in rgb)]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted((luminance(a), luminance(b)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.slow
+def test_paper_has_all_codecs_and_no_controls(visit: Callable[..., Any]) -> None:
+    page = visit(1000, 800, color_scheme="dark")
+    page.emulate_media(media="print")
+    assert len(names(page)) == 30
+    assert page.locator(".controls:visible, nav:visible, #more:visible").count() == 0
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
+
+
+@pytest.mark.slow
+def test_tables_are_there_without_scripts(visit: Callable[..., Any]) -> None:
+    page = visit(800, 800, java_script_enabled=False)
+    assert len(names(page)) == 30
+    assert page.locator(".controls:visible").count() == 0
+    assert "The plots need scripts" in page.locator("noscript p").inner_text()
