@@ -38,6 +38,8 @@ _VERSION = 1
 _CHUNK = 8192
 _BATCH = 32
 _MOST_CELLS = 1 << 22
+_CELLS_PER_FRAME = 16
+"""A larger table takes longer than the tree; so it does when it leaves the caches."""
 _table = Kernel("n1c_kendall_table", np.uint16, np.int64, int, np.int64, np.uint32, np.int64)
 _tree = Kernel("n1c_kendall_tree", np.uint32, np.uint32, np.uint32, np.int64)
 
@@ -217,14 +219,15 @@ def _kendall(signals: np.ndarray, jobs: int, report: _Report) -> np.ndarray:
         else:
             wide[channel] = rank
         report(0.0)
+    room = min(_MOST_CELLS, _CELLS_PER_FRAME * frames)
     concordance = np.zeros((channels, channels), np.int64)
     tables = local()
 
     def in_tables(x: int, others: np.ndarray) -> None:
-        if not hasattr(tables, "room"):
-            tables.room = np.empty(_MOST_CELLS, np.uint32)
+        if not hasattr(tables, "cells"):
+            tables.cells = np.empty(room, np.uint32)
         out = np.empty(len(others), np.int64)
-        _table(narrow, levels, x, others, tables.room, out)
+        _table(narrow, levels, x, others, tables.cells, out)
         concordance[x, others] = out
 
     def in_trees(x: int, others: np.ndarray) -> None:
@@ -237,7 +240,7 @@ def _kendall(signals: np.ndarray, jobs: int, report: _Report) -> np.ndarray:
             concordance[x, y] = out[0]
 
     def work(x: int, others: np.ndarray) -> int:
-        fits = (levels[others] * (levels[x] + 1) <= _MOST_CELLS) & (np.maximum(levels[others], levels[x]) <= 1 << 16)
+        fits = (levels[others] * (levels[x] + 1) <= room) & (np.maximum(levels[others], levels[x]) <= 1 << 16)
         in_tables(x, others[fits])
         if not fits.all():
             in_trees(x, others[~fits])
