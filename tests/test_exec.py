@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -250,6 +251,7 @@ def bench(tmp_path: Path, wav_file: Path, *arguments: str, code: int = 0) -> sub
 def test_eval_and_eval_sh(tmp_path: Path, wav_file: Path, gzipped: str) -> None:
     done = bench(tmp_path, wav_file, "eval", "--codec", gzipped)
     ratio = re.search(r"^Compression ratio: (\S+)$", done.stdout, re.MULTILINE)
+    assert done.stdout.count("Start of a process, not in it (s): 0.") == 2
     for direction in ("encode", "decode"):  # eval.sh takes what stands beside it
         (tmp_path / direction).symlink_to(ROOT / f"{direction}.py")
     (tmp_path / "eval.sh").symlink_to(ROOT / "eval.sh")
@@ -270,6 +272,10 @@ def test_side_by_side_with_the_others(tmp_path: Path, wav_file: Path, script: Sc
     assert " 1/1 " in lines[get_codec(gzipped).spec] and lines["gzip"].endswith("ok")
     assert lines[get_codec(bad).spec].endswith("bad_pack failed with exit code 9: no")
     assert "checksum" in lines[get_codec(wrong).spec]
+    (summary,) = (tmp_path / "r").glob("*/summary.csv")
+    table = {line["spec"]: line for line in csv.DictReader(summary.open())}
+    assert float(table[get_codec(gzipped).spec]["encode_start_seconds"]) > 0
+    assert table["gzip"]["encode_start_seconds"] == ""
 
 
 @pytest.mark.slow

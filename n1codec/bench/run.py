@@ -255,7 +255,9 @@ class _Step:
             if row["round"] == END:
                 self.ended = True
                 continue
-            done = _Round(_floats(row["seconds"]), _floats(row["cpu_seconds"]), row["memory_bytes"])
+            done = _Round(
+                _floats(row["seconds"]), _floats(row["cpu_seconds"]), row["memory_bytes"], row["start_seconds"]
+            )
             self.own_seconds += sum(done.seconds)
             if int(row["round"]) > FIRST:
                 self.repeats.setdefault(name, []).append(done)
@@ -358,6 +360,7 @@ class _Step:
             "repeats": len(times),
             "spread": round(float(high - low) / middle, 6) if len(times) > 1 and middle else "",
             "memory_bytes": self.first[name].memory_bytes,
+            "start_seconds": self.first[name].start_seconds,
         }
         return {f"{self.direction}_{column}": value for column, value in columns.items()}
 
@@ -369,6 +372,7 @@ class _Round:
     seconds: list[float]
     cpu_seconds: list[float]
     memory_bytes: str
+    start_seconds: str
 
 
 def _floats(text: str) -> list[float]:

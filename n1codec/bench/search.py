@@ -62,7 +62,7 @@ RUNGS = (
     Rung(2, 1 << 14, 120, 4, 0.40),
     Rung(6, 1 << 15, 50, 2, 0.50),
     Rung(16, 1 << 16, 24, 1, 0.58),
-    Rung(32, _WHOLE, 12, 0, 0.66),
+    Rung(32, _WHOLE, 12, 1, 0.66),
 )
 
 
@@ -528,19 +528,20 @@ class Search:
             self.found.stopped = f"{step.name} was cut short by the time limit (--time-limit gives more)"
 
     def _verify(self, last: Sequence[Measured]) -> None:
-        """Verify on all files the best by ratio and, from one end to the other, the Pareto front."""
+        """Verify on all files the best by ratio, the best of each coder, and the Pareto front from end to end."""
         self.pool.deadline = self.started + self.time_limit
         step = Step(VERIFY, f"all of {len(self.files)} files")
         self.found.steps.append(step)
-        best = leaders(last, (self.finalists + 1) // 2)
+        share = -(-self.finalists // 4)
+        best = list(dict.fromkeys([*leaders(last, share), *leaders(last, 0, 1)[: 2 * share]]))[: self.finalists]
         edge = [m for m in front(last) if m not in best]
         spread = np.linspace(len(edge) - 1, 0, min(self.finalists - len(best), len(edge))).round().astype(int)
         wanted = [*best, *(edge[index] for index in sorted(spread))]
         verified: list[Measured] = []
         with self.watch(len(wanted) * len(self.files), step.name) as advance, self._in_time(step):
             for m in wanted:
-                share = len(self.files) / m.files / self.jobs
-                if time.monotonic() + share * (m.encode_seconds + m.decode_seconds) > self.pool.deadline:
+                more = len(self.files) / m.files / self.jobs
+                if time.monotonic() + more * (m.encode_seconds + m.decode_seconds) > self.pool.deadline:
                     raise TimeUp
                 chunks = [tuple(self.files[start :: self.jobs]) for start in range(min(self.jobs, len(self.files)))]
                 limit = PATIENCE + max(map(_seconds, self.files))

@@ -43,12 +43,14 @@ COLUMNS = (
     "encode_cpu_seconds",  # processor time of all its threads, median over the repeats
     "encode_repeats",
     "encode_spread",  # interquartile range / median
+    "encode_start_seconds",  # start of a process, not in the seconds, where somebody else's program does the work
     "encode_memory_bytes",  # peak resident memory above that with codec and file loaded
     "encode_instructions",  # of one pass, where they were counted
     "decode_seconds",
     "decode_cpu_seconds",
     "decode_repeats",
     "decode_spread",
+    "decode_start_seconds",
     "decode_memory_bytes",
     "decode_instructions",
     "byte_entropy_before",  # bits per byte, order 0, of the file

@@ -40,6 +40,8 @@ COLUMNS = (
     "decode_seconds",
     "encode_cpu_seconds",
     "decode_cpu_seconds",
+    "encode_start_seconds",  # median over files of the start of a process, for each not in the seconds
+    "decode_start_seconds",
     "encode_memory_bytes",  # the most of any file
     "decode_memory_bytes",
     "encode_instructions",  # per sample, over the files where they were counted
@@ -125,6 +127,7 @@ def _line(rows: pd.DataFrame) -> dict[str, Any]:
         "encode_seconds": encode,
         "decode_seconds": decode,
         **{f"{d}_cpu_seconds": files[f"{d}_cpu_seconds"].sum(min_count=1) for d in ("encode", "decode")},
+        **{f"{d}_start_seconds": files[f"{d}_start_seconds"].median() for d in ("encode", "decode")},
         **{f"{d}_memory_bytes": files[f"{d}_memory_bytes"].max() for d in ("encode", "decode")},
         **{f"{d}_instructions": _per_sample(files, f"{d}_instructions") for d in ("encode", "decode")},
         "recording_seconds": recording,

@@ -31,8 +31,9 @@ from n1codec.container import decoder, open_source, read, restore, seal, write_f
 from n1codec.pipeline import Pipeline, get_codec
 
 _GRACE = 2.0
-LOG_COLUMNS = ("file", "round", "original_bytes", "compressed_bytes", "memory_bytes", "seconds", "cpu_seconds")
-"""The last two are one number for each pass of the round, separated by blanks."""
+LOG_COLUMNS = ("file", "round", "original_bytes", "compressed_bytes", "memory_bytes", "seconds", "cpu_seconds",
+               "start_seconds")  # fmt: skip
+"""Seconds and cpu_seconds are one number for each pass of the round, separated by blanks."""
 WARM_UP, FIRST = -1, 0
 END = "end"
 """In place of a round, in the last row: nothing is left to do."""
@@ -107,9 +108,11 @@ class _Runner:
                 self.before = max(self.before - len(work.data), 0)
         return work
 
-    def _row(self, name: str, number: int | str, sizes: tuple[Any, Any, Any], times: list[meter.Times]) -> None:
+    def _row(
+        self, name: str, number: int | str, sizes: tuple[Any, Any, Any], times: list[meter.Times], start: float = 0.0
+    ) -> None:
         columns = (" ".join(f"{seconds:.9f}" for seconds in column) for column in zip(*times, strict=True))
-        self.log.writerow((name, number, *sizes, *columns))
+        self.log.writerow((name, number, *sizes, *columns, f"{start:.9f}" if start else ""))
         self.flush()
 
     def _first(self, name: str) -> float:
@@ -122,7 +125,7 @@ class _Runner:
         write_file(self.job.inputs[name][1], made)
         sizes = (len(work.data), len(made)) if self.job.direction == "encode" else (len(made), len(work.data))
         own = "" if memory is None or self.before is None else max(memory - self.before - len(work.data), 0)
-        self._row(name, FIRST, (*sizes, own), [times])
+        self._row(name, FIRST, (*sizes, own), [times], work.codec.coder.start_seconds)
         return times.wall
 
     def run(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import inf
 from pathlib import Path
+from statistics import median
 
 import click
 
@@ -56,3 +57,6 @@ def command(codec: str | None, data: str | None) -> None:
     for direction in ("encode", "decode") if seconds else ():  # files that are no recordings last no time
         work = sum(row[f"{direction}_seconds"] for row in outcome.rows)
         click.echo(f"{direction.capitalize()} speed (xRT): {seconds / work if work else inf:.9g}")
+        if case.external:
+            start = median(float(row[f"{direction}_start_seconds"]) for row in outcome.rows)
+            click.echo(f"Start of a process, not in it (s): {start:.9g}")
