@@ -49,6 +49,8 @@ def results(folder: Path, codecs: int, files: int = 4, specs: Sequence[str] = ()
                 "encode_repeats": 2,
                 "decode_seconds": 5 / decode,
                 "decode_repeats": 2,
+                "encode_memory_bytes": (index + 1) * 1_000_000,
+                "decode_memory_bytes": 500_000,
                 "byte_entropy_before": 5.0,
                 "byte_entropy_after": 8.0,
             }

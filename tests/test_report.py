@@ -123,6 +123,8 @@ def test_page_has_what_the_store_has(folder: Path) -> None:
     assert {f["name"] for f in found["families"]} == set(FAMILIES)
     assert len({(f["colour"], f["shape"]) for f in found["families"]}) == len(FAMILIES)
     assert found["peer"]["ratio"] == 3
+    assert {c["memory"] for c in found["codecs"]} == {1e6 * (i + 1) for i in range(30)}
+    assert "memory" in page.text and "instr." not in page.text  # nobody counted instructions
     assert "absent" in page.text and "gone" in page.text  # the skipped codec and its reason
     stats = json.loads((folder / "stats.json").read_text())
     assert found["bounds"][0] == {
@@ -146,6 +148,7 @@ def test_page_without_statistics_peers_or_newer_columns(folder: Path) -> None:
     assert "n1codec report --data DIR" in page.text
     assert "There is no peers.csv" in page.text
     found = json.loads(page.data)
+    assert "memory" not in page.text
     assert (found["bounds"], found["psd"], found["peer"], found["codecs"][0]["encode"]) == ([], None, None, None)
 
 
@@ -208,7 +211,7 @@ def test_table_sorts_and_filters(visit: Callable[..., Any], folder: Path) -> Non
     assert names(page) == [codec["mode"] for codec in codecs[:25]]
     page.click("#more")
     assert len(names(page)) == 30
-    for key, falls in (("encode", True), ("mode", False), ("bits", False), ("p50", True)):
+    for key, falls in (("encode", True), ("mode", False), ("bits", False), ("p50", True), ("memory", False)):
         page.click(f"[data-sort={key}]")
         expected = sorted(codecs, key=lambda codec, key=key: codec[key], reverse=falls)
         if key != "mode":  # words are in the order of the browser's language

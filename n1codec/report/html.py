@@ -154,13 +154,27 @@ def _codec(row: dict[str, Any]) -> dict[str, Any]:
         "bits": _number(row, "bits_per_sample", 12),
         "encode": _number(row, "average_compression_speed_xRT", 4),
         "decode": _number(row, "average_decompression_speed_xRT", 4),
-        "rough": (_number(row, "jobs") or 1) > 1,
+        "warning": _warning(row),
+        "memory": _most(row, "encode_memory_bytes", "decode_memory_bytes"),
+        "encodeInstructions": _number(row, "encode_instructions", 4),
+        "decodeInstructions": _number(row, "decode_instructions", 4),
         "p5": _number(row, "ratio_p5", 6),
         "p50": _number(row, "ratio_p50", 6),
         "p95": _number(row, "ratio_p95", 6),
         "libraries": row.get("libraries", ""),
         "files": _number(row, "files"),
     }
+
+
+def _most(row: Mapping[str, Any], *names: str) -> float | None:
+    found = [value for name in names if (value := _number(row, name, 4)) is not None]
+    return max(found, default=None)
+
+
+def _warning(row: Mapping[str, Any]) -> str:
+    """Return why the speeds are rough, "" if they are not; results without such a column may be of parallel runs."""
+    jobs = _number(row, "jobs") or 1
+    return str(row.get("warning") or "") or (f"timed {jobs:.0f} at a time" if jobs > 1 else "")
 
 
 def _peers(folder: Path) -> list[dict[str, Any]]:
@@ -297,17 +311,22 @@ _COLUMNS = (
     ("bits", "bits/sample", "bits of .n1c files per sample"),
     ("encode", "encode xRT", "seconds of recording per second of encoding, more is faster"),
     ("decode", "decode xRT", "seconds of recording per second of decoding, more is faster"),
+    ("memory", "memory", "the most memory of the codec's own work, in MB"),
+    ("encodeInstructions", "encode instr.", "instructions per sample"),
+    ("decodeInstructions", "decode instr.", "instructions per sample"),
     ("p50", "single files", "ratios of single files: 5 %, median, 95 %"),
     ("family", "family", ""),
 )
+"""Key in the data, heading, explanation; a column is shown if some codec has it."""
 
 
 def _codec_table(codecs: list[dict[str, Any]], families: list[dict[str, str]]) -> str:
     icons = {family["name"]: _icon(family) for family in families}
+    shown = [column for column in _COLUMNS if any(codec[column[0]] is not None for codec in codecs)]
     head = "".join(
         f'<th scope="col" class="{key}" aria-sort="{"descending" if key == "ratio" else "none"}">'
         f'<button type="button" data-sort="{key}" title="{escape(about, quote=True)}">{title}</button></th>'
-        for key, title, about in _COLUMNS
+        for key, title, about in shown
     )
     low = min((codec["p5"] for codec in codecs if codec["p5"]), default=0.0)
     high = max((codec["p95"] for codec in codecs if codec["p95"]), default=1.0)
@@ -324,18 +343,31 @@ def _codec_table(codecs: list[dict[str, Any]], families: list[dict[str, str]]) -
             f'<path d="M{at[1]:.1f} 1V9" class="middle"/></svg>'
         )
 
+    def pace(codec: dict[str, Any], key: str) -> str:
+        if not codec[key]:
+            return ""
+        if not codec["warning"]:
+            return speed(codec[key])
+        return f'<span title="{escape(codec["warning"], quote=True)}">~{speed(codec[key])}</span>'
+
+    def figure(value: float | None, form: str) -> str:
+        return "" if value is None else format(value, form)
+
     lines = []
     for index, codec in enumerate(codecs):
-        rough = "~" if codec["rough"] else ""
-        cells = (
-            ("ratio", f'<span class="bar" style="--w:{codec["ratio"] / best:.4f}">{codec["ratio"]:.4f}</span>'),
-            ("bits", "" if codec["bits"] is None else f"{codec['bits']:.3f}"),
-            ("encode", rough + speed(codec["encode"]) if codec["encode"] else ""),
-            ("decode", rough + speed(codec["decode"]) if codec["decode"] else ""),
-            ("p50", spread(codec)),
-            ("family", f"{icons[codec['family']]}{escape(codec['family'])}"),
-        )
-        body = "".join(f'<td class="{key}">{cell}</td>' for key, cell in cells)
+        memory = codec["memory"]
+        cells = {
+            "ratio": f'<span class="bar" style="--w:{codec["ratio"] / best:.4f}">{codec["ratio"]:.4f}</span>',
+            "bits": figure(codec["bits"], ".3f"),
+            "encode": pace(codec, "encode"),
+            "decode": pace(codec, "decode"),
+            "memory": "" if memory is None else speed(memory / 1e6),
+            "encodeInstructions": figure(codec["encodeInstructions"], ",.0f"),
+            "decodeInstructions": figure(codec["decodeInstructions"], ",.0f"),
+            "p50": spread(codec),
+            "family": f"{icons[codec['family']]}{escape(codec['family'])}",
+        }
+        body = "".join(f'<td class="{key}">{cells[key]}</td>' for key, _, _ in shown[1:])
         name = _code(codec["mode"])
         lines.append(
             f'<tr data-i="{index}"><th scope="row" class="mode">'
@@ -421,6 +453,7 @@ def _machine(good: pd.DataFrame) -> str:
     times = sorted(str(value) for value in good["timestamp"] if value) if "timestamp" in good else []
     libraries = sorted({one for part in only("libraries").split(", ") for one in part.split("; ")} - {""})
     jobs = int(good["jobs"].max()) if "jobs" in good else 1
+    warned = sum(bool(warning) for warning in good["warning"]) if "warning" in good else 0
     rows = [
         ("Machine", escape(only("cpu"))),
         ("Fingerprint", escape(only("machine"))),

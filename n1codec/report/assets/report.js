@@ -125,7 +125,7 @@
   const about = (i) => {
     const c = codecs[i];
     return [c.mode, `ratio ${c.ratio.toFixed(4)}${c.bits === null ? "" : `, ${c.bits.toFixed(3)} bits/sample`}`,
-      ...(c.encode === null ? [] : [`encode ${c.rough ? "~" : ""}${short(c.encode)}, decode ${short(c.decode)} xRT`]), c.family];
+      ...(c.encode === null ? [] : [`encode ${c.warning ? "~" : ""}${short(c.encode)}, decode ${short(c.decode)} xRT`]), c.family];
   };
 
   // -- ratio against speed ---------------------------------------------------------------------------------------
@@ -229,8 +229,11 @@
     fact("Family", c.family);
     fact("Ratio", `${c.ratio.toPrecision(10)} (${c.bytes.toLocaleString("en")} bytes)`);
     fact("Bits/sample", c.bits === null ? "" : c.bits.toPrecision(10));
-    fact("Encode", c.encode === null ? "" : `${c.rough ? "~" : ""}${short(c.encode)} xRT`);
-    fact("Decode", c.decode === null ? "" : `${c.rough ? "~" : ""}${short(c.decode)} xRT`);
+    fact("Encode", c.encode === null ? "" : `${c.warning ? "~" : ""}${short(c.encode)} xRT`);
+    fact("Decode", c.decode === null ? "" : `${c.warning ? "~" : ""}${short(c.decode)} xRT`);
+    fact("Rough", c.warning);
+    fact("Memory", c.memory === null ? "" : `${short(c.memory / 1e6)} MB`);
+    fact("Instructions", c.encodeInstructions === null ? "" : `${short(c.encodeInstructions)} to encode a sample, ${short(c.decodeInstructions)} to decode it`);
     fact("Better", `${codecs.filter((o) => o.ratio > c.ratio).length} of ${codecs.length} codecs have a higher ratio`);
     fact("Libraries", c.libraries);
     const words = html("div"), plot = html("div");
@@ -291,8 +294,8 @@
   };
   for (const button of document.querySelectorAll("#codecs thead button")) {
     button.addEventListener("click", () => {
-      const key = button.dataset.sort, words = key === "mode" || key === "family" || key === "bits";
-      state.down = state.sort === key ? !state.down : !words;
+      const key = button.dataset.sort, rising = !["ratio", "encode", "decode", "p50"].includes(key); // where less is better, or A comes first
+      state.down = state.sort === key ? !state.down : !rising;
       state.sort = key;
       table();
     });
