@@ -460,10 +460,9 @@ def _machine(good: pd.DataFrame) -> str:
         ("Python", escape(only("python"))),
         ("n1codec", escape(only("n1codec"))),
         ("Measured", escape(" to ".join(dict.fromkeys((times[0], times[-1])))) if times else ""),
-        (
-            "At the same time",
-            f"{jobs} codec{'s' * (jobs != 1)}" + ("; speeds behind a ~ are rough" if jobs > 1 else ""),
-        ),
+        ("Codecs at a time", str(jobs)),
+        ("Settings", escape(only("settings"))),
+        ("Rough speeds", f"{warned}, behind a ~ that says why" if warned else ""),
         ("Fewest repeats", f"{good['repeats'].min():.0f}" if "repeats" in good else ""),
         ("Libraries", escape(", ".join(libraries))),
     ]

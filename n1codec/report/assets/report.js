@@ -172,7 +172,7 @@
       if (!onFront.has(p.i)) p.mark.classList.add("dim");
     }
     if (data.peer && data.peer.ratio >= floor) {
-      add("text", { x: box.left + 4, y: round(y(data.peer.ratio)) + 14, class: "peer" }, `best peer ${data.peer.ratio.toFixed(4)}`);
+      add("text", { x: box.right - 4, y: round(y(data.peer.ratio)) - 6, "text-anchor": "end", class: "peer" }, `best peer ${data.peer.ratio.toFixed(4)}`);
     }
     const taken = places.map((p) => ({ a: p.x - 6, b: p.x + 6, c: p.y - 6, d: p.y + 6 }));
     if (width > 560) {
