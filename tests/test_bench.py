@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,7 +21,9 @@ import numpy as np
 import pytest
 
 from n1codec import registry
-from n1codec.bench import cases, machine, store, summary, view
+from n1codec.bench import cases, limits, machine, store, summary, view
+from n1codec.bench.run import Settings
+from n1codec.bench.sweep import sweep
 from n1codec.codec import CodecError, SpecError
 from n1codec.recordings import wav
 
@@ -444,6 +447,197 @@ def test_two_sweeps_do_not_mix(data: Path, module, tmp_path: Path) -> None:
 
 
 # -- codecs that misbehave -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+def test_bad_codecs_are_their_own_affair(data: Path, module, tmp_path: Path) -> None:
+    expected = {
+        "segfault": ("failed", "SIGSEGV"),
+        "hang": ("timeout", "time limit"),
+        "hog": ("memory", "0.wav: not enough memory"),
+        "hungry_module": ("memory", "not enough memory"),
+        "wrong": ("failed", "checksum"),
+        "leaves": ("failed", "nothing came of"),
+        "polite": ("failed", "it tried to end the process"),
+        "exits": ("failed", "exit code 7"),
+        "noisy": ("ok", ""),
+    }
+    noise = "print('x' * 70000); os.write(1, b'y' * 70000); os.write(2, b'nothing came of it')"
+    module("segfault", compress="import ctypes; ctypes.string_at(0)")
+    module("hang", compress="time.sleep(60)")
+    module("hog", compress="bytearray(1 << 30)")
+    module("hungry_module", compress="type(self).kept = getattr(self, 'kept', b'') + bytes(60 << 20)")
+    module("wrong", decompress="return bytes(size)")
+    module("leaves", compress="os._exit(0)")
+    module("polite", decompress="raise SystemExit(0)")
+    module("exits", compress="os._exit(7)")
+    module("noisy", compress=noise, decompress=noise)
+    options = ("--timeout", "6", "--memory-limit", "200M", "--jobs", "2")
+    got = grid(data, "--codecs", " ".join([*expected, "copy"]), *options, code=1)
+    assert {spec: line["status"] for spec, line in got.table.items()} == {"copy": "ok"} | {
+        spec: status for spec, (status, _) in expected.items()
+    }
+    for spec, (_, reason) in expected.items():
+        assert reason in got.table[spec]["reason"]
+    assert {row["verified"] for row in got.rows if row["spec"] in ("copy", "noisy")} == {"1"}
+    assert "memory=209715200" in got.table["copy"]["settings"]
+
+
+def test_only_what_failed_is_run_again(data: Path, module) -> None:
+    module("bad", compress="raise ValueError('no')")
+    before = grid(data, "--codecs", "bad copy", code=1).rows
+    module("bad")
+    got = grid(data, "--codecs", "bad copy bz2", "--only-failed")
+    assert [row["spec"] for row in got.rows[len(before) :]] == ["bad"] * FILES
+    assert got.table["bad"]["status"] == "ok"
+    assert len(grid(data, "--codecs", "bad copy bz2", "--only-failed").rows) == len(got.rows)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system pins no processes")
+def test_pinned_to_a_processor(data: Path, module) -> None:
+    cpu = max(os.sched_getaffinity(0))
+    module("where", compress=f"assert os.sched_getaffinity(0) == {{{cpu}}}, os.sched_getaffinity(0)")
+    got = grid(data, "--codecs", "where", "--pin", str(cpu))
+    assert {row["settings"].split()[1] for row in got.rows} == {f"pin={cpu}"}
+    assert len(grid(data, "--codecs", "where", "--pin", str(cpu)).rows) == FILES
+    for wrong in ("999", "x", f"{cpu},{cpu}"):
+        assert "choose from the processors" in grid(data, "--pin", wrong, code=2).err
+    assert "need 2 processors" in grid(data, "--pin", str(cpu), "--jobs", "2", code=2).err
+
+
+@pytest.mark.parametrize(("text", "size"), [("500M", 500 << 20), ("2G", 2 << 30), ("1.5 KiB", 1536), ("4096", 4096)])
+def test_sizes(text: str, size: int) -> None:
+    assert limits.memory(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "many", "0", "-1G", "1P"])
+def test_no_sizes(text: str) -> None:
+    with pytest.raises(ValueError, match="it is no size"):
+        limits.memory(text)
+
+
+def test_the_sweep_tells_its_overhead(data: Path, module) -> None:
+    module("sleepy", compress="time.sleep(0.1)", decompress="time.sleep(0.1)")
+    got = json.loads(grid(data, "--codecs", "sleepy copy", "--json").out)
+    assert 0.2 * FILES <= got["own_seconds"] < 0.2 * FILES + 0.1
+    assert got["seconds"] > got["own_seconds"]
+    assert 1 < got["overhead"] <= got["seconds"] / got["own_seconds"]
+    assert json.loads(grid(data, "--codecs", "sleepy copy", "--json").out)["overhead"] is None
+    assert "overhead" in grid(data, "--codecs", "sleepy", "--force").out.splitlines()[-1]
+
+
+# -- other machines --------------------------------------------------------------------------------------------------
+
+
+EXACT = ("dataset", "file", "spec", "status", "verified", "original_bytes", "compressed_bytes", "frames", "crc32",
+         "byte_entropy_after", "codec_version", "machine")  # fmt: skip
+
+
+def exact(rows: list[dict[str, str]]) -> list[tuple[str, ...]]:
+    return sorted(tuple(row[column] for column in EXACT) for row in rows)
+
+
+def test_any_executor_measures_the_same(data: Path, tmp_path: Path) -> None:
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    chosen = cases.make(["copy", "delta|bz2"])
+    sources = [cases.source(path) for path in sorted(data.iterdir())]
+    way = Settings(60, 0, 1)
+    here = sweep(data.name, chosen, sources, tmp_path / "here", way, view.Quiet())
+    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+        there = sweep(data.name, chosen, sources, tmp_path / "there", way, view.Quiet(), executor=pool)
+        again = sweep(data.name, chosen, sources, tmp_path / "there", way, view.Quiet(), executor=pool)
+    assert (here.ran, there.ran, again.ran) == (2, 2, 0)
+    rows = [store.read(result.folder / store.FILE) for result in (here, there)]
+    assert exact(rows[0]) == exact(rows[1])
+    assert len(rows[0]) == 2 * FILES
+
+
+def test_a_worker_with_other_files_or_codecs_is_refused(data: Path) -> None:
+    from n1codec.bench import remote
+
+    (case,) = cases.make(["copy"])
+    path = data / "0.wav"
+    source = cases.source(path)
+    with pytest.raises(CodecError, match="a worker has another codec"):
+        remote.measure(replace(case, version="0"), [source], Settings(60, 0, 1))
+    path.write_bytes(path.read_bytes()[:-2])
+    with pytest.raises(CodecError, match="another file of that name"):
+        remote.measure(case, [source], Settings(60, 0, 1))
+    path.unlink()
+    with pytest.raises(CodecError, match="a worker does not have it"):
+        remote.measure(case, [source], Settings(60, 0, 1))
+
+
+def test_a_lost_machine_is_a_failure_of_its_codec(data: Path, tmp_path: Path) -> None:
+    from concurrent.futures import Future
+
+    class Broken:
+        def submit(self, fn, /, case, *rest) -> Future:
+            future: Future = Future()
+            if case.spec == "bz2":
+                future.set_exception(RuntimeError("gone\nfor good"))
+            else:
+                future.set_result(fn(case, *rest))
+            return future
+
+    sources = [cases.source(path) for path in sorted(data.iterdir())]
+    way = Settings(60, 0, 1)
+    result = sweep("d", cases.make(["bz2", "copy"]), sources, tmp_path, way, view.Quiet(), executor=Broken())
+    assert [outcome.reason for outcome in result.bad] == ["its worker was lost: RuntimeError: gone for good"]
+    assert summary.read(result.folder).set_index("spec")["verified"].to_dict() == {"bz2": 0, "copy": FILES}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_a_cluster_that_loses_a_worker(data: Path, module, tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    journal = tmp_path / "journal"
+    module("crawl", compress=f"time.sleep(0.3); open({str(journal)!r}, 'a').write(f'{{os.getppid()}} ')")
+    specs = "crawl copy bz2 delta|bz2 zstd:level=1 delta|zstd:level=1 gzip lzma"
+    started: list[subprocess.Popen[str]] = []
+
+    def start(what: str, *options: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", f"distributed.cli.dask_{what}", *options, "--no-dashboard"]
+        process = subprocess.Popen(
+            command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
+        )
+        started.append(process)
+        return process
+
+    note = tmp_path / "scheduler.json"
+    try:
+        start("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(note))
+        _wait_for(note.exists, 60)
+        address = json.loads(note.read_text())["address"]
+        for _ in range(2):
+            start("worker", address, "--no-nanny", "--nthreads", "1", "--local-directory", str(tmp_path / "dask"))
+        from distributed import Client
+
+        with Client(address, set_as_default=False) as client:
+            client.wait_for_workers(2, timeout=60)
+        there = subprocess.Popen(
+            [*command(data, "--codecs", specs, "--dask", address), "--results", str(tmp_path / "there")],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        started.append(there)
+        _wait_for(lambda: journal.exists() and len(journal.read_text().split()) >= 2, 120)
+        victim = next(p for p in started if p.pid == int(journal.read_text().split()[0]))
+        victim.kill()
+        _, err = there.communicate(timeout=240)
+        assert there.returncode == 0, err
+    finally:
+        for process in reversed(started):
+            process.kill()
+            process.wait()
+    assert len(journal.read_text().split()) > FILES, "the codec was not begun anew on the other worker"
+    rows = store.read(tmp_path / "there" / data.name / store.FILE)
+    here = grid(data, "--codecs", specs)
+    assert len(rows) == 8 * FILES
+    assert exact(rows) == exact(here.rows)
+    assert {row["verified"] for row in rows} == {"1"}
+    assert {row["jobs"] for row in rows} == {"2"}
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")

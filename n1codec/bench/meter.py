@@ -9,6 +9,8 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import NamedTuple, TypeVar
 
+from n1codec.codec import CodecError
+
 try:
     import resource
 except ImportError:  # Windows
@@ -60,6 +62,19 @@ def peak() -> int | None:
 def resident() -> int | None:
     """Return the resident memory in bytes of this process; its peak where the system tells no more."""
     return _status("VmRSS:") or _largest()
+
+
+def limit_memory(extra: int) -> None:
+    """Let this process take no more than ``extra`` bytes of address space beyond what it has now.
+
+    Raises:
+        CodecError: the system has no such limit; Linux has.
+    """
+    used = _status("VmSize:")
+    if resource is None or used is None:
+        raise CodecError("this system cannot limit a process's memory (leave --memory-limit away)")
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (used + extra, hard))
 
 
 def _status(field: str) -> int | None:

@@ -91,6 +91,10 @@ class Outcome:
     status: str
     reason: str
     rows: list[dict[str, Any]]
+    seconds: float
+    """What measuring it took, start to end."""
+    own_seconds: float
+    """The codec's own work among them, whether it counts in the rows or not."""
 
 
 class Stopped(Exception):
@@ -110,6 +114,7 @@ def run(
     settings: Settings,
     report: Callable[[Progress], None],
     stop: Event,
+    cpu: int | None = None,
 ) -> Outcome:
     """Measure and verify one codec; what is wrong with it becomes rows, never an exception.
 
@@ -117,6 +122,7 @@ def run(
         folder: the working folder; what is in it already is not done again.
         report: called for each file as it is done, from the calling thread.
         stop: set by another thread to end this.
+        cpu: the processor that the codec runs on; None for any.
 
     Raises:
         Stopped: ``stop`` was set.
@@ -124,11 +130,12 @@ def run(
     """
     problem = _Failed(*case.problem) if case.problem else None
     rows: list[dict[str, Any]] = []
+    started, own_seconds = time.monotonic(), [0.0]
     if not problem:
         folder.mkdir(parents=True, exist_ok=True)
         try:
             _clean(folder, sources)
-            rows = _measure(case, sources, folder, settings, report, stop)
+            rows = _measure(case, sources, folder, settings, report, stop, cpu, own_seconds)
         except _Failed as error:
             problem = error
     shared = {
@@ -146,7 +153,7 @@ def run(
         rows.append({"status": problem.status, "reason": _printable(problem), "verified": 0})
     rows = [shared | row for row in rows]
     worst = next((row for row in rows if row["status"] != "ok"), {"status": "ok", "reason": ""})
-    return Outcome(case, worst["status"], worst["reason"], rows)
+    return Outcome(case, worst["status"], worst["reason"], rows, time.monotonic() - started, sum(own_seconds))
 
 
 def _clean(folder: Path, sources: Sequence[Source]) -> None:
@@ -169,14 +176,16 @@ def _measure(
     settings: Settings,
     report: Callable[[Progress], None],
     stop: Event,
+    cpu: int | None,
+    own_seconds: list[float],
 ) -> list[dict[str, Any]]:
     deadline = time.monotonic() + settings.timeout
     encoded = _Step("encode", case, folder, "encoded", {s.name: s.path.resolve() for s in sources})
-    encoded.finish(settings, deadline, report, stop)
+    encoded.finish(settings, deadline, report, stop, cpu, own_seconds)
     packed = {s.name: encoded.output(s.name).resolve() for s in sources}
     decoded = _Step("decode", case, folder, "decoded", packed)
     try:
-        decoded.finish(settings, deadline, report, stop)
+        decoded.finish(settings, deadline, report, stop, cpu, own_seconds)
     except _Failed as error:
         problem: _Failed | None = error
     else:
@@ -267,8 +276,16 @@ class _Step:
                     Progress(self.case, self.direction, name, int(row["original_bytes"]), int(row["compressed_bytes"]))
                 )
 
-    def finish(self, settings: Settings, deadline: float, report: Callable[[Progress], None], stop: Event) -> None:
-        """Do what is left of this direction in a process of its own.
+    def finish(
+        self,
+        settings: Settings,
+        deadline: float,
+        report: Callable[[Progress], None],
+        stop: Event,
+        cpu: int | None,
+        own_seconds: list[float],
+    ) -> None:
+        """Do what is left of this direction in a process of its own, and add the codec's own work to ``own_seconds``.
 
         Raises:
             _Failed, Stopped.
@@ -285,12 +302,16 @@ class _Step:
             left=[name for name in self.inputs if name not in self.first],
             spent=sum(sum(done.seconds) for done in self.first.values()),
             min_time=settings.min_time,
+            memory_limit=settings.memory_limit,
+            cpu=cpu,
             log=str(self.log.resolve()),
             trouble=str(self.trouble.resolve()),
         )
         self.trouble.unlink(missing_ok=True)
+        before = self.own_seconds
         failure = self._process(job, deadline, report, stop)
         self._take(report)
+        own_seconds.append(self.own_seconds - before)
         missing = [name for name in self.inputs if name not in self.first]
         if not failure and missing:
             failure = _Failed("failed", f"{self.direction}: nothing came of {missing[0]}")
@@ -337,7 +358,8 @@ class _Step:
         if not code:
             return None
         if code < 0:
-            return _Failed("failed", f"{self.direction}: its process was ended by {signal.Signals(-code).name}")
+            limit = f" (memory limit {job.memory_limit} bytes)" if job.memory_limit is not None else ""
+            return _Failed("failed", f"{self.direction}: its process was ended by {signal.Signals(-code).name}{limit}")
         status = "failed"
         if self.trouble.exists():
             status, said = json.loads(self.trouble.read_text("utf-8")).values()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from n1codec.bench.cases import Case
 from n1codec.bench.run import Outcome, Progress
-from n1codec.bench.sweep import BAD
+from n1codec.bench.sweep import BAD, Result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,6 +141,26 @@ def describe(outcome: Outcome) -> str:
         if recording and seconds
     )
     return f"{name}: {len(rows)} files verified, ratio {original / compressed:.4f}{speeds}"
+
+
+def overhead(result: Result) -> str:
+    """Return how long a sweep took, and how long the codecs worked in it, in one line."""
+    line = f"{result.ran} codecs in {result.seconds:.1f} s"
+    if result.overhead is not None:
+        line += f", {result.own_seconds:.1f} s of it their own work (copy excluded): overhead {result.overhead:.3f}"
+    return line
+
+
+def figures(result: Result) -> dict[str, Any]:
+    """Return what became of a sweep, for JSON; ``overhead`` is explained at :class:`n1codec.bench.sweep.Result`."""
+    return {
+        "folder": str(result.folder),
+        "ran": result.ran,
+        "failed": [outcome.case.mode for outcome in result.bad],
+        "seconds": result.seconds,
+        "own_seconds": result.own_seconds,
+        "overhead": result.overhead,
+    }
 
 
 def speed(value: float) -> str:

@@ -56,6 +56,8 @@ class Job:
     spent: float
     """Seconds of round 0 so far."""
     min_time: float
+    memory_limit: int | None
+    cpu: int | None
     log: str
     trouble: str
     """Path of what is written if something goes wrong: {"status": ..., "reason": ...}."""
@@ -103,6 +105,8 @@ class _Runner:
         work = _Work(Path(self.job.inputs[name][0]).read_bytes(), self.job.direction, self.given)
         if self.before is None:
             _load(work.codec)
+            if self.job.memory_limit is not None:  # anew, because loading a library is not the codec's work
+                meter.limit_memory(self.job.memory_limit)
             self.before = meter.resident()
             if self.before:
                 self.before = max(self.before - len(work.data), 0)
@@ -191,6 +195,10 @@ def main() -> int:
     job = Job(**json.loads(line))
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a codec ends the processes that it started
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    if job.cpu is not None:
+        os.sched_setaffinity(0, {job.cpu})
+    if job.memory_limit is not None:
+        meter.limit_memory(job.memory_limit)
     with Path(job.log).open("a", newline="", encoding="utf-8", errors="surrogateescape") as file:
         runner = _Runner(job, csv.writer(file, lineterminator="\n"), file.flush)
         runner.run()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,15 @@ import click
     metavar="SECONDS",
     help="Repeat a codec's work, over all files and in each direction, until it took this long.",
 )
+@click.option(
+    "--memory-limit",
+    metavar="SIZE",
+    help="Memory that a codec may take beyond its library, such as 500M or 2G (Linux); no limit without it.",
+)
+@click.option("--pin", metavar="CPUS", help="Processors to measure on, such as 0,1: each codec on one of them (Linux).")
+@click.option("--dask", metavar="ADDRESS", help="Measure on the workers of a Dask cluster, such as tcp://host:8786.")
+@click.option("--only-failed", is_flag=True, help="Run only what failed when it was last run.")
+@click.option("--json", "as_json", is_flag=True, help="Print the sweep's figures as JSON instead of a table.")
 @click.option("--force", is_flag=True, help="Run again what has verified results.")
 @click.option("--quiet", is_flag=True, help="No progress, no table.")
 def command(
@@ -49,6 +58,11 @@ def command(
     results: Path,
     timeout: float,
     min_time: float,
+    memory_limit: str | None,
+    pin: str | None,
+    dask: str | None,
+    only_failed: bool,
+    as_json: bool,
     force: bool,
     quiet: bool,
 ) -> int:
@@ -62,8 +76,14 @@ def command(
     Examples:
       n1codec grid
       n1codec grid --codecs "bz2 delta_zstd remap|flac" --data recordings/
+      n1codec grid --pin 1 --memory-limit 2G
+      n1codec grid --only-failed --timeout 7200
+      n1codec grid --dask tcp://scheduler:8786
     """
-    from n1codec.bench import cases, store, summary, view
+    from contextlib import ExitStack
+    from functools import partial
+
+    from n1codec.bench import cases, cluster, limits, store, summary, view
     from n1codec.bench.run import Settings
     from n1codec.bench.sweep import sweep
     from n1codec.recordings import dataset
@@ -78,18 +98,36 @@ def command(
     shown: Any = view.Quiet() if quiet else view.Terminal() if sys.stderr.isatty() else view.Plain()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with shown if isinstance(shown, view.Terminal) else nullcontext():
-            result = sweep(name, chosen, sources, results, Settings(timeout, min_time, jobs), shown, force=force)
+        limit = limits.memory(memory_limit) if memory_limit else None
+        cpus = limits.processors(pin, jobs) if pin else ()
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    if dask and (pin or jobs > 1):
+        raise click.UsageError("--dask: --jobs and --pin are of this machine (start workers with the threads you want)")
+    run = partial(sweep, name, chosen, sources, results, view=shown, force=force, only_failed=only_failed)
+    try:
+        with ExitStack() as stack:
+            if isinstance(shown, view.Terminal):
+                stack.enter_context(shown)
+            if dask:
+                there = stack.enter_context(cluster.connect(dask))
+                settings = Settings(timeout, min_time, there.jobs, limit)
+                result = run(settings, executor=there.executor, machines=there.machines)
+            else:
+                result = run(Settings(timeout, min_time, jobs, limit, cpus))
     except KeyboardInterrupt:
         print("n1codec grid: stopped; nothing is lost, the same command goes on from here", file=sys.stderr)
         return 130
     table = summary.read(result.folder)
-    if not quiet:
+    if as_json:
+        print(json.dumps(view.figures(result), indent=2))
+    elif not quiet:
         asked = table[table["spec"].isin([case.spec for case in chosen])]
         view.show(asked)
         print(f"\ndata set {result.folder.name}: {len(sources)} files, {megabytes:.1f} MB")
         print(f"{result.folder / store.FILE}  one row per file and codec")
         print(f"{result.folder / summary.FILE}  one line per codec")
+        print(view.overhead(result))
     if result.bad:
         names = ", ".join(outcome.case.mode for outcome in result.bad)
         print(f"n1codec grid: {len(result.bad)} of {len(chosen)} codecs failed: {names}", file=sys.stderr)
