@@ -415,9 +415,9 @@ def _narrow(samples: np.ndarray) -> tuple[np.ndarray, str]:
         peak = float(np.nanmax(np.abs(samples), initial=0))
         scale = 32767 / peak if np.isfinite(peak) and peak > 0 else 1.0
         return np.nan_to_num(samples * scale).clip(-32768, 32767).astype(np.int16), f"floats, shown times {scale:g}"
-    if np.abs(samples, dtype=np.int64).max(initial=0) < 1 << 15:
+    shift = max(int(samples.max()), -int(samples.min()) - 1).bit_length() - 15
+    if shift <= 0:
         return samples.astype(np.int16), ""
-    shift = int(np.abs(samples, dtype=np.int64).max()).bit_length() - 15
     return (samples >> shift).astype(np.int16), f"wider than 16 bits, shown divided by {1 << shift}"
 
 

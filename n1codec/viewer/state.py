@@ -67,7 +67,7 @@ def parse(query: str) -> State:
         if name not in kinds or len(text) > _LONGEST_TEXT:
             continue
         if kinds[name] is int:
-            if re.fullmatch(r"-?\d{1,15}", text):
+            if re.fullmatch(r"-?[0-9]{1,15}", text):
                 values[name] = int(text)
         elif text in CHOICES.get(name, (text,)):
             values[name] = text

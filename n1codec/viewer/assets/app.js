@@ -68,6 +68,7 @@
   const FIELDS = "input:not([type=radio]), textarea, [role=slider], .dash-dropdown, .dash-dropdown-content";
   let pressed = 0;
   document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.matches("input.dash-range-slider-input")) event.target.blur(); // it takes it
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest(FIELDS) || !KEYS.has(event.key)) return;
     if (event.target.type === "radio" && event.key.startsWith("Arrow")) return; // it chooses the next one
     event.preventDefault();

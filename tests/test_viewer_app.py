@@ -1,0 +1,353 @@
+"""The viewer's server, and the page in a real browser."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import signal
+
+from n1codec.codec import CodecError
+from n1codec.recordings import synth, wav
+
+ALL = bool(os.environ.get("N1_REQUIRE_ALL"))
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), ""
+)
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync")  # fmt: skip
+CHANNELS, RATE = 12, 19531
+VIEWS = ("Signals", "Image", "Correlation", "Spectrum", "Compression", "Ratio and speed")
+
+if not ALL:
+    pytest.importorskip("dash")
+from n1codec.viewer import app, layout, session, speed  # noqa: E402
+from n1codec.viewer.callbacks import Sessions  # noqa: E402
+
+RESULTS = Path(__file__).parent.parent / "results"
+
+
+@pytest.fixture(scope="module")
+def sessions(tmp_path_factory: pytest.TempPathFactory) -> Sessions:
+    folder, cache = tmp_path_factory.mktemp("recordings"), tmp_path_factory.mktemp("cache")
+    synth.write(folder, CHANNELS, 1.0)
+    opened = session.open_paths([folder], cache)
+    opened.prepare()
+    return Sessions(opened, cache)
+
+
+def data_url(data: bytes) -> str:
+    return "data:audio/wav;base64," + base64.b64encode(data).decode()
+
+
+# -- the server ------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_needs_no_other_server(sessions: Sessions) -> None:
+    client = app.create(sessions, RESULTS).server.test_client()
+    text = client.get("/").text
+    assert "app.js" in text and "style.css" in text
+    assert "http://" not in text and "https://" not in text
+    for line in text.split('src="')[1:]:
+        assert client.get(line.partition('"')[0]).status_code == 200
+
+
+def test_only_this_machine_is_served_unless_told_otherwise(sessions: Sessions) -> None:
+    def status(host: str, name: str) -> int:
+        return app.create(sessions, RESULTS, host).server.test_client().get("/", headers={"Host": name}).status_code
+
+    assert status("127.0.0.1", "localhost:8050") == status("127.0.0.1", "127.0.0.1:8050") == 200
+    assert status("127.0.0.1", "rebound.example:8050") == 403
+    assert status("0.0.0.0", "somewhere.example:8050") == 200
+
+
+def test_a_port_that_is_taken_is_told(sessions: Sessions) -> None:
+    made = app.create(sessions, RESULTS)
+    server = app.server(made, "127.0.0.1", 0)
+    try:
+        assert server.host == "127.0.0.1"
+        with pytest.raises(CodecError, match="choose another with --port"):
+            app.server(made, "127.0.0.1", server.server_port)
+    finally:
+        server.server_close()
+
+
+def test_a_request_has_a_limit(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "MOST_DROPPED", 1000)
+    client = app.create(sessions, RESULTS).server.test_client()
+    assert client.post("/_dash-update-component", data=b"x" * 2000, content_type="application/json").status_code >= 400
+
+
+def test_dropped_files_are_read_by_the_same_readers(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = wav.write(signal(3000, 2), 8000)
+    opened = sessions.drop(["../../a/b\\mine.wav"], [data_url(data)])
+    assert (opened.names, opened.frames, opened.rate) == (["mine:0", "mine:1"], 3000, 8000)
+    assert np.array_equal(opened.signals.T, signal(3000, 2))
+    assert sessions.get(opened.key[:12]) is opened
+    assert sessions.get("no such key") is sessions.first
+    for name, content, words in (
+        ("a.wav", data_url(b"no sound"), "a.wav: it is no WAV file"),
+        ("a.txt", data_url(data), "no WAV file, no zip archive"),
+        ("a.zip", data_url(b"PK\3\4 no zip"), "no WAV file, no zip archive"),
+        ("a.wav", "data:audio/wav;base64,????", "a.wav: it did not arrive whole"),
+    ):
+        with pytest.raises(CodecError, match=words):
+            sessions.drop([name], [content])
+    monkeypatch.setattr(layout, "MEGABYTES", 0)
+    with pytest.raises(CodecError, match="larger than 0 MB"):
+        sessions.drop(["a.wav"], [data_url(data)])
+
+
+def test_a_zip_may_be_dropped(sessions: Sessions) -> None:
+    import zipfile
+
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in ("x/one.wav", "x/two.wav"):
+            archive.writestr(name, wav.write(signal(2000, seed=len(name)), 8000))
+    assert sessions.drop(["both.zip"], [data_url(packed.getvalue())]).names == ["one", "two"]
+
+
+def test_bench_names_every_view(sessions: Sessions) -> None:
+    lines = list(speed.report(sessions.first, RESULTS))
+    for name in (
+        "signals, zoom",
+        "image, pan",
+        "image, order ward",
+        "correlation, kendall",
+        "spectrogram",
+        "compression",
+    ):
+        assert any(line.startswith(name) for line in lines), name
+
+
+# -- in a browser ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def address(sessions: Sessions) -> Iterator[str]:
+    server = app.server(app.create(sessions, RESULTS), "127.0.0.1", 0)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if not ALL:
+        pytest.importorskip("playwright")
+        if not CHROMIUM:
+            pytest.skip("there is no chromium here")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield opened
+        opened.close()
+
+
+class Page:
+    """A page that remembers what went wrong in it."""
+
+    def __init__(self, browser: Any, address: str, query: str = "", **options: Any) -> None:
+        self.page = browser.new_page(**{"viewport": {"width": 1280, "height": 800}} | options)
+        self.page.set_default_timeout(60_000)
+        self.errors: list[str] = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
+        self.page.on("requestfailed", lambda request: self.errors.append(f"failed: {request.url}"))
+        self.address = address
+        self.page.goto(address + query)
+        self.settled()
+
+    def settled(self, title: str | None = None) -> None:
+        """Wait until the figure is that of the state, and no job runs."""
+        if title:
+            self.page.wait_for_function("title => document.getElementById('title').textContent === title", arg=title)
+        self.page.wait_for_function(
+            "() => document.querySelector('#main .main-svg') && document.getElementById('about').textContent"
+            " && document.getElementById('progress').hidden && document.title.indexOf('Updating') < 0"
+            " && !document.querySelector('#main[data-dash-is-loading]')"
+        )
+        self.page.wait_for_timeout(400)
+
+    def layout(self, path: str, graph: str = "main") -> Any:
+        return self.page.evaluate(f"document.querySelector('#{graph} .js-plotly-plot').layout.{path}")
+
+    def query(self) -> str:
+        return str(self.page.evaluate("window.location.search"))
+
+    def close(self) -> None:
+        self.page.close()
+        assert not self.errors
+
+
+@pytest.mark.slow
+def test_every_view_shows_and_a_link_reproduces_it(browser: Any, address: str) -> None:
+    shown = Page(browser, address)
+    for title in VIEWS[1:] + VIEWS[:1]:
+        shown.page.get_by_text(title, exact=True).locator("visible=true").first.click()
+        shown.settled(title)
+        assert shown.page.locator("#main .main-svg").count()
+        again = Page(browser, address, shown.query())
+        again.settled(title)
+        assert again.layout("meta") == shown.layout("meta")
+        again.close()
+    shown.close()
+
+
+@pytest.mark.slow
+def test_zoom_with_the_mouse_and_the_keys(browser: Any, address: str) -> None:
+    shown = Page(browser, address)
+    box = shown.page.locator("#main .nsewdrag").first.bounding_box()
+    assert box
+    middle = box["y"] + box["height"] / 2
+    shown.page.mouse.move(box["x"] + 0.25 * box["width"], middle)
+    shown.page.mouse.down()
+    shown.page.mouse.move(box["x"] + 0.5 * box["width"], middle, steps=5)
+    shown.page.mouse.up()
+    shown.page.wait_for_function("window.location.search.includes('start')")
+    shown.settled()
+    low, high = shown.layout("xaxis.range")
+    assert low == pytest.approx(0.25, abs=0.02) and high == pytest.approx(0.5, abs=0.02)
+    before = shown.layout("meta.width")
+    shown.page.locator("h1").click()
+    for _ in range(3):
+        shown.page.keyboard.press("+")
+        shown.settled()
+    assert shown.layout("meta.width") < before
+    low, high = shown.layout("xaxis.range")
+    shown.page.keyboard.press("ArrowRight")
+    shown.settled()
+    assert shown.layout("xaxis.range")[0] == pytest.approx(low + (high - low) / 4, abs=2 / RATE)
+    shown.page.keyboard.press("0")
+    shown.settled()
+    assert "start" not in shown.query()
+    shown.page.keyboard.press("o")
+    shown.settled()
+    assert "mode=overlaid" in shown.query() and len(shown.layout("meta.names")) == 8
+    shown.close()
+
+
+@pytest.mark.slow
+def test_exact_entry(browser: Any, address: str) -> None:
+    shown = Page(browser, address)
+    field = shown.page.locator("#frames .dash-range-slider-min-input")
+    field.fill("12345")
+    field.press("Enter")
+    shown.page.wait_for_function("window.location.search.includes('start=12345')")
+    shown.settled()
+    assert shown.layout("xaxis.range")[0] == pytest.approx(12345 / RATE)
+    shown.close()
+
+
+@pytest.mark.slow
+def test_reorder_and_click_a_cell(browser: Any, address: str) -> None:
+    shown = Page(browser, address, "?view=correlation")
+    names = shown.layout("meta.names")
+    shown.page.locator("#linkage").click()
+    shown.page.get_by_text("Ward", exact=True).last.click()
+    shown.page.wait_for_function("window.location.search.includes('linkage=ward')")
+    shown.settled()
+    ordered = shown.layout("meta.names")
+    assert sorted(ordered) == sorted(names) and ordered != names
+    box = shown.page.locator("#main .nsewdrag").first.bounding_box()
+    assert box
+    shown.page.mouse.move(box["x"] + box["width"] * 2.5 / CHANNELS, box["y"] + box["height"] * 5.5 / CHANNELS)
+    shown.page.wait_for_timeout(300)
+    lines = shown.page.locator("#pointer").inner_text().splitlines()
+    assert [line.split()[0] for line in lines[:2]] == [name.split()[0] for name in (ordered[5], ordered[2])]
+    shown.page.mouse.down()
+    shown.page.mouse.up()
+    shown.page.wait_for_function("!document.getElementById('detail-box').hidden")
+    shown.settled()
+    texts = {note["text"] for note in shown.layout("annotations", "detail")}
+    assert texts == {ordered[5], ordered[2]}
+    shown.close()
+
+
+@pytest.mark.slow
+def test_hover_names_channel_sample_time_and_value(browser: Any, address: str, sessions: Sessions) -> None:
+    shown = Page(browser, address, "?stop=64")
+    box = shown.page.locator("#main .nsewdrag").first.bounding_box()
+    assert box
+    shown.page.mouse.move(box["x"] + box["width"] * 32 / 64 + 1, box["y"] + box["height"] / 2)
+    shown.page.wait_for_selector("#pointer:not([hidden])")
+    name, sample, value = shown.page.locator("#pointer").inner_text().splitlines()
+    assert name.startswith("0 ") and sample.startswith("sample 32, 0.00164 s")
+    assert value == f"value {sessions.first.signals[0, 32]:,}"
+    shown.close()
+
+
+@pytest.mark.slow
+def test_drop_a_file(browser: Any, address: str, tmp_path: Path) -> None:
+    shown = Page(browser, address)
+    broken = tmp_path / "broken.wav"
+    broken.write_bytes(b"RIFF and nothing else")
+    shown.page.locator("#drop input[type=file]").set_input_files(broken)
+    shown.page.wait_for_function("document.getElementById('trouble').textContent.includes('broken.wav')")
+    mine = tmp_path / "mine.wav"
+    mine.write_bytes(wav.write(signal(5000, 3), 8000))
+    shown.page.locator("#drop input[type=file]").set_input_files(mine)
+    shown.page.wait_for_function("document.getElementById('about').textContent.includes('3 channels')")
+    shown.settled()
+    assert shown.page.locator("#trouble").inner_text() == ""
+    assert shown.layout("meta.names") == ["0  mine:0", "1  mine:1", "2  mine:2"]
+    again = Page(browser, address, shown.query())
+    assert again.layout("meta.names") == shown.layout("meta.names")
+    again.close()
+    shown.close()
+
+
+@pytest.mark.slow
+def test_export(browser: Any, address: str) -> None:
+    shown = Page(browser, address, "?stop=100&last=2")
+    for kind, begin in (("png", b"\x89PNG"), ("svg", b"<svg"), ("csv", b"sample,")):
+        with shown.page.expect_download() as waiting:
+            shown.page.locator(f"#{kind}").click()
+        assert Path(waiting.value.path()).read_bytes().startswith(begin)
+    shown.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width, height", [(390, 844), (820, 1180)], ids=["phone", "tablet"])
+def test_small_windows(browser: Any, address: str, width: int, height: int) -> None:
+    shown = Page(browser, address, viewport={"width": width, "height": height}, has_touch=True)
+    assert not shown.page.locator(".side").is_visible()
+    for title in VIEWS[1:]:
+        shown.page.locator("#menu").click()
+        shown.page.get_by_text(title, exact=True).locator("visible=true").first.click()
+        shown.settled(title)
+        assert shown.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert not shown.page.locator(".side").is_visible()
+    shown.close()
+
+
+@pytest.mark.slow
+def test_light_and_dark(browser: Any, address: str) -> None:
+    shown = Page(browser, address, color_scheme="dark")
+    assert shown.layout("paper_bgcolor") == "#141a23"
+    shown.page.keyboard.press("d")
+    shown.page.wait_for_function("document.documentElement.dataset.theme === 'light'")
+    shown.settled()
+    assert shown.layout("paper_bgcolor") == "#ffffff"
+    shown.close()
+
+
+@pytest.mark.slow
+def test_an_error_is_told_on_the_page(browser: Any, address: str) -> None:
+    shown = Page(browser, address, "?view=compression&codec=zzstd")
+    assert "unknown codec" in json.dumps(shown.layout("annotations"))
+    shown.close()
