@@ -6,7 +6,6 @@ import base64
 import io
 import json
 import os
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,11 +19,6 @@ from n1codec.codec import CodecError
 from n1codec.recordings import synth, wav
 
 ALL = bool(os.environ.get("N1_REQUIRE_ALL"))
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), ""
-)
-FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync")  # fmt: skip
 CHANNELS, RATE = 12, 19531
 VIEWS = ("Signals", "Image", "Correlation", "Spectrum", "Compression", "Ratio and speed")
 
@@ -142,20 +136,6 @@ def address(sessions: Sessions) -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if not ALL:
-        pytest.importorskip("playwright")
-        if not CHROMIUM:
-            pytest.skip("there is no chromium here")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        yield opened
-        opened.close()
 
 
 class Page:
