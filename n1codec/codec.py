@@ -222,20 +222,20 @@ class Filter(Stage):
 class Coder(Stage):
     """Array -> bytes, without loss."""
 
-    packets: ClassVar[int | None] = None
-    """Number of its model in packets of many channels (N1C_STREAM_ in n1c.h), None if there is none."""
     overhead: float = 0.0
     """Seconds of the last call that were not the codec's own work."""
     start_seconds: float = 0.0
     """Those among them that the start of a process takes, as it was measured."""
 
-    def packet_profile(self) -> bytes:
-        """Return the profile of its packets; the byte 1 is the one built in.
+    def packet_model(self) -> tuple[int, bytes]:
+        """Return its model for packets of many channels: the number (N1C_STREAM_ in n1c.h) and the profile.
+
+        The byte 1 is the profile built in.
 
         Raises:
-            SpecError: its parameters do not go with packets.
+            SpecError: there is none.
         """
-        return b"\x01"
+        raise SpecError(f"{self.name}: it does not code packets (n1 and n1_implant do)")
 
     @abstractmethod
     def encode(self, x: np.ndarray) -> bytes:

@@ -39,12 +39,9 @@ class N1(Coder):
     traits = frozenset({"trained"})
     grid = ("n1", "n1:profile=none")
     floor_xrt = 1500
-    packets = 0
 
-    def packet_profile(self) -> bytes:
-        if self.profile == "none":
-            raise SpecError("n1: packets need a profile with code widths (n1codec train makes one)")
-        return self._profile().tobytes()
+    def packet_model(self) -> tuple[int, bytes]:
+        return (4, _BUILT_IN) if self.profile == "none" else (0, self._profile().tobytes())
 
     def encode(self, x: np.ndarray) -> bytes:
         out = np.empty(2 * x.size + 32, np.uint8)

@@ -28,7 +28,9 @@ class N1Implant(Coder):
     traits = frozenset({"trained", "streaming"})
     grid = ("n1_implant",)
     floor_xrt = 500
-    packets = 2
+
+    def packet_model(self) -> tuple[int, bytes]:
+        return 2, b"\x01"
 
     def encode(self, x: np.ndarray) -> bytes:
         out = np.empty(2 * x.size + 1, np.uint8)

@@ -10,7 +10,13 @@ import click
 @click.option("--channels", type=click.IntRange(1), default=1024, show_default=True, help="Channels.")
 @click.option("--packet-ms", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True)
 @click.option("--packets", type=click.IntRange(1), default=30000, show_default=True, help="Packets to send.")
-@click.option("--codec", default="n1", show_default=True, metavar="SPEC", help="n1, n1:profile=FILE.n1p or n1_implant.")
+@click.option(
+    "--codec",
+    default="n1",
+    show_default=True,
+    metavar="SPEC",
+    help="n1, with a profile or none, or n1_implant.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object; p-values are of CPU time, wall_ ones of wall.")
 def command(folder: str | None, channels: int, packet_ms: float, packets: int, codec: str, as_json: bool) -> None:
     """Time packets of many channels: recordings are fed as channels, every packet is encoded, decoded and compared.

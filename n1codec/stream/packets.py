@@ -44,7 +44,8 @@ class _Link:
     Args:
         channels: 1 to 65536.
         rate: frames per second.
-        codec: n1, n1:profile=FILE.n1p with a file that ``n1codec train`` made, or n1_implant.
+        codec: n1, n1_implant, n1:profile=FILE.n1p with a file that ``n1codec train`` made, or n1:profile=none, for
+            samples of any other kind.
         frames_per_packet: 1 to 128; 20 are 1.024 ms at 19531 Hz.
         key_seconds: every channel restarts so often. That is how long a loss lasts at most.
 
@@ -71,14 +72,13 @@ class _Link:
         self.channels, self.rate, self.frames_per_packet = channels, rate, frames_per_packet
         self.key_packets = max(1, round(key_seconds * rate) // frames_per_packet)
         pipeline = get_codec(codec)
-        coder = pipeline.coder
-        if pipeline.filters or coder.packets is None:
-            raise SpecError(f"{codec}: it does not code packets (n1 and n1_implant do)")
-        profile = np.frombuffer(coder.packet_profile(), np.uint8)
-        self._profile = zlib.crc32(profile.tobytes()).to_bytes(4, "little")
-        self._state = np.empty(_bytes(coder.packets, channels, frames_per_packet), np.uint8)
+        if pipeline.filters:
+            raise SpecError(f"{codec}: a filter does not work on packets (n1 and n1_implant do)")
+        model, profile = pipeline.coder.packet_model()
+        self._profile = zlib.crc32(profile).to_bytes(4, "little")
+        self._state = np.empty(_bytes(model, channels, frames_per_packet), np.uint8)
         try:
-            _open(self._state, coder.packets, profile, channels, frames_per_packet, self.key_packets)
+            _open(self._state, model, np.frombuffer(profile, np.uint8), channels, frames_per_packet, self.key_packets)
         except FormatError as error:
             raise SpecError(f"{codec}: packets need a profile with code widths (n1codec train makes one)") from error
 

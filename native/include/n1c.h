@@ -178,9 +178,11 @@ N1C_API int64_t n1c_n1_max_learn(const uint16_t *codes, int64_t n, const uint8_t
  *
  * An encoder and a decoder have a memory of n1c_stream_bytes() bytes each, which must not move once it is opened. Both
  * are opened alike: `profile` is the single byte 1 for the built-in one, or the bytes of a .n1p file with widths (n1), or
- * tables (n1_implant); every channel restarts every `period` packets (period * frames <= 2^30). */
+ * tables (n1_implant); N1C_STREAM_ANY is n1 for samples of any kind and has no other than the
+ * built-in one. Every channel restarts every `period` packets (period * frames <= 2^30). */
 #define N1C_STREAM_N1 0
 #define N1C_STREAM_IMPLANT 2
+#define N1C_STREAM_ANY 4
 N1C_API int64_t n1c_stream_bytes(int64_t codec, int64_t channels, int64_t frames);
 N1C_API int64_t n1c_stream_open(uint8_t *memory, int64_t length, int64_t codec, const uint8_t *profile,
                                 int64_t profile_length, int64_t channels, int64_t frames, int64_t period);

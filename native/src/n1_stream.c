@@ -13,7 +13,10 @@
 enum { KEY = 1, STORED = 2 }; /* bits of a section's head, below its length */
 
 static const stream_model *model_of(int64_t codec) {
-  return codec == N1C_STREAM_N1 ? &n1_stream_lanes : codec == N1C_STREAM_IMPLANT ? &n1_stream_implant : NULL;
+  return codec == N1C_STREAM_N1        ? &n1_stream_lanes
+         : codec == N1C_STREAM_IMPLANT ? &n1_stream_implant
+         : codec == N1C_STREAM_ANY     ? &n1_stream_any
+                                       : NULL;
 }
 
 /* A packet's first byte. */
@@ -120,10 +123,10 @@ static int64_t encode_section(stream *s, int32_t section, const int16_t *x, uint
   *flags = 0;
   if (due(s, section)) {
     *flags |= KEY;
-    at = model->restart(s, &v, at);
+    at = model->restart(s, &v, x, at);
   }
   memset(s->stored, 0, (size_t)v.channels);
-  for (int32_t t = 0; t < s->frames; t++) {
+  for (int32_t t = 0; t < s->frames && model->codes <= STREAM_NO_CODE; t++) {
     const int16_t *row = x + t * (int64_t)s->channels + v.channel;
     for (int32_t i = 0; i < v.channels; i++) s->stored[i] |= s->code[row[i] + 32768] == STREAM_NO_CODE;
   }
@@ -160,7 +163,7 @@ int64_t n1c_stream_bytes(int64_t codec, int64_t channels, int64_t frames) {
   const stream_model *model = model_of(codec);
   if (!model || channels < 1 || channels > MAX_CHANNELS || frames < 1 || frames > STREAM_FRAMES)
     return N1C_E_ARGUMENT;
-  return 64 + STREAM_ROUND(sizeof(stream)) + STREAM_ROUND(2 * 65536) + STREAM_ROUND(2 * STREAM_CODES) +
+  return 64 + STREAM_ROUND(sizeof(stream)) + STREAM_ROUND(2 * 65536) + STREAM_ROUND(2 * (int64_t)model->codes) +
          STREAM_ROUND(sections_of(channels)) + STREAM_ROUND(STREAM_SECTION) + model->bytes(channels, frames);
 }
 
@@ -185,7 +188,7 @@ int64_t n1c_stream_open(uint8_t *memory, int64_t length, int64_t codec, const ui
   s->restart = 1;
   at += STREAM_ROUND(sizeof *s);
   s->code = (uint16_t *)(void *)at, at += STREAM_ROUND(2 * 65536);
-  s->sample = (int16_t *)(void *)at, at += STREAM_ROUND(2 * STREAM_CODES);
+  s->sample = (int16_t *)(void *)at, at += STREAM_ROUND(2 * (int64_t)model_of(codec)->codes);
   s->alive = at, at += STREAM_ROUND(s->sections);
   s->stored = at, at += STREAM_ROUND(STREAM_SECTION);
   s->model = at;

@@ -5,7 +5,6 @@
 #include <stdint.h>
 
 #define STREAM_FRAMES 128    /* in a packet at most */
-#define STREAM_CODES 4096    /* of a converter at most */
 #define STREAM_SECTION 512   /* channels that share coder states and restart together, at most */
 #define STREAM_NO_CODE 0xffff
 
@@ -42,12 +41,13 @@ typedef struct {
 
 /* What is done with the state of each channel. x are all samples of the packet. */
 typedef struct {
+  int32_t codes; /* of a converter at most; with 65536 each sample is one */
   int64_t (*bytes)(int64_t channels, int64_t frames); /* of its memory, a multiple of 64 */
   /* Sets code, sample and the checksum of a profile, in seed if it is built in, which one byte 1 asks for; -1 if that is
    * no profile. */
   int (*open)(stream *s, const uint8_t *profile, int64_t length);
   /* All channels of a section restart. What the decoder needs for it is written; it fails where that cannot be. */
-  uint8_t *(*restart)(stream *s, const stream_span *v, uint8_t *out);
+  uint8_t *(*restart)(stream *s, const stream_span *v, const int16_t *x, uint8_t *out);
   int (*follow)(stream *s, const stream_span *v, stream_reader *in);
   /* The section's channels that are stored begin anew after this packet. */
   void (*anew)(stream *s, const stream_span *v, const int16_t *x);
@@ -56,7 +56,7 @@ typedef struct {
   int (*decode)(stream *s, const stream_span *v, stream_reader *in, int key, int16_t *x);
 } stream_model;
 
-extern const stream_model n1_stream_lanes, n1_stream_implant;
+extern const stream_model n1_stream_lanes, n1_stream_any, n1_stream_implant;
 
 static inline uint8_t *stream_put(uint8_t *at, uint64_t v, int bytes) {
   for (int i = 0; i < bytes; i++) *at++ = (uint8_t)(v >> 8 * i);

@@ -30,8 +30,8 @@ static int open_implants(stream *s, const uint8_t *profile, int64_t length) {
 }
 
 /* A channel that restarts begins as a file does, with a code of 10 bits: there is nothing to tell beforehand. */
-static uint8_t *restart_section(stream *s, const stream_span *v, uint8_t *out) {
-  (void)s, (void)v;
+static uint8_t *restart_section(stream *s, const stream_span *v, const int16_t *x, uint8_t *out) {
+  (void)s, (void)v, (void)x;
   return out;
 }
 
@@ -87,5 +87,5 @@ static int decode_implants(stream *s, const stream_span *v, stream_reader *in, i
   return d.used == d.length + 3; /* the encoder sends one byte for the four that are read ahead */
 }
 
-const stream_model n1_stream_implant = {bytes_of,   open_implants,   restart_section, follow_restart,
-                                        begin_anew, encode_implants, decode_implants};
+const stream_model n1_stream_implant = {IMPLANT_CODES,  bytes_of,   open_implants,   restart_section,
+                                        follow_restart, begin_anew, encode_implants, decode_implants};

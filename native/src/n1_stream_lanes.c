@@ -8,7 +8,9 @@
 #define TAIL 8      /* steps of a section's last eight channels that one state codes */
 #define STATE ((uint64_t)1 << 32)
 #define TAIL_STATE ((uint32_t)1 << 24)
-#define START 112   /* scale of the first errors where nothing is known */
+#define START 112   /* scale of the first errors where nothing is known: half a code of 1024 */
+#define START_ANY 64 /* with it errors are counted in 1/2^15 of the range */
+#define EVERY 65536
 
 typedef struct {
   n1_model model, solver; /* the tables and the prior's weights; what solves for one channel */
@@ -16,6 +18,7 @@ typedef struct {
   n1_group *group;
   uint32_t *coded;
   uint8_t *bytes;         /* a section's */
+  int32_t start;          /* of a channel of which nothing is known, 0: what its samples say */
 } lanes;
 
 /* -- eight channels, without AVX2 ---------------------------------------------------------------------------------- */
@@ -178,8 +181,8 @@ static void block_close(lanes *m, int32_t index, n1_block *b, int32_t frames, in
 }
 
 /* What the errors of late say about the first ones after a restart. */
-static int32_t start_of(const n1_group *g, int32_t lane) {
-  return n1_clamp(n1_log(g->a1[lane] >> 8 | 1) / 2, 32, 191);
+static int32_t start_of(const lanes *m, const n1_group *g, int32_t lane) {
+  return n1_clamp(n1_log(g->a1[lane] >> 8 | 1) / 2 + 16 * (m->model.scale_shift - 2), 32, 191);
 }
 
 /* -- a section ----------------------------------------------------------------------------------------------------- */
@@ -212,11 +215,24 @@ static part part_of(const stream *s, const stream_span *v, int32_t k) {
   return p;
 }
 
-static uint8_t *restart_section(stream *s, const stream_span *v, uint8_t *out) {
+/* The start of a channel of which nothing is known but a packet. */
+static int32_t start_from(const stream *s, const int16_t *x, int32_t channel) {
+  const lanes *m = s->model;
+  int64_t sum = 0;
+  if (m->start) return m->start;
+  for (int32_t t = 1; t < s->frames; t++) {
+    const int32_t step = x[t * (int64_t)s->channels + channel] - x[(t - 1) * (int64_t)s->channels + channel];
+    sum += step < 0 ? -step : step;
+  }
+  /* A sample is two steps of the range: less 16. */
+  return s->frames > 1 ? n1_clamp(n1_log((uint32_t)(sum / (s->frames - 1)) | 1) - 16, 32, 159) : START;
+}
+
+static uint8_t *restart_section(stream *s, const stream_span *v, const int16_t *x, uint8_t *out) {
   const lanes *m = s->model;
   for (int32_t i = 0; i < v->channels; i++) {
     const int32_t index = (v->channel + i) / N1_LANES, lane = i % N1_LANES;
-    const int32_t start = s->restart ? START : start_of(m->group + index, lane);
+    const int32_t start = s->restart ? start_from(s, x, v->channel + i) : start_of(m, m->group + index, lane);
     restart_lane(m, index, lane, start);
     *out++ = (uint8_t)start;
   }
@@ -234,9 +250,9 @@ static int follow_restart(stream *s, const stream_span *v, stream_reader *in) {
 
 /* block_close does it where others are coded. */
 static void begin_anew(stream *s, const stream_span *v, const int16_t *x) {
-  (void)x;
+  const lanes *m = s->model;
   for (int32_t i = 0; i < v->channels; i++)
-    if (s->stored[i]) restart_lane(s->model, (v->channel + i) / N1_LANES, i % N1_LANES, START);
+    if (s->stored[i]) restart_lane(m, (v->channel + i) / N1_LANES, i % N1_LANES, start_from(s, x, v->channel + i));
 }
 
 static int64_t encode_lanes(stream *s, const stream_span *v, const int16_t *x, int key, uint8_t *out, int64_t most) {
@@ -377,16 +393,48 @@ static int decode_lanes(stream *s, const stream_span *v, stream_reader *in, int 
 
 /* -- the model ----------------------------------------------------------------------------------------------------- */
 
-static int64_t bytes_of(int64_t channels, int64_t frames) {
-  return STREAM_ROUND(sizeof(lanes)) + 2 * STREAM_ROUND(n1_model_bytes(0, STREAM_CODES)) +
+static int64_t bytes_for(int32_t codes, int64_t channels, int64_t frames) {
+  return STREAM_ROUND(sizeof(lanes)) + 2 * STREAM_ROUND(n1_model_bytes(0, codes)) +
          STREAM_ROUND((channels + N1_LANES - 1) / N1_LANES * (int64_t)sizeof(n1_group)) +
          STREAM_ROUND(8 * STREAM_SECTION * frames + 64) + 2 * STREAM_ROUND(4 * STREAM_SECTION * frames + 1024);
 }
 
-static int open_lanes(stream *s, const uint8_t *profile, int64_t length) {
-  const int32_t groups = (s->channels + N1_LANES - 1) / N1_LANES;
-  uint8_t *at = s->model;
+static int64_t lanes_bytes(int64_t channels, int64_t frames) {
+  return bytes_for(N1_ADAPTIVE_CODES, channels, frames);
+}
+
+static int64_t any_bytes(int64_t channels, int64_t frames) { return bytes_for(EVERY, channels, frames); }
+
+/* The profile is in m; `most` codes have room. */
+static void open_with(stream *s, int32_t codes, int32_t most, int32_t start) {
   lanes *m = s->model;
+  const int32_t groups = (s->channels + N1_LANES - 1) / N1_LANES;
+  uint8_t *at = (uint8_t *)s->model + STREAM_ROUND(sizeof *m);
+  n1_model *both[2] = {&m->model, &m->solver};
+  for (int i = 0; i < 2; i++) {
+    n1_model_open(both[i], at, &m->profile, codes, 0, N1_LANES);
+    at += STREAM_ROUND(n1_model_bytes(0, most));
+    both[i]->cold = 0; /* widths are never learned on the way */
+    both[i]->corr_shift = 3;
+    n1_model_start(both[i], &m->profile, start);
+  }
+  n1_solve(&m->model, 0);
+  m->group = (n1_group *)(void *)at, at += STREAM_ROUND(groups * (int64_t)sizeof(n1_group));
+  m->coded = (uint32_t *)(void *)at, at += STREAM_ROUND(8 * STREAM_SECTION * s->frames + 64);
+  m->bytes = at;
+  memset(m->group, 0, (size_t)groups * sizeof(n1_group));
+  for (int32_t i = 0; i < groups * N1_LANES; i++) restart_lane(m, i / N1_LANES, i % N1_LANES, START);
+  for (int32_t k = 0; k < codes; k++) {
+    /* N1 stretches 10 bits to 16. */
+    const int32_t v = m->profile.stretch ? (k * 65535 - 32768 * 1023) / 1023 : m->profile.first + m->profile.step * k;
+    s->sample[k] = (int16_t)n1_clamp(v, -32768, 32767);
+    if (v <= 32767) s->code[v + 32768] = (uint16_t)k;
+  }
+}
+
+static int open_lanes(stream *s, const uint8_t *profile, int64_t length) {
+  lanes *m = s->model;
+  memset(m, 0, sizeof *m);
   if (length == 1 && *profile == 1) {
     s->seed = stream_crc(s, 0, n1_profile_n1, n1_profile_n1_length);
     profile = n1_profile_n1;
@@ -394,29 +442,24 @@ static int open_lanes(stream *s, const uint8_t *profile, int64_t length) {
   } else {
     s->profile = stream_crc(s, 0, profile, length);
   }
-  memset(m, 0, sizeof *m);
   if (n1_profile_open(profile, length, &m->profile) || !m->profile.codes) return -1;
-  at += STREAM_ROUND(sizeof *m);
-  n1_model_open(&m->model, at, &m->profile, m->profile.codes, 0, N1_LANES);
-  at += STREAM_ROUND(n1_model_bytes(0, STREAM_CODES));
-  n1_model_open(&m->solver, at, &m->profile, m->profile.codes, 0, N1_LANES);
-  at += STREAM_ROUND(n1_model_bytes(0, STREAM_CODES));
-  n1_model_start(&m->model, &m->profile, START);
-  n1_model_start(&m->solver, &m->profile, START);
-  n1_solve(&m->model, 0);
-  m->group = (n1_group *)(void *)at, at += STREAM_ROUND(groups * (int64_t)sizeof(n1_group));
-  m->coded = (uint32_t *)(void *)at, at += STREAM_ROUND(8 * STREAM_SECTION * s->frames + 64);
-  m->bytes = at;
-  memset(m->group, 0, (size_t)groups * sizeof(n1_group));
-  for (int32_t k = 0; k < m->profile.codes; k++) {
-    /* N1 stretches 10 bits to 16. */
-    const int32_t v = m->profile.stretch ? (k * 65535 - 32768 * 1023) / 1023 : m->profile.first + m->profile.step * k;
-    s->sample[k] = (int16_t)n1_clamp(v, -32768, 32767);
-    if (v <= 32767) s->code[v + 32768] = (uint16_t)k;
-  }
-  for (int32_t i = 0; i < groups * N1_LANES; i++) restart_lane(m, i / N1_LANES, i % N1_LANES, START);
+  m->start = START;
+  open_with(s, m->profile.codes, N1_ADAPTIVE_CODES, START);
   return 0;
 }
 
-const stream_model n1_stream_lanes = {bytes_of,   open_lanes,   restart_section, follow_restart,
-                                      begin_anew, encode_lanes, decode_lanes};
+static int open_any(stream *s, const uint8_t *profile, int64_t length) {
+  lanes *m = s->model;
+  memset(m, 0, sizeof *m);
+  if (length != 1 || *profile != 1 || n1_profile_open(n1_profile_none, n1_profile_none_length, &m->profile)) return -1;
+  s->seed = stream_crc(s, 0, n1_profile_none, n1_profile_none_length);
+  m->profile.first = -32768;
+  m->profile.step = 1;
+  open_with(s, EVERY, EVERY, START_ANY);
+  return 0;
+}
+
+const stream_model n1_stream_lanes = {N1_ADAPTIVE_CODES, lanes_bytes, open_lanes,   restart_section,
+                                      follow_restart,    begin_anew,  encode_lanes, decode_lanes};
+const stream_model n1_stream_any = {EVERY,          any_bytes,  open_any,     restart_section,
+                                    follow_restart, begin_anew, encode_lanes, decode_lanes};

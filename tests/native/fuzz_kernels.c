@@ -329,8 +329,9 @@ typedef struct {
 
 static link open_link(setting s) {
   const uint32_t v = s.variant;
-  const int implant = v >> 20 & 1, own = v >> 21 & 1; /* tables or a profile by its bytes, or the built-in one */
-  link k = {implant ? N1C_STREAM_IMPLANT : N1C_STREAM_N1, 1 + v % 37, 1 + (v >> 6) % 24, 1 + (v >> 11) % 9, 0,
+  const int implant = v >> 20 & 1, any = (v >> 22 & 3) == 3;
+  const int own = !any && v >> 21 & 1; /* tables or a profile by its bytes, or the built-in one */
+  link k = {any ? N1C_STREAM_ANY : implant ? N1C_STREAM_IMPLANT : N1C_STREAM_N1, 1 + v % 37, 1 + (v >> 6) % 24, 1 + (v >> 11) % 9, 0,
             v >> 15 & 1, NULL};
   const int64_t length = !own ? 1 : implant ? n1c_n1_implant_size(2) : n1_profile_n1_length;
   uint8_t *profile = (uint8_t *)allocate(length);
