@@ -240,6 +240,14 @@ def gone(pid: Path) -> bool:
     return False
 
 
+def wait_for(pid: Path) -> None:
+    for _ in range(600):
+        if pid.exists() and pid.read_text().strip():
+            return
+        time.sleep(0.05)
+    pytest.fail("the program was not started")
+
+
 def bench(tmp_path: Path, wav_file: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "n1codec", *arguments, "--data", str(wav_file)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
@@ -295,11 +303,21 @@ def test_an_interrupted_encoder_ends_its_program(tmp_path: Path, wav_file: Path,
     hang = spec(script("hang", "sleep 1000 &", f"echo $! >{pid}", "wait"), "cp {in} {out}")
     command = [sys.executable, "-m", "n1codec", "encode", str(wav_file), str(tmp_path / "a.n1c"), hang]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        for _ in range(200):
-            if pid.exists() and pid.read_text().strip():
-                break
-            time.sleep(0.05)
+        wait_for(pid)
         process.terminate()
         assert process.wait(20) == 130
+    assert gone(pid)
+    assert left_over() == []
+
+
+@pytest.mark.slow
+def test_a_killed_sweep_ends_the_programs(tmp_path: Path, wav_file: Path, script: Script) -> None:
+    pid = tmp_path / "pid"
+    hang = spec(script("hang", "sleep 1000 &", f"echo $! >{pid}", "wait"), "cp {in} {out}")
+    command = [sys.executable, "-m", "n1codec", "grid", "--data", str(wav_file), "--results", str(tmp_path / "r"),
+               "--codec", hang]  # fmt: skip
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+        wait_for(pid)
+        process.kill()
     assert gone(pid)
     assert left_over() == []

@@ -144,8 +144,10 @@ class _Worker:
 
     def end(self) -> str:
         """End the process and return how it had ended, if it had."""
-        self.process.join(_GRACE if not self.task or self.process.exitcode is not None else 0.1)
+        self.process.join(_GRACE if self.pipe.closed and not self.task else _POLL)
         code = self.process.exitcode
+        self.process.terminate()
+        self.process.join(_GRACE)
         self.process.kill()
         self.process.join()
         self.pipe.close()
@@ -156,8 +158,8 @@ class _Worker:
 def _serve(pipe: Connection) -> None:
     """Do tasks until the other end is closed: answer with _READY, then each result, or with all failures at once."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    with suppress(EOFError, OSError):
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that libraries clean up behind themselves
+    with suppress(EOFError, OSError, KeyboardInterrupt):
         while True:
             task: Task = pipe.recv()
             try:
