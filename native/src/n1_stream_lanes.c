@@ -426,7 +426,8 @@ static void open_with(stream *s, int32_t codes, int32_t most, int32_t start) {
   for (int32_t i = 0; i < groups * N1_LANES; i++) restart_lane(m, i / N1_LANES, i % N1_LANES, START);
   for (int32_t k = 0; k < codes; k++) {
     /* N1 stretches 10 bits to 16. */
-    const int32_t v = m->profile.stretch ? (k * 65535 - 32768 * 1023) / 1023 : m->profile.first + m->profile.step * k;
+    const int32_t v = m->profile.stretch ? (int32_t)(((int64_t)k * 65535 - 32768 * 1023) / 1023)
+                                         : m->profile.first + m->profile.step * k;
     s->sample[k] = (int16_t)n1_clamp(v, -32768, 32767);
     if (v <= 32767) s->code[v + 32768] = (uint16_t)k;
   }
