@@ -192,6 +192,7 @@ def _pair(session: Session, state: State, size: Size, style: Theme) -> Figure:
     made, _ = lines(session, both, start, stop, size.width * 0.6)
     end = max(start + 2, min(stop, *(int(session.lengths[c]) for c in both)))
     x, y = (np.asarray(session.signals[c, start:end], np.float64) for c in both)
+    session.prepare().wait()
     lags, r = correlation.correlogram(x, y, session.rate)
     found = [(line.channel, line.label, line.x, line.y) for line in made]
     return correlation.pair(
@@ -226,6 +227,7 @@ def spectrogram(session: Session, state: State, columns: float) -> tuple[np.ndar
     x = np.asarray(session.signals[state.focus, start:end])
     segment = max(16, min(_SEGMENT, len(x) // 8))
     hop = max(1, len(x) // int(max(columns, 200)))
+    session.prepare().wait()
     frequencies, seconds, power = spectrum.spectrogram(x, session.rate, segment, max(segment - hop, 0))
     return frequencies, seconds + start / session.rate, power
 

@@ -101,18 +101,18 @@ class Session:
         return Pyramid.cached(self.signals, self._derived, self.key)
 
     def prepare(self) -> Job:
-        """Return the job that computes what the first views need.
+        """Return the job that computes what the first views need, and imports what all other jobs do.
 
-        The parts of SciPy that jobs use are imported before: it does not bear that two threads begin with it at once.
+        SciPy does not bear that two threads begin to import it at once: whatever uses it waits for this job.
         """
-        import scipy.cluster.hierarchy
-        import scipy.signal
-        import scipy.spatial.distance
-        import scipy.stats  # noqa: F401
 
         def work(progress: Callable[[float], None], cancel: threading.Event) -> None:
-            self.pyramid.medians  # noqa: B018
             self.labels  # noqa: B018
+            self.pyramid.medians  # noqa: B018
+            import scipy.cluster.hierarchy
+            import scipy.signal
+            import scipy.spatial.distance
+            import scipy.stats  # noqa: F401
 
         return self.jobs.start("prepare", "Preparing", work)
 
@@ -122,6 +122,7 @@ class Session:
         """Return the job whose result is the correlation matrix of the frames that all channels have."""
 
         def work(progress: Callable[[float], None], cancel: threading.Event) -> np.ndarray:
+            self.prepare().wait()
             common = self.signals[:, : self.common]
             try:
                 found = correlation.cached(
@@ -163,6 +164,7 @@ class Session:
         """Return the job whose result is the groups of channels that were recorded at the same time."""
 
         def work(progress: Callable[[float], None], cancel: threading.Event) -> list[groups.Group]:
+            self.prepare().wait()
             path = self._derived / "groups.json"
             if path.exists():
                 return [
@@ -183,6 +185,7 @@ class Session:
         """Return the job whose result is the frequencies and the spectra of all channels over their whole lengths."""
 
         def work(progress: Callable[[float], None], cancel: threading.Event) -> tuple[np.ndarray, np.ndarray]:
+            self.prepare().wait()
             path = self._derived / f"spectra-{SEGMENT}.npy"
             size = min(SEGMENT, self.common)
             frequencies = np.fft.rfftfreq(size, 1 / self.rate)
@@ -204,6 +207,7 @@ class Session:
         stop = min(stop, *(int(self.lengths[c]) for c in channels), self.frames)
         if len(channels) * (stop - start) > _DIRECT or stop - start < 2:
             return None
+        self.prepare().wait()
         frequencies, power = spectrum.psd(np.asarray(self.signals[list(channels), start:stop]).T, self.rate, SEGMENT)
         return frequencies, power.T
 

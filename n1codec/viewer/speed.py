@@ -53,13 +53,14 @@ def report(session: Session, results: Path) -> Iterator[str]:
     What is computed once in the background is waited for first, and named with the time that it took.
     """
     started = time.process_time()
+    yield f"{session.channels} channels of {session.frames} frames"
+    yield f"Start, the recordings read: {started:.1f} s of CPU time"
     jobs = [session.prepare(), session.simultaneous(), session.spectra(), session.compress(State.codec)]
     jobs += [session.correlate(measure) for measure in state.CHOICES["measure"]]
     for job in jobs:
         job.wait()
         if job.error:
             raise CodecError(f"{job.title}: {job.error}")
-    yield f"{session.channels} channels of {session.frames} frames"
     yield f"In the background, all together: {time.process_time() - started:.1f} s of CPU time"
     yield f"{'answer':<28}{'median ms':>12}{'longest ms':>12}{'sent kB':>12}"
     for name, wanted in answers(session).items():

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from n1codec.viewer.figures.style import SEQUENTIAL, Figure, Theme, axis, bar, colour, layout, nice, rows, typed
+from n1codec.viewer.figures.style import SEQUENTIAL, Figure, Theme, axis, bar, colour, layout, margin, nice, rows, typed
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 84, 84, 12, 48
+_RIGHT, _TOP, _BOTTOM = 84, 12, 48
 _SIDE = 0.82
 """Share of the width that the image takes; the rest has a bar per channel."""
 
@@ -75,7 +75,7 @@ def overview(
         "layout": layout(
             style,
             height=height,
-            margin={"l": _LEFT, "r": _RIGHT, "t": _TOP, "b": _BOTTOM},
+            margin={"l": margin(labels, height - _TOP - _BOTTOM), "r": _RIGHT, "t": _TOP, "b": _BOTTOM},
             bargap=0.1,
             xaxis=axis(style, "Time (s)", domain=[0, _SIDE], range=list(span), showgrid=False),
             xaxis2=axis(

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from n1codec.viewer.figures.style import ROW_LABEL, Figure, Theme, axis, bar, colour, layout, nice, rows, typed
+from n1codec.viewer.figures.style import ROW_LABEL, Figure, Theme, axis, bar, colour, layout, margin, nice, rows, typed
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 84, 84, 12, 56
+_RIGHT, _TOP, _BOTTOM = 84, 12, 56
 _TREE = 0.14
 """Share of the width that the dendrogram takes."""
 
@@ -90,7 +90,8 @@ def matrix(
                 "yaxis": "y",
             }
         )
-    across = (width - _LEFT - _RIGHT) * (1 - left)
+    edge = margin(labels, height - _TOP - _BOTTOM)
+    across = (width - edge - _RIGHT) * (1 - left)
     ticks: dict[str, Any] = {"tickvals": place, "ticktext": list(labels), "tickangle": -90}
     below = _BOTTOM
     if across / max(len(names), 1) < ROW_LABEL:
@@ -129,7 +130,7 @@ def matrix(
         "layout": layout(
             style,
             height=height,
-            margin={"l": _LEFT, "r": _RIGHT, "t": _TOP, "b": below},
+            margin={"l": edge, "r": _RIGHT, "t": _TOP, "b": below},
             xaxis=axis(style, domain=[left, 1], range=[first - 0.5, first + len(names) - 0.5], showgrid=False, **ticks),
             yaxis=rows(style, labels, height - _TOP - below, first),
             plot_bgcolor=style.paper,

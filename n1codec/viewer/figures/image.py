@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from n1codec.viewer.figures.style import Figure, Theme, axis, bar, layout, rows, typed
+from n1codec.viewer.figures.style import Figure, Theme, axis, bar, layout, margin, rows, typed
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 84, 84, 12, 44
+_RIGHT, _TOP, _BOTTOM = 84, 12, 44
 _OUTSIDE = 0.5
 """Per cent of the values that the robust colour range leaves out at either end."""
 
@@ -68,7 +68,7 @@ def draw(
         "layout": layout(
             style,
             height=height,
-            margin={"l": _LEFT, "r": _RIGHT, "t": _TOP, "b": _BOTTOM},
+            margin={"l": margin(labels, height - _TOP - _BOTTOM), "r": _RIGHT, "t": _TOP, "b": _BOTTOM},
             xaxis=axis(style, "Time (s)", range=list(span), showgrid=False, ticks="outside", tickcolor=style.grid),
             yaxis=rows(style, labels, height - _TOP - _BOTTOM, first, fixedrange=True),
             plot_bgcolor=style.grid,

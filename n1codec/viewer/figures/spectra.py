@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from n1codec.viewer.figures.style import SEQUENTIAL, Figure, Theme, axis, bar, colour, layout, rows, typed
+from n1codec.viewer.figures.style import SEQUENTIAL, Figure, Theme, axis, bar, colour, layout, margin, rows, typed
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 84, 84, 12, 48
+_RIGHT, _TOP, _BOTTOM = 84, 12, 48
 _UNIT = "Power (dB re 1/Hz)"
 _FLOOR = 1e-12
 
@@ -102,7 +102,7 @@ def image(
         "layout": layout(
             style,
             height=height,
-            margin={"l": _LEFT, "r": _RIGHT, "t": _TOP, "b": _BOTTOM},
+            margin={"l": margin(labels, height - _TOP - _BOTTOM), "r": _RIGHT, "t": _TOP, "b": _BOTTOM},
             xaxis=axis(style, "Frequency (kHz)", showgrid=False),
             yaxis=rows(style, labels, height - _TOP - _BOTTOM, first, fixedrange=True),
             meta={

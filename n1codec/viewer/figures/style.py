@@ -120,6 +120,11 @@ def axis(style: Theme, title: str = "", **more: Any) -> dict[str, Any]:
     }
 
 
+def margin(labels: Sequence[str], height: float) -> int:
+    """Return the pixels left of rows: room for their labels where they are shown."""
+    return 84 if height / max(len(labels), 1) >= ROW_LABEL else 22
+
+
 def rows(style: Theme, labels: Sequence[str], height: float, first: int = 0, **more: Any) -> dict[str, Any]:
     """Return a y axis with a row per label, the first on top; the labels vanish where there is no room for them."""
     count = len(labels)
