@@ -309,8 +309,13 @@ def test_paper_has_all_codecs_and_no_controls(visit: Callable[..., Any]) -> None
     page = visit(1000, 800, color_scheme="dark")
     page.emulate_media(media="print")
     assert len(names(page)) == 30
-    assert page.locator(".controls:visible, nav:visible, #more:visible").count() == 0
+    assert page.locator(".switch:visible, input:visible, select:visible, nav:visible, #more:visible").count() == 0
+    assert page.locator(".chip:visible").count() == len(FAMILIES)  # the legend
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("#scatter svg").get_attribute("viewBox").startswith("0 0 690 ")
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert not page.locator("#scatter svg").get_attribute("viewBox").startswith("0 0 690 ")
     assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
 
 

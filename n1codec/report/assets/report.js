@@ -74,9 +74,14 @@
     if (className) made.className = className;
     return made;
   };
+  let paper = false;
+  const widthOf = (id) => {
+    if (paper) return { amplitude: 330, psd: 330, spectrum: 260 }[id] ?? 690;
+    const place = $(id), inner = place.clientWidth || place.parentNode.clientWidth || 700;
+    return Math.max(240, Math.floor(inner - 2 * parseFloat(getComputedStyle(place).paddingLeft)));
+  };
   const canvas = (id, height) => {
-    const place = $(id), style = getComputedStyle(place);
-    const width = Math.max(260, Math.floor((place.clientWidth || place.parentNode.clientWidth || 700) - 2 * parseFloat(style.paddingLeft)));
+    const place = $(id), width = widthOf(id);
     const svg = node("svg", { viewBox: `0 0 ${width} ${height(width)}`, "aria-hidden": "true", focusable: "false" });
     place.replaceChildren(svg);
     const add = (...args) => svg.appendChild(node(...args));
@@ -340,7 +345,7 @@
   const drawBoxes = () => {
     const list = listed.slice(0, FIRST);
     if (!list.length || !files.length) return void $("boxes").replaceChildren();
-    const wide = $("boxes").clientWidth > 620 || !$("boxes").clientWidth, row = wide ? 22 : 40;
+    const wide = widthOf("boxes") > 620, row = wide ? 22 : 40;
     const { svg, add, width, height } = canvas("boxes", () => list.length * row + 52);
     const left = wide ? 262 : 12, right = width - 14, bottom = height - 38;
     const groups = list.map((i) => sorted(ratios(i)));
@@ -418,7 +423,7 @@
     if (!data.bounds.length) return;
     const best = codecs.filter((c) => c.bits !== null).sort((a, b) => a.bits - b.bits);
     if (!best.length) return;
-    const row = $("ruler").clientWidth > 560 ? 30 : 42;
+    const row = widthOf("ruler") > 560 ? 30 : 42;
     const { svg, add, width, height } = canvas("ruler", () => 104 + row * data.bounds.length);
     const low = Math.min(best[0].bits, ...data.bounds.map((b) => b.own)) - 0.15, high = Math.max(...data.bounds.map((b) => b.shared), best[0].bits * 1.3) + 0.2;
     const x = linear(low, high, 12, width - 14), bottom = height - 40;
@@ -486,4 +491,6 @@
     timer = setTimeout(draw, 120);
   });
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") hideTip(); });
+  window.addEventListener("beforeprint", () => { paper = true; draw(); });
+  window.addEventListener("afterprint", () => { paper = false; draw(); });
 })();
