@@ -209,10 +209,40 @@ def show(summary: pd.DataFrame) -> None:
             out.add_row(*map(Text, line), style=_STYLES.get(status, ""))
         Console().print(out)
         return
-    widths = [max(map(len, column)) for column in zip(_HEADINGS, *lines, strict=True)]
-    for line in (_HEADINGS, *lines):
+    _print_aligned(_HEADINGS, lines, range(1, 7))
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the lines of a table for JSON: numbers with every digit, None where there is none."""
+    return [
+        {key: None if cell != cell else cell.item() if hasattr(cell, "item") else cell for key, cell in line.items()}
+        for line in table.to_dict("records")
+    ]
+
+
+_CHANGE_HEADINGS = ("codec", "files", "ratio before", "ratio after", "ratio change", "interval", "encode speed",
+                    "interval", "decode speed", "interval", "verdict")  # fmt: skip
+
+
+def show_changes(table: pd.DataFrame) -> None:
+    """Print what :func:`n1codec.bench.results.compare` gives; the change of a ratio, which is exact, with 9 digits."""
+    lines = []
+    for row in table.to_dict("records"):
+        cells = [row["mode"], str(row["files"])]
+        cells += ["" if isnan(row[key]) else f"{row[key]:#.10g}" for key in ("ratio_before", "ratio_after")]
+        for what, digits in (("ratio", 9), ("encode", 3), ("decode", 3)):
+            change, low, high = (100 * row[f"{what}_change{end}"] for end in ("", "_low", "_high"))
+            there = not isnan(change)
+            cells += [f"{change:+.{digits}g} %", f"{low:+.3g} to {high:+.3g} %"] if there else ["", ""]
+        lines.append((*cells, row["verdict"]))
+    _print_aligned(_CHANGE_HEADINGS, lines, range(1, 10))
+
+
+def _print_aligned(headings: Sequence[str], lines: Sequence[Sequence[str]], right: range) -> None:
+    widths = [max(map(len, column)) for column in zip(headings, *lines, strict=True)]
+    for line in (headings, *lines):
         cells = [
-            cell.rjust(width) if 1 <= index <= 6 else cell.ljust(width)
+            cell.rjust(width) if index in right else cell.ljust(width)
             for index, (cell, width) in enumerate(zip(line, widths, strict=True))
         ]
         print("  ".join(cells).rstrip())

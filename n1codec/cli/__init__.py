@@ -20,6 +20,7 @@ _COMMANDS = {
     "eval": "run one codec over all files as the challenge does",
     "grid": "sweep codecs over all files",
     "search": "look for the best pipelines",
+    "results": "show, compare and export results",
     "plot": "draw the results",
     "report": "write the results as one HTML page",
     "stats": "analyse recordings",

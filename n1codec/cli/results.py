@@ -1,0 +1,112 @@
+"""``n1codec results``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.group()
+def command() -> None:
+    """Look at stored results, compare them, export them.
+
+    \b
+    Examples:
+      n1codec results show --family n1
+      n1codec results compare results/n1-372@previous results/n1-372
+      n1codec results export results/n1-372 n1-372.parquet
+    """
+
+
+_SELECT = (
+    click.option("--codec", "codecs", metavar="SPEC", multiple=True, help="A name, a spec, or a part of some."),
+    click.option("--family", metavar="NAME", help="One family."),
+)
+
+
+@command.command()
+@click.argument("where", default="results")
+@_SELECT[0]
+@_SELECT[1]
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list, an object per codec, every digit.")
+def show(where: str, codecs: tuple[str, ...], family: str | None, as_json: bool) -> None:
+    """Print the table of a data set's results, computed from its rows.
+
+    WHERE is a folder in results/, or results itself for the newest; WHERE@VALUE keeps one version or machine.
+
+    \b
+    Examples:
+      n1codec results show
+      n1codec results show results/n1-372 --codec zstd --codec "remap|flac"
+      n1codec results show results/n1-372 --family audio --json
+    """
+    from n1codec.bench import results, summary, view
+
+    table = results.select(summary.summarise(results.load(where)), codecs, family)
+    if as_json:
+        click.echo(json.dumps(view.records(table), indent=2))
+    else:
+        view.show(table)
+
+
+@command.command()
+@click.argument("before")
+@click.argument("after")
+@_SELECT[0]
+@_SELECT[1]
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(0, 100),
+    default=0.0,
+    show_default=True,
+    metavar="PERCENT",
+    help="What a ratio may lose without being a regression.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list, an object per codec, every digit.")
+def compare(
+    before: str, after: str, codecs: tuple[str, ...], family: str | None, tolerance: float, as_json: bool
+) -> int:
+    """Print how ratio and speeds of each codec changed from one store, version or machine to another.
+
+    Only files that are verified on both sides count. The intervals are 95 % of a bootstrap over files. The exit code
+    is 1 if a ratio is lower by more than the tolerance, or a codec that was verified fails; speeds do not matter.
+    After @ stands an n1codec version, a codec_version, a machine, a Python version, or "previous".
+
+    \b
+    Examples:
+      n1codec results compare results/n1-372@previous results/n1-372
+      n1codec results compare old/n1-372 results/n1-372 --codec n1 --tolerance 0.1
+      n1codec results compare results/n1-372@0.1.0 results/n1-372@0.2.0 --json
+    """
+    from n1codec.bench import results, view
+
+    table = results.compare(results.load(before), results.load(after), tolerance / 100)
+    table = results.select(table, codecs, family)
+    if as_json:
+        click.echo(json.dumps(view.records(table), indent=2))
+    else:
+        view.show_changes(table)
+    return int((table["verdict"] == "worse").any())
+
+
+@command.command()
+@click.argument("where")
+@click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--summary", "summarised", is_flag=True, help="One line per codec instead of one per codec and file.")
+def export(where: str, output: Path, summarised: bool) -> None:
+    """Write results as OUTPUT.csv or OUTPUT.parquet (extra n1codec[parquet]).
+
+    WHERE is a folder in results/, or results itself for the newest; WHERE@VALUE keeps one version or machine.
+
+    \b
+    Examples:
+      n1codec results export results/n1-372 files.csv
+      n1codec results export results/n1-372 codecs.parquet --summary
+    """
+    from n1codec.bench import results, summary
+
+    rows = results.load(where)
+    results.export(summary.summarise(rows) if summarised else rows, output)
+    click.echo(output)
