@@ -21,7 +21,7 @@ from n1codec import registry
 from n1codec.bench import search
 from n1codec.bench.pool import Failure, Pool, Task, TimeUp
 from n1codec.bench.search import Candidate, Measured, Rung, Search
-from n1codec.codec import Filter, SpecError
+from n1codec.codec import CodecError, Filter, SpecError
 from n1codec.pipeline import get_codec
 from n1codec.recordings import wav
 
@@ -206,6 +206,16 @@ def test_the_same_seed_finds_the_same_ratios(data: Path) -> None:
 def test_a_time_limit_is_kept(data: Path) -> None:
     found = hunt(data, time_limit=1e-3)
     assert "cut short by the time limit" in found.stopped
+
+
+def test_files_without_samples_are_verified_and_no_more(data: Path) -> None:
+    (data / "empty.wav").write_bytes(wav.write(signal(0), 19531))
+    found = hunt(data)
+    assert not found.failures and found.finalists[0].files == 5
+    for path in data.glob("[0-9].wav"):
+        path.unlink()
+    with pytest.raises(CodecError, match="no file has samples"):
+        hunt(data)
 
 
 def test_trained_coders_get_samples() -> None:

@@ -397,6 +397,9 @@ class Search:
         seed: decides which files are in the samples.
         watch: shows progress.
         tell: is called at the end of each step.
+
+    Raises:
+        CodecError: no file has samples.
     """
 
     def __init__(
@@ -415,6 +418,9 @@ class Search:
     ) -> None:
         order = np.random.default_rng(seed).permutation(len(files))
         self.files = [str(files[index]) for index in order]
+        self.recordings = [path for path in self.files if _seconds(path)]
+        if not self.recordings:
+            raise CodecError("no file has samples to measure on")
         self.chosen, self.depth, self.jobs, self.finalists, self.watch = chosen, depth, jobs, finalists, watch
         self.rungs, self.tell = rungs, tell
         self.started = time.monotonic()
@@ -437,7 +443,7 @@ class Search:
         lead: set[Candidate] = set()  # what the best by ratio come from; times have no say in it
         for number, rung in enumerate(self.rungs):
             frames = f"{rung.frames} frames" if rung.frames < _WHOLE else "all"
-            step = Step(f"rung {number}", f"{frames} of {min(rung.files, len(self.files))} files")
+            step = Step(f"rung {number}", f"{frames} of {min(rung.files, len(self.recordings))} files")
             self.found.steps.append(step)
             self.pool.deadline = self.started + rung.until * self.time_limit
             if number == 0:
@@ -503,7 +509,7 @@ class Search:
         for candidate in candidates:
             if candidate.spec not in self.found.failures:
                 coders.setdefault(candidate.filters, []).append(candidate.coder)
-        sample = tuple((path, rung.frames) for path in self.files[: rung.files])
+        sample = tuple((path, rung.frames) for path in self.recordings[: rung.files])
         limit = PATIENCE + sum(_seconds(path) for path, _ in sample) / 4
         tasks = [Task(_node, _measure, (sample, chain), tuple(specs), limit) for chain, specs in coders.items()]
         measured = {}
