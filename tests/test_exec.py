@@ -195,7 +195,7 @@ def test_the_start_of_a_process_is_subtracted(
     wav_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: float, starts: list[float], own: float
 ) -> None:
     module = sys.modules[registry.find("exec").__module__]
-    module._process_start.cache_clear()
+    module._starts.cache_clear()
     left = iter(starts)
 
     def spawn(words: list[str], said: object) -> tuple[float, int]:
@@ -207,7 +207,7 @@ def test_the_start_of_a_process_is_subtracted(
     monkeypatch.setattr(module, "_spawn", spawn)
     codec = get_codec(spec("cp {in} {out}", "cp {in} {out}", start="nothing"))
     seconds = container.encode_file(wav_file, tmp_path / "a.n1c", codec).seconds
-    module._process_start.cache_clear()
+    module._starts.cache_clear()
     assert own <= seconds < own + 0.05
     assert codec.coder.start_seconds == 0.2
 

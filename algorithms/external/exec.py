@@ -8,9 +8,10 @@ has it); what it writes is the payload, and all that the decoder is given. The c
 says no more than that it needs them, and whoever decodes it names them again.
 
 The seconds of a call are the wall time of the program's process, its reading and writing of files included, less the
-start of a process. That is the median wall time of several runs of ``start``, a command that does nothing: the
-system's by default, better one of the program's kind, such as ``python3 -c pass`` for a Python program. What is left is
-at least the interquartile range of these runs, because less cannot be told from nothing.
+start of a process. That is the median wall time of the last runs of ``start``, a command that does nothing, of which
+there is one more before each call: the system's by default, better one of the program's kind, such as
+``python3 -c pass`` for a Python program. What is left is at least the interquartile range of these runs, because less
+cannot be told from nothing.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+from collections import deque
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -104,14 +106,23 @@ def _split(key: str, command: str) -> list[str]:
 
 
 @cache
+def _starts(command: str) -> deque[float]:
+    return deque(maxlen=_RUNS)
+
+
 def _process_start(command: str) -> tuple[float, float]:
-    """Return the median and the interquartile range of the wall times of a command, in seconds."""
-    words = _split("start", command)
+    """Run a command and return the median and the interquartile range of the wall times of its last runs, in seconds.
+
+    A machine that gets busy is slower to start any process; the first call makes all the runs.
+    """
+    words, times = _split("start", command), _starts(command)
     with Path(os.devnull).open("r+b") as nowhere:
-        runs = [_spawn(words, nowhere) for _ in range(_RUNS)]
-    if any(code for _, code in runs):
-        raise CodecError(f"exec: start={command!r} failed (name a command that does nothing)")
-    low, middle, high = np.percentile([seconds for seconds, _ in runs], [25, 50, 75])
+        for _ in range(max(_RUNS - len(times), 1)):
+            seconds, code = _spawn(words, nowhere)
+            if code:
+                raise CodecError(f"exec: start={command!r} failed (name a command that does nothing)")
+            times.append(seconds)
+    low, middle, high = np.percentile(times, [25, 50, 75])
     return float(middle), float(high - low)
 
 
