@@ -10,7 +10,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Callable
 from fractions import Fraction
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,13 @@ def slow(channels: list[list[Any]]) -> dict[str, float]:
     gaps = Counter(b - a for a, b in pairwise(distinct))
     commonest = max(gaps.values(), default=0)
     pairs = Counter((a, b) for channel in channels for a, b in pairwise(channel))
-    contexts, rank = Counter[Any](), {float(value): i for i, value in enumerate(distinct)}
+    step = min((g for g, count in gaps.items() if count == commonest), default=math.nan)
+    near = [g for g in gaps.elements() if g < step * Fraction(3, 2)]
+    unit = sum(near) / len(near) if near else 1
+    steps = [max(1, round((b - a) / unit)) for a, b in pairwise(distinct)]
+    if max(steps, default=1) >= 1 << 20:
+        steps = [1] * len(steps)
+    contexts, code = Counter[Any](), dict(zip(map(float, distinct), accumulate(steps, initial=0), strict=True))
     for (a, _), count in pairs.items():
         contexts[a] += count
 
@@ -88,10 +94,10 @@ def slow(channels: list[list[Any]]) -> dict[str, float]:
         scale = 10 ** max(0, 40 - len(str(square.numerator)) + len(str(square.denominator)))
         return float(Fraction(math.isqrt(square.numerator * scale**2 // square.denominator), scale))
 
-    differences, ranks = Counter[Any](), Counter[Any]()
+    differences, codes = Counter[Any](), Counter[Any]()
     for (a, b), count in pairs.items():
         differences[b - a] += count
-        ranks[rank[float(b)] - rank[float(a)]] += count
+        codes[code[float(b)] - code[float(a)]] += count
     return {
         "samples": n,
         "mean": float(mean),
@@ -103,13 +109,14 @@ def slow(channels: list[list[Any]]) -> dict[str, float]:
         "min": float(ordered[0]),
         "max": float(ordered[-1]),
         "values": len(distinct),
-        "step": float(min((g for g, count in gaps.items() if count == commonest), default=math.nan)),
+        "absent": sum(steps) - len(steps),
+        "step": float(step),
         "step_min": float(min(gaps, default=math.nan)),
         "step_max": float(max(gaps, default=math.nan)),
         "entropy_0": bits(counts),
         "entropy_1": bits(pairs) - bits(contexts),
         "entropy_diff": bits(differences),
-        "entropy_rank_diff": bits(ranks),
+        "entropy_code_diff": bits(codes),
     }
 
 

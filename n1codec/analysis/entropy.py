@@ -8,6 +8,7 @@ import numpy as np
 
 _SMALL = 1 << 21
 """Ranges up to this are counted in a table, greater ones by sorting."""
+_MOST_STEPS = 1 << 20
 
 
 def entropy(counts: np.ndarray) -> float:
@@ -51,9 +52,29 @@ class Neighbours(NamedTuple):
         wide = self.values if self.values.dtype.kind == "f" else self.values.astype(np.int64)
         return _tally(wide[self.second] - wide[self.first], self.pair_counts)
 
-    def rank_differences(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the same for the ranks of the samples among the values that occur, which knows no uneven steps."""
-        return _tally(self.second - self.first, self.pair_counts)
+    def code_differences(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the same for the codes of the values, which know no uneven steps."""
+        numbers = codes(self.values)
+        return _tally(numbers[self.second] - numbers[self.first], self.pair_counts)
+
+
+def codes(values: np.ndarray) -> np.ndarray:
+    """Return how many steps of a converter each value lies above the lowest, if they are steps of about one size.
+
+    Args:
+        values: distinct, rising, shape (n,).
+
+    Returns:
+        int64 of shape (n,), rising, the first one 0. The step is the mean of the distances up to 1.5 times the most
+        common one; where others are a million steps the values have none in common, and are numbered in their order.
+    """
+    gaps = np.diff(values if values.dtype.kind == "f" else values.astype(np.int64)).astype(np.float64)
+    numbers = np.zeros(values.size, np.int64)
+    if gaps.size:
+        sizes, often = np.unique(gaps, return_counts=True)
+        steps = np.rint(gaps / gaps[gaps < 1.5 * sizes[often.argmax()]].mean())
+        numbers[1:] = np.cumsum(np.maximum(steps, 1) if steps.max() < _MOST_STEPS else np.ones(gaps.size))
+    return numbers
 
 
 def neighbours(x: np.ndarray) -> Neighbours:

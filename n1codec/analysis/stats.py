@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from n1codec.analysis import spectrum, spikes
-from n1codec.analysis.entropy import Neighbours, Pool, entropy, neighbours
+from n1codec.analysis.entropy import Neighbours, Pool, codes, entropy, neighbours
 from n1codec.analysis.groups import simultaneous
 from n1codec.analysis.moments import Moments, moments
 from n1codec.codec import CodecError
@@ -219,17 +219,17 @@ def amplitude(sums: Moments, found: Neighbours) -> dict[str, Any]:
         "step": step,
         "step_min": sizes[0].item() if gaps.size else nan,
         "step_max": sizes[-1].item() if gaps.size else nan,
-        "absent": int((np.rint(gaps / step) - 1).clip(0).sum()) if gaps.size else 0,
+        "absent": int(codes(values)[-1]) + 1 - values.size,
     }
 
 
 def entropies(found: Neighbours) -> dict[str, float]:
-    """Return entropies in bits per sample: of order 0 and 1, of first differences, of those of ranks."""
+    """Return entropies in bits per sample: of order 0 and 1, of first differences, of those of codes."""
     return {
         "entropy_0": found.order0(),
         "entropy_1": found.order1(),
         "entropy_diff": entropy(found.differences()[1]),
-        "entropy_rank_diff": entropy(found.rank_differences()[1]),
+        "entropy_code_diff": entropy(found.code_differences()[1]),
     }
 
 
@@ -246,7 +246,7 @@ def _total(
     samples = sums.samples
     own = {
         f"{name}_own": sum(row[name] * row["samples"] for row in files) / samples
-        for name in ("entropy_0", "entropy_1", "entropy_diff", "entropy_rank_diff")
+        for name in ("entropy_0", "entropy_1", "entropy_diff", "entropy_code_diff")
     }
     electrode_seconds = sum(row["seconds"] * row["channels"] for row in files)
     clipped = add("clipped_low") + add("clipped_high")

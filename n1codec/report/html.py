@@ -54,7 +54,7 @@ _SHAPES = {
 _BOUNDS = (
     ("entropy_0", "Order 0", "each sample coded by itself"),
     ("entropy_diff", "First differences", "of the samples as they are"),
-    ("entropy_rank_diff", "Differences of ranks", "of the converter's codes, without the stretching"),
+    ("entropy_code_diff", "Differences of codes", "in steps of the converter"),
     ("entropy_1", "Order 1", "the sample before is known"),
 )
 
@@ -228,7 +228,7 @@ def _bounds(stats: dict[str, Any] | None) -> list[dict[str, Any]]:
 def _per_file(stats: dict[str, Any] | None, files: Sequence[str]) -> dict[str, list[float | None]]:
     """Return figures of the recordings in the order of ``files``, for the horizontal axis of a plot."""
     rows = {row["file"]: row for row in stats["files"]} if stats else {}
-    names = ("noise_band", "sd", "spectral_entropy", "spike_rate", "entropy_0", "entropy_rank_diff")
+    names = ("noise_band", "sd", "spectral_entropy", "spike_rate", "entropy_0", "entropy_code_diff")
     if not rows:
         return {}
     return {name: [_number(rows.get(file, {}), name, 5) for file in files] for name in names}

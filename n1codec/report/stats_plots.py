@@ -24,14 +24,14 @@ _BLUE, _ORANGE, _RED = COLOURS[2], COLOURS[1], COLOURS[7]
 _BOUNDS = {
     "entropy_0": "order 0",
     "entropy_diff": "first differences",
-    "entropy_rank_diff": "differences of ranks",
+    "entropy_code_diff": "differences of codes",
     "entropy_1": "order 1",
 }
 _SPREAD = {
     "sd": "standard deviation",
     "values": "distinct values",
     "entropy_0": "entropy of order 0, bits",
-    "entropy_rank_diff": "entropy of rank differences, bits",
+    "entropy_code_diff": "entropy of code differences, bits",
     "spectral_entropy": "spectral entropy, bits",
     "noise_band": "noise in the band",
     "spike_rate": "spikes per second and channel",

@@ -54,8 +54,8 @@ ABOUT = {
         "entropy_1_own": "order 1, a table for each file, its size not counted",
         "entropy_diff": "first differences, one table for all files",
         "entropy_diff_own": "first differences, a table for each file",
-        "entropy_rank_diff": "differences of the values' ranks, one table for all files",
-        "entropy_rank_diff_own": "differences of the values' ranks, a table for each file",
+        "entropy_code_diff": "differences of the values' codes, one table for all files",
+        "entropy_code_diff_own": "differences of the values' codes, a table for each file",
     },
     "Spectrum, noise, spikes": {
         "spectral_entropy": "mean over the files",

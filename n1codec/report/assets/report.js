@@ -372,8 +372,8 @@
       [codecs[p.i].mode, `median ${p.m.toFixed(4)}`, `middle half ${p.q1.toFixed(3)} to ${p.q3.toFixed(3)}`, `5 to 95 % ${p.a.toFixed(3)} to ${p.b.toFixed(3)}`], px, py));
   };
 
-  const chosen = { across: "entropy_rank_diff" in data.perFile ? "entropy_rank_diff" : Math.min(1, codecs.length - 1), up: 0 };
-  const LABELS = { noise_band: "noise in the band", sd: "standard deviation", spectral_entropy: "spectral entropy, bits", spike_rate: "spikes per second", entropy_0: "entropy of order 0, bits", entropy_rank_diff: "entropy of differences, bits" };
+  const chosen = { across: "entropy_code_diff" in data.perFile ? "entropy_code_diff" : Math.min(1, codecs.length - 1), up: 0 };
+  const LABELS = { noise_band: "noise in the band", sd: "standard deviation", spectral_entropy: "spectral entropy, bits", spike_rate: "spikes per second", entropy_0: "entropy of order 0, bits", entropy_code_diff: "entropy of differences, bits" };
   const select = (id) => {
     const field = $(id);
     if (id === "across" && Object.keys(data.perFile).length) {
