@@ -53,7 +53,7 @@ def command(
     if bench:
         from n1codec.viewer import speed
 
-        for line in speed.report(opened, results):
+        for line in speed.report(Sessions(opened, folder), results):
             click.echo(line)
         return
     from n1codec.viewer import app

@@ -101,7 +101,7 @@ class Session:
         return Pyramid.cached(self.signals, self._derived, self.key)
 
     def prepare(self) -> Job:
-        """Return the job that computes what the first views need, and imports what all other jobs do.
+        """Return the job that computes what the first views need, and imports what others need.
 
         SciPy does not bear that two threads begin to import it at once: whatever uses it waits for this job.
         """
@@ -109,6 +109,7 @@ class Session:
         def work(progress: Callable[[float], None], cancel: threading.Event) -> None:
             self.labels  # noqa: B018
             self.pyramid.medians  # noqa: B018
+            import pandas  # noqa: F401
             import scipy.cluster.hierarchy
             import scipy.signal
             import scipy.spatial.distance

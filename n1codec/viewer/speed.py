@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from n1codec.codec import CodecError
-from n1codec.viewer import canvas, state
-from n1codec.viewer.figures.style import LIGHT
+from n1codec.viewer import app, state
+from n1codec.viewer.callbacks import Sessions
+from n1codec.viewer.canvas import Size
 from n1codec.viewer.session import Session
 from n1codec.viewer.state import State
 
@@ -47,11 +49,14 @@ def answers(session: Session) -> dict[str, State]:
     }
 
 
-def report(session: Session, results: Path) -> Iterator[str]:
+def report(sessions: Sessions, results: Path) -> Iterator[str]:
     """Yield a line per kind of answer: the median and the longest of some, with the size of what is sent.
 
-    What is computed once in the background is waited for first, and named with the time that it took.
+    An answer is what the browser waits for after a change: the state that follows from it, and the figures of that
+    state, both as the server sends them. What is computed once in the background is waited for before.
     """
+    session = sessions.first
+    client = _client(sessions, results)
     started = time.process_time()
     yield f"{session.channels} channels of {session.frames} frames"
     yield f"Start, the recordings read: {started:.1f} s of CPU time"
@@ -63,11 +68,46 @@ def report(session: Session, results: Path) -> Iterator[str]:
             raise CodecError(f"{job.title}: {job.error}")
     yield f"In the background, all together: {time.process_time() - started:.1f} s of CPU time"
     yield f"{'answer':<28}{'median ms':>12}{'longest ms':>12}{'sent kB':>12}"
+    size = Size()._asdict()
     for name, wanted in answers(session).items():
-        times, size = [], 0
+        times, sent = [], 0
         for _ in range(REPEATS):
             begun = time.process_time()
-            made = canvas.draw(session, wanted, canvas.Size(), LIGHT, results)
-            size = len(json.dumps([made.main, made.detail]))
+            sent = client("app.className", {"url.search": wanted.query()})
+            sent += client("main.figure", {"state.data": wanted.query(), "size.data": size, "main.config": {}})
             times.append(1000 * (time.process_time() - begun))
-        yield f"{name:<28}{sorted(times)[REPEATS // 2]:>12.1f}{max(times):>12.1f}{size / 1000:>12.0f}"
+        yield f"{name:<28}{sorted(times)[REPEATS // 2]:>12.1f}{max(times):>12.1f}{sent / 1000:>12.0f}"
+
+
+def _client(sessions: Sessions, results: Path) -> Callable[[str, dict[str, Any]], int]:
+    """Return a function that has the callback with a certain output answer, and returns the bytes of the answer."""
+    made = app.create(sessions, results)
+    client = made.server.test_client()
+    client.get("/_dash-dependencies")  # the callbacks are complete from the first request on
+    known = {
+        tuple(re.findall(r"([\w-]+)\.(\w+)", output)): (output, spec) for output, spec in made.callback_map.items()
+    }
+
+    def ask(wanted: str, values: dict[str, Any]) -> int:
+        names, (output, spec) = next(
+            (names, found) for names, found in known.items() if tuple(wanted.split(".")) in names
+        )
+
+        def filled(kind: str) -> list[dict[str, Any]]:
+            return [{**one, "value": values.get(f"{one['id']}.{one['property']}")} for one in spec[kind]]
+
+        answer = client.post(
+            "/_dash-update-component",
+            json={
+                "output": output,
+                "outputs": [{"id": name, "property": what} for name, what in names],
+                "inputs": filled("inputs"),
+                "state": filled("state"),
+                "changedPropIds": list(values)[:1],
+            },
+        )
+        if answer.status_code != 200:
+            raise CodecError(f"the viewer answered {answer.status}")
+        return len(answer.data)
+
+    return ask
