@@ -64,3 +64,5 @@ def test_wheel_works_outside_the_checkout(installed: Path, tmp_path: Path) -> No
     assert "All recordings successfully compressed." in call(installed, tmp_path, "eval", "--data", "in")
     call(installed, tmp_path, "plot")
     assert (tmp_path / "results" / "in" / "ratio.png").stat().st_size > 1000
+    call(installed, tmp_path, "report")
+    assert "</html>" in (tmp_path / "results" / "in" / "report.html").read_text()
