@@ -19,7 +19,8 @@ FILES = 12
 
 def rows(spec: str, sizes: np.ndarray, seconds: float = 0.1, **more: object) -> list[dict[str, object]]:
     about = {"dataset": "d", "spec": spec, "mode": spec, "family": "dictionary", "status": "ok", "verified": 1,
-             "jobs": 1, "n1codec": "1.0.0", "codec_version": "aaaa", "machine": "m", "python": "3", "original_bytes": 1000,
+             "jobs": 1, "n1codec": "1.0.0", "codec_version": "aaaa", "machine": "m", "python": "3",
+             "original_bytes": 1000,
              "frames": 478, "channels": 1, "recording_seconds": 1.0, "encode_repeats": 3, "decode_repeats": 3,
              "encode_seconds": seconds, "decode_seconds": 0.05, "byte_entropy_before": 5,
              "byte_entropy_after": 8}  # fmt: skip
