@@ -1,13 +1,11 @@
-"""Wall time, process time and peak memory of a piece of work."""
+"""Process time and peak memory of this process, and limits of it."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from time import perf_counter, process_time
-from typing import NamedTuple, TypeVar
+from time import process_time
 
 from n1codec.codec import CodecError
 
@@ -16,29 +14,15 @@ try:
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
-T = TypeVar("T")
 _STATUS = Path("/proc/self/status")
 _RESET = Path("/proc/self/clear_refs")
 
 
-class Times(NamedTuple):
-    """Seconds of one pass."""
+def processor_seconds() -> float:
+    """Return the process time of all threads, and of processes that were started and have ended.
 
-    wall: float
-    process: float
-    """Of all threads, and of processes that were started and have ended."""
-
-
-def timed(work: Callable[[], T]) -> tuple[T, Times]:
-    """Do something and time it; the clock that is quicker to read is read last and first."""
-    process = _processor_seconds()
-    start = perf_counter()
-    result = work()
-    wall = perf_counter() - start
-    return result, Times(wall, _processor_seconds() - process)
-
-
-def _processor_seconds() -> float:
+    It is a system call, and dear on virtual machines: not for every pass of something quick.
+    """
     if resource is None:
         return process_time()
     children = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -24,16 +24,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import rmtree
-from statistics import median
+from statistics import median, quantiles
 from threading import Event
 from typing import Any
-
-import numpy as np
 
 from n1codec.batch import SUFFIX
 from n1codec.bench import machine
 from n1codec.bench.cases import Case, Source, byte_entropy
-from n1codec.bench.worker import END, FIRST, LOG_COLUMNS, Job
+from n1codec.bench.worker import LOG_COLUMNS, Job
 
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLOSC_NTHREADS", "NUMEXPR_NUM_THREADS",
                "NUMBA_NUM_THREADS")  # fmt: skip
@@ -180,10 +178,10 @@ def _measure(
     own_seconds: list[float],
 ) -> list[dict[str, Any]]:
     deadline = time.monotonic() + settings.timeout
-    encoded = _Step("encode", case, folder, "encoded", {s.name: s.path.resolve() for s in sources})
+    encoded = _Step("encode", case, folder, sources, {s.name: s.path.resolve() for s in sources})
     encoded.finish(settings, deadline, report, stop, cpu, own_seconds)
     packed = {s.name: encoded.output(s.name).resolve() for s in sources}
-    decoded = _Step("decode", case, folder, "decoded", packed)
+    decoded = _Step("decode", case, folder, sources, packed)
     try:
         decoded.finish(settings, deadline, report, stop, cpu, own_seconds)
     except _Failed as error:
@@ -192,7 +190,7 @@ def _measure(
         problem = None
     rows = []
     for source in sources:
-        if source.name not in decoded.first:
+        if source.name not in decoded.done:
             continue
         same = filecmp.cmp(source.path, decoded.outputs / source.name, shallow=False)
         rows.append(
@@ -217,17 +215,19 @@ class _Step:
         inputs: {name of the original: file to encode or decode}.
     """
 
-    def __init__(self, direction: str, case: Case, folder: Path, outputs: str, inputs: dict[str, Path]) -> None:
+    def __init__(
+        self, direction: str, case: Case, folder: Path, sources: Sequence[Source], inputs: dict[str, Path]
+    ) -> None:
         self.direction, self.case, self.folder, self.inputs = direction, case, folder, inputs
-        self.outputs = folder / outputs
+        self.sizes = {source.name: source.bytes for source in sources}
+        self.outputs = folder / f"{direction}d"
         self.outputs.mkdir(exist_ok=True)
         self.log = folder / f"{direction}.csv"
         self.trouble = folder / f"{direction}.json"
-        self.first: dict[str, _Round] = {}
-        self.repeats: dict[str, list[_Round]] = {}
+        self.done: dict[str, dict[str, str]] = {}
+        """{name: row of the log}."""
         self.own_seconds = 0.0
         """All work of the codec, counted or not."""
-        self.ended = False
         self._read = 0
         self._resume()
 
@@ -235,16 +235,14 @@ class _Step:
         return self.outputs / (name + SUFFIX if self.direction == "encode" else name)
 
     def _resume(self) -> None:
-        """Keep of the log of an earlier run what is whole and whose output is there; repeats only if all are."""
+        """Keep of the log of an earlier run what is whole and whose output is there."""
         rows = self._new_rows() if self.log.exists() else []
         size = "compressed_bytes" if self.direction == "encode" else "original_bytes"
-        there = {name: path.stat().st_size for name in self.inputs if (path := self.output(name)).exists()}
-        first = [row for row in rows if row["round"] == str(FIRST) and there.get(row["file"]) == int(row[size])]
-        ended = any(row["round"] == END for row in rows) and {row["file"] for row in first} >= set(self.inputs)
+        there = {name: str(path.stat().st_size) for name in self.inputs if (path := self.output(name)).exists()}
         temporary = self.log.with_suffix(".part")
         with temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
             writer = csv.DictWriter(file, LOG_COLUMNS, lineterminator="\n")
-            writer.writerows(rows if ended else first)
+            writer.writerows(row for row in rows if there.get(row["file"]) == row[size])
         temporary.replace(self.log)
         self._read = 0
         self._take(lambda _: None)
@@ -260,21 +258,11 @@ class _Step:
 
     def _take(self, report: Callable[[Progress], None]) -> None:
         for row in self._new_rows():
-            name = row["file"]
-            if row["round"] == END:
-                self.ended = True
-                continue
-            done = _Round(
-                _floats(row["seconds"]), _floats(row["cpu_seconds"]), row["memory_bytes"], row["start_seconds"]
-            )
-            self.own_seconds += sum(done.seconds)
-            if int(row["round"]) > FIRST:
-                self.repeats.setdefault(name, []).append(done)
-            elif row["round"] == str(FIRST) and name not in self.first:
-                self.first[name] = done
-                report(
-                    Progress(self.case, self.direction, name, int(row["original_bytes"]), int(row["compressed_bytes"]))
-                )
+            self.own_seconds += float(row["spent"])
+            if row["seconds"]:
+                self.done[row["file"]] = row
+                sizes = int(row["original_bytes"]), int(row["compressed_bytes"])
+                report(Progress(self.case, self.direction, row["file"], *sizes))
 
     def finish(
         self,
@@ -290,18 +278,25 @@ class _Step:
         Raises:
             _Failed, Stopped.
         """
-        for name in self.first:
+        for name in self.done:
             report(Progress(self.case, self.direction, name, 0, 0))
-        if self.ended:
+        left = [name for name in self.inputs if name not in self.done]
+        if not left:
             return
+        all_bytes = max(sum(self.sizes.values()), 1)
         job = Job(
             direction=self.direction,
             # A file does not name somebody else's programs, so the decoder is given them.
             spec=self.case.spec if self.direction == "encode" or self.case.external else None,
-            inputs={name: (str(path), str(self.output(name).resolve())) for name, path in self.inputs.items()},
-            left=[name for name in self.inputs if name not in self.first],
-            spent=sum(sum(done.seconds) for done in self.first.values()),
-            min_time=settings.min_time,
+            inputs={
+                name: (
+                    str(self.inputs[name]),
+                    str(self.output(name).resolve()),
+                    settings.min_time * self.sizes[name] / all_bytes,
+                )
+                for name in left
+            },
+            warm_up=settings.min_time > 0,
             memory_limit=settings.memory_limit,
             cpu=cpu,
             log=str(self.log.resolve()),
@@ -312,11 +307,9 @@ class _Step:
         failure = self._process(job, deadline, report, stop)
         self._take(report)
         own_seconds.append(self.own_seconds - before)
-        missing = [name for name in self.inputs if name not in self.first]
+        missing = [name for name in left if name not in self.done]
         if not failure and missing:
             failure = _Failed("failed", f"{self.direction}: nothing came of {missing[0]}")
-        if not failure and not self.ended:
-            failure = _Failed("failed", f"{self.direction}: its process ended too early")
         if failure:
             raise failure
 
@@ -371,34 +364,23 @@ class _Step:
         return _Failed(status, f"{self.direction}: {' '.join(said.split())}")
 
     def timing(self, name: str) -> dict[str, Any]:
-        """Return the columns of a file: of its repeats, or of its only pass where there are none."""
-        rounds = self.repeats.get(name) or [self.first[name]]
-        times = [seconds for done in rounds for seconds in done.seconds]
+        """Return the columns of a file: of its repeats, or of its first pass where there are none."""
+        row = self.done[name]
+        times = [float(seconds) for seconds in row["seconds"].split()]
         middle = median(times)
-        low, high = np.percentile(times, [25, 75])
+        spread: float | str = ""
+        if len(times) > 1 and middle:
+            low, _, high = quantiles(times, n=4, method="inclusive")
+            spread = round((high - low) / middle, 6)
         columns = {
             "seconds": round(middle, 9),
-            "cpu_seconds": round(median(seconds for done in rounds for seconds in done.cpu_seconds), 9),
+            "cpu_seconds": row["cpu_seconds"],
             "repeats": len(times),
-            "spread": round(float(high - low) / middle, 6) if len(times) > 1 and middle else "",
-            "memory_bytes": self.first[name].memory_bytes,
-            "start_seconds": self.first[name].start_seconds,
+            "spread": spread,
+            "memory_bytes": row["memory_bytes"],
+            "start_seconds": row["start_seconds"],
         }
         return {f"{self.direction}_{column}": value for column, value in columns.items()}
-
-
-@dataclass(frozen=True)
-class _Round:
-    """The passes of a round over one file."""
-
-    seconds: list[float]
-    cpu_seconds: list[float]
-    memory_bytes: str
-    start_seconds: str
-
-
-def _floats(text: str) -> list[float]:
-    return [float(number) for number in text.split()]
 
 
 def _printable(problem: _Failed) -> str:

@@ -40,7 +40,7 @@ COLUMNS = (
     "bits",
     "recording_seconds",
     "encode_seconds",  # median over the repeats, the codec's own work
-    "encode_cpu_seconds",  # processor time of all its threads, median over the repeats
+    "encode_cpu_seconds",  # processor time of all its threads, mean over the repeats
     "encode_repeats",
     "encode_spread",  # interquartile range / median
     "encode_start_seconds",  # start of a process, not in the seconds, where somebody else's program does the work

@@ -2,10 +2,11 @@
 
 What to do comes as one line of JSON on standard input, so the number of files has no limit. The pipe then stays open
 and silent: its end means that the parent is gone, even by kill -9, and ends this process, too. What was done is a log,
-a row a file and round, flushed as it is written; what went wrong is a small JSON file beside it.
+a row a file, flushed as it is written; what went wrong is a small JSON file beside it.
 
-Round -1 is the warm-up, on one file. Round 0 does each file once, writes what comes of it, and tells its memory. Where
-it took less than the minimum time, rounds from 1 on do each file as often as fills that time; then they alone count.
+After a warm-up on one file each file is done once; that pass writes what comes of it, and tells its memory. Where it
+took less than the file's share of the minimum time, the work is repeated until that is filled, and only the repeats
+count.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib import import_module
-from math import ceil
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from n1codec.bench import meter
@@ -31,14 +32,11 @@ from n1codec.container import decoder, open_source, read, restore, seal, write_f
 from n1codec.pipeline import Pipeline, get_codec
 
 _GRACE = 2.0
-LOG_COLUMNS = ("file", "round", "original_bytes", "compressed_bytes", "memory_bytes", "seconds", "cpu_seconds",
+LOG_COLUMNS = ("file", "original_bytes", "compressed_bytes", "memory_bytes", "spent", "seconds", "cpu_seconds",
                "start_seconds")  # fmt: skip
-"""Seconds and cpu_seconds are one number for each pass of the round, separated by blanks."""
-WARM_UP, FIRST = -1, 0
-END = "end"
-"""In place of a round, in the last row: nothing is left to do."""
+"""``spent``: all of the codec's work on the file; ``seconds``: of each pass that counts, separated by blanks;
+``cpu_seconds``: of one of them, on average. A row without sizes is the warm-up."""
 MOST_REPEATS = 1000
-MOST_ROUNDS = 3  # one is not enough where the first pass was slower than the next
 
 
 @dataclass(frozen=True)
@@ -49,13 +47,9 @@ class Job:
     """"encode" or "decode"."""
     spec: str | None
     """The codec; None decodes with what the files name."""
-    inputs: dict[str, tuple[str, str]]
-    """Name of the original -> paths of input and output."""
-    left: list[str]
-    """Names of those that round 0 has still to do."""
-    spent: float
-    """Seconds of round 0 so far."""
-    min_time: float
+    inputs: dict[str, tuple[str, str, float]]
+    """Name of the original -> paths of input and output, seconds that the passes that count take at least."""
+    warm_up: bool
     memory_limit: int | None
     cpu: int | None
     log: str
@@ -88,9 +82,21 @@ class _Work:
             self.finish = lambda x: restore(head, x)
         self.codec = codec
 
-    def run(self) -> tuple[Any, meter.Times]:
-        result, times = meter.timed(self._run)
-        return result, times._replace(wall=times.wall - self.codec.coder.overhead)
+    def run(self) -> tuple[Any, float]:
+        """Do it; return the result, and the seconds that were the codec's own."""
+        start = perf_counter()
+        result = self._run()
+        return result, perf_counter() - start - self.codec.coder.overhead
+
+    def repeat(self, least: float) -> tuple[list[float], float]:
+        """Do it until that took ``least`` seconds; return those of each pass, and the process time of one."""
+        before = meter.processor_seconds()
+        times: list[float] = []
+        total = 0.0
+        while total < least and len(times) < MOST_REPEATS:
+            times.append(self.run()[1])
+            total += times[-1]
+        return times, (meter.processor_seconds() - before) / len(times)
 
 
 class _Runner:
@@ -112,53 +118,41 @@ class _Runner:
                 self.before = max(self.before - len(work.data), 0)
         return work
 
-    def _row(
-        self, name: str, number: int | str, sizes: tuple[Any, Any, Any], times: list[meter.Times], start: float = 0.0
-    ) -> None:
-        columns = (" ".join(f"{seconds:.9f}" for seconds in column) for column in zip(*times, strict=True))
-        self.log.writerow((name, number, *sizes, *columns, f"{start:.9f}" if start else ""))
+    def _row(self, *cells: object) -> None:
+        self.log.writerow(cells)
         self.flush()
 
-    def _first(self, name: str) -> float:
-        """Do a file once, write what comes of it and return the seconds."""
+    def _do(self, name: str) -> None:
+        """Do a file, write what comes of it, and note how long it took."""
         work = self._open(name)
+        _, target, least = self.job.inputs[name]
         meter.reset_peak()
-        result, times = work.run()
+        before = meter.processor_seconds()
+        result, first = work.run()
+        processor = meter.processor_seconds() - before
         memory = meter.peak()
         made = work.finish(result)
-        write_file(self.job.inputs[name][1], made)
+        write_file(target, made)
+        times, spent = [first], first
+        if first < least:
+            times, processor = work.repeat(least)
+            spent += sum(times)
         sizes = (len(work.data), len(made)) if self.job.direction == "encode" else (len(made), len(work.data))
         own = "" if memory is None or self.before is None else max(memory - self.before - len(work.data), 0)
-        self._row(name, FIRST, (*sizes, own), [times], work.codec.coder.start_seconds)
-        return times.wall
+        seconds = " ".join(f"{each:.9f}" for each in times)
+        start = work.codec.coder.start_seconds
+        self._row(name, *sizes, own, f"{spent:.9f}", seconds, f"{processor:.9f}", f"{start:.9f}" if start else "")
 
     def run(self) -> None:
-        job = self.job
-        if job.min_time and job.left:
-            with suppress(Exception):  # round 0 says what is wrong, and with which file
-                _, once = self._open(job.left[0]).run()
-                self._row(job.left[0], WARM_UP, ("", "", ""), [once])
-        one_pass = job.spent
-        for name in job.left:
+        names = list(self.job.inputs)
+        if self.job.warm_up:
+            with suppress(Exception):  # what is wrong is told with the file itself
+                self._row(names[0], "", "", "", f"{self._open(names[0]).run()[1]:.9f}", "", "", "")
+        for name in names:
             try:
-                one_pass += self._first(name)
+                self._do(name)
             except (Exception, SystemExit) as error:
                 self.trouble = self.trouble or _explain(name, error)
-        if self.trouble:
-            return
-        total = 0.0
-        for number in range(1, MOST_ROUNDS + 1 if one_pass < job.min_time else 1):
-            repeats = min(ceil((job.min_time - total) / max(one_pass, 1e-9)), MOST_REPEATS)
-            seconds = 0.0
-            for name in job.inputs:
-                work = self._open(name)
-                times = [work.run()[1] for _ in range(repeats)]
-                self._row(name, number, ("", "", ""), times)
-                seconds += sum(each.wall for each in times)
-            total, one_pass = total + seconds, seconds / repeats
-            if total >= job.min_time:
-                break
-        self._row("", END, ("", "", ""), [])
 
 
 def _load(codec: Pipeline) -> None:
