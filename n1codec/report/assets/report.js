@@ -447,7 +447,7 @@
       mark(add, i, px, py, 0.85);
       points.push({ i, x: px, y: py });
     }
-    add("text", { x: width / 2, y: height - 4, "text-anchor": "middle" }, width > 560 ? "bits per sample, fewer is better; dark: one table for all files; orange: a table for each" : "bits per sample, fewer is better");
+    add("text", { x: width / 2, y: height - 4, "text-anchor": "middle" }, width > 560 ? "bits per sample, fewer is better; entropies: left with a table for each file, right with one for all" : "bits per sample, fewer is better");
     nearest(svg, points, 18, (p, px, py) => showTip(about(p.i), px, py), (p) => pick(p.i));
   };
   const drawAmplitude = () => {
