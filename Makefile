@@ -21,7 +21,7 @@ ifeq ($(shell uname),Darwin)
 UNUSED := -Wl,-dead_strip
 endif
 
-.PHONY: help install native encode decode eval grid plot report view bench data list test test-all lint format clean distclean
+.PHONY: help install native encode decode eval grid plot report view bench data list test test-all fuzz lint format clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -76,6 +76,10 @@ test: $(STAMP) encode decode ## run the quick tests
 
 test-all: $(STAMP) encode decode ## run every test
 	@$(BIN)/python -m pytest
+
+fuzz: $(STAMP) ## fuzz every decoder under sanitizers: KERNELS="n1 rice" RUNS=10000000 SECONDS=60 JOBS=2
+	@$(BIN)/python tools/fuzz.py $(if $(RUNS),--runs $(RUNS)) $(if $(SECONDS),--seconds $(SECONDS)) \
+		$(if $(JOBS),--jobs $(JOBS)) --kernels "$(KERNELS)"
 
 lint: $(STAMP) ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

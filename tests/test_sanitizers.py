@@ -1,5 +1,7 @@
 """The kernels under sanitizers: round trips, short outputs, damaged and random bytes (tests/native/fuzz_kernels.c).
 
+The libFuzzer targets run for a moment each; `make fuzz` runs them for long.
+
 $N1C_FUZZ_ITERATIONS sets the rounds per kernel, 400 by default.
 """
 
@@ -9,10 +11,14 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "tools"))
+import fuzz  # type: ignore[import-not-found]
 
 DRIVER = ROOT / "tests" / "native" / "fuzz_kernels.c"
 HEADER = ROOT / "native" / "include" / "n1c.h"
@@ -63,13 +69,61 @@ def test_kernels_under_sanitizers(check: str, tmp_path: Path) -> None:
     # Recordings of more than 2^30 samples in small.
     program = build(tmp_path, *CHECKS[check], "-DN1C_COUNTED=5000")
     report = run(program, os.environ.get("N1C_FUZZ_ITERATIONS", "400"))
-    assert re.findall(r"KERNEL\((\w+)\)", DRIVER.read_text())[1:] == re.findall(r"^(\w+): \d+ rounds", report, re.M)
+    assert re.findall(r"^(\w+): \d+ rounds", report, re.M) == fuzz.KERNELS
+
+
+@pytest.fixture(scope="module")
+def targets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the libFuzzer targets; skip where this machine lacks clang or its fuzzer."""
+    folder = tmp_path_factory.mktemp("fuzz")
+    build(folder, *CHECKS["libFuzzer"], "-DN1C_LIBFUZZER")
+    fuzz.compile_targets(folder, fuzz.TARGETS)
+    return folder
 
 
 @pytest.mark.slow
-def test_driver_is_a_libfuzzer_target(tmp_path: Path) -> None:
-    program = build(tmp_path, *CHECKS["libFuzzer"], "-DN1C_LIBFUZZER")
-    assert "Done 3000 runs" in run(program, "-runs=3000", "-seed=1", "-max_len=600")
+@pytest.mark.parametrize("name", fuzz.TARGETS)
+def test_inputs_of_old_are_survived(name: str, targets: Path) -> None:
+    """tests/corpus holds inputs that reach every part of a decoder, and all that ever broke one."""
+    if name == "container_py":
+        pytest.importorskip("atheris")
+    inputs = sorted(map(str, (fuzz.CORPUS / name).iterdir()))
+    assert inputs
+    command = [*fuzz.command(targets, name), *inputs]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300, env=fuzz.environment(name))
+    assert result.returncode == 0, result.stderr[-4000:]
+    assert result.stderr.count("Executed ") == len(inputs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", fuzz.TARGETS)
+def test_short_fuzzing(name: str, targets: Path) -> None:
+    if name == "container_py":
+        pytest.importorskip("atheris")
+    fuzz.fuzz(targets, name, 1_000_000, 2, False)
+    assert not fuzz.finds(targets, name), (targets / "logs" / f"{name}-1.log").read_text(errors="replace")[-4000:]
+    reached = fuzz.tally(targets, name)
+    assert reached.executions > 200 and reached.edges > 10
+
+
+@pytest.mark.slow
+def test_short_fuzzing_of_round_trips(targets: Path) -> None:
+    folder = targets / "round_trips"
+    folder.mkdir()
+    for program in ("fuzz_kernels", "fuzz_container"):
+        (folder / program).symlink_to(targets / program)
+    for name in ("n1", "stream", "container"):
+        fuzz.fuzz(folder, name, 100_000, 2, True)
+        assert fuzz.tally(folder, name).executions > 100 and not fuzz.finds(folder, name)
+
+
+def test_a_log_that_was_cut_off_counts(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    done = "#7\tNEW    cov: 20 ft: 9 corp: 4/9b exec/s: 3\n#900\tDONE   cov: 31 ft: 9 corp: 5/9b exec/s: 3\n"
+    (tmp_path / "logs" / "rice-1.log").write_text(done + "Done 900 runs in 10 second(s)\n")
+    (tmp_path / "logs" / "rice-2.log").write_text("#64\tpulse  cov: 30 ft: 9 corp: 6/9b lim: 9 exec/s: 16 rss: 9Mb\n")
+    assert fuzz.tally(tmp_path, "rice") == fuzz.Tally(964, 14, 31, 6)
+    assert fuzz.tally(tmp_path, "rans").executions == 0
 
 
 def test_every_kernel_is_fuzzed() -> None:

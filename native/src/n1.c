@@ -2,7 +2,9 @@
 #include "n1_model.h"
 #include "n1c.h"
 
-#define SHORT 4096      /* fewer samples than that are one lane */
+#ifndef N1C_SHORT
+#  define N1C_SHORT 4096 /* fewer samples than that are one lane; a fuzzer takes less */
+#endif
 #define TAIL 8          /* last steps of every lane, coded one after the other by one state */
 #define BACKING 2048    /* a payload byte may stand for so many samples at most */
 #define STEP_BITS 13   /* a mapping's step is in 2^-13 */
@@ -176,7 +178,7 @@ typedef struct {
 
 static layout lay_out(int64_t n) {
   layout l;
-  l.lanes = n < SHORT ? 1 : N1_LANES;
+  l.lanes = n < N1C_SHORT ? 1 : N1_LANES;
   l.length = n / l.lanes;
   l.steps = l.lanes == 1 ? 0 : l.length - TAIL;
   return l;
@@ -533,7 +535,7 @@ int64_t n1c_n1_trace(const int16_t *x, int64_t n, const uint8_t *profile, int64_
   const layout l = lay_out(n);
   uint16_t *codes;
   n1_model *m;
-  if (n < SHORT || size < 6 * n || work_length < n1c_n1_workspace(n)) return N1C_E_ARGUMENT;
+  if (n < N1C_SHORT || size < 6 * n || work_length < n1c_n1_workspace(n)) return N1C_E_ARGUMENT;
   if (n1_profile_open(profile, profile_length, &prior)) return N1C_E_ARGUMENT;
   if (prior.codes) {
     map = profile_mapping(&prior);

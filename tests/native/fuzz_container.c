@@ -1,7 +1,10 @@
 /* Feeds the containers of n1enc and n1dec what they should survive, for use with sanitizers.
  *
  *   fuzz_container FILES [SEED]     round trips of made-up files; then damaged .n1c files with a checksum that holds
- *   clang -DN1C_LIBFUZZER -fsanitize=fuzzer,...     the same as a libFuzzer target */
+ *   clang -DN1C_LIBFUZZER -fsanitize=fuzzer,...     a libFuzzer target, the reader alone (tools/fuzz.py)
+ *
+ * The target's input is a .n1c file whose first eight bytes are put right. $N1C_SEEDS is a folder to write first inputs to;
+ * $N1C_ROUND_TRIPS set means that the input is a file to pack. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,18 +57,7 @@ static blob round_trip(const uint8_t *data, size_t length) {
   return packed;
 }
 
-#ifdef N1C_LIBFUZZER
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length) {
-  unpack(data, length);
-  free(round_trip(data, length).bytes);
-  return 0;
-}
-
-#else
-
-static uint64_t state;
+static uint64_t state = 1;
 
 static uint32_t below(uint32_t n) { /* xorshift64* (Vigna 2016) */
   state ^= state >> 12;
@@ -78,10 +70,10 @@ static void put(uint8_t *p, uint32_t v, int bytes) {
   for (int i = 0; i < bytes; i++) p[i] = (uint8_t)(v >> 8 * i);
 }
 
-/* A canonical WAV file, or one with a byte of its header wrong. */
-static size_t make(uint8_t *p) {
+/* A canonical WAV file of fewer than `most` frames, or one with a byte of its header wrong. */
+static size_t make(uint8_t *p, uint32_t most) {
   const uint32_t bytes = 1 + below(4), channels = 1 + below(below(4) ? 2 : 9), block = bytes * channels;
-  const uint32_t frames = below(below(4) ? 300 : 6000), size = frames * block, rate = below(3) ? 19531 : below(300000);
+  const uint32_t frames = below(below(4) ? most / 20 : most), size = frames * block, rate = below(3) ? 19531 : below(300000);
   const uint32_t span = 1u << below(9);
   memcpy(p, "RIFF....WAVEfmt ", 16);
   put(p + 4, 36 + size, 4);
@@ -100,12 +92,51 @@ static size_t make(uint8_t *p) {
   return below(16) ? 44 + size : below(44 + size);
 }
 
+#ifdef N1C_LIBFUZZER
+
+static int round_trips;
+
+static void write_seeds(const char *folder) {
+  static uint8_t source[44 + 160 * 9 * 4];
+  char path[4096];
+  for (int i = 0; i < 96; i++) {
+    const size_t length = make(source, 160);
+    blob packed = round_trip(source, length);
+    FILE *file;
+    snprintf(path, sizeof path, "%s/seed-%02d", folder, i);
+    if (!(file = fopen(path, "wb"))) abort();
+    if (round_trips) fwrite(source, 1, length, file);
+    else fwrite(packed.bytes, 1, (size_t)packed.length, file);
+    if (fclose(file)) abort();
+    free(packed.bytes);
+  }
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerInitialize(int *argc, char ***argv) {
+  const char *seeds = getenv("N1C_SEEDS");
+  (void)argc;
+  (void)argv;
+  round_trips = getenv("N1C_ROUND_TRIPS") != NULL;
+  if (seeds) write_seeds(seeds);
+  return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length) {
+  if (round_trips) free(round_trip(data, length).bytes);
+  else unpack(data, length);
+  return 0;
+}
+
+#else
+
 int main(int argc, char **argv) {
   static uint8_t file[44 + 6000 * 9 * 4];
   const int files = argc > 1 ? atoi(argv[1]) : 100;
   state = argc > 2 ? strtoull(argv[2], NULL, 10) * 2 + 1 : 1;
   for (int i = 0; i < files; i++) {
-    blob packed = round_trip(file, make(file));
+    blob packed = round_trip(file, make(file, 6000));
     for (int k = 0; k < 30; k++) {
       size_t length = (size_t)packed.length;
       uint8_t *bad = copy(packed.bytes, length);

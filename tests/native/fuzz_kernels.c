@@ -1,12 +1,19 @@
 /* Feeds every kernel of libn1c what it should survive, in buffers without a byte to spare, for use with sanitizers.
  *
  *   fuzz_kernels ITERATIONS [SEED [KERNEL]]     round trips, short capacities, mutated and random bytes
- *   clang -DN1C_LIBFUZZER -fsanitize=fuzzer,...     the same as a libFuzzer target
+ *   clang -DN1C_LIBFUZZER -fsanitize=fuzzer,...     a libFuzzer target, one decoder alone (tools/fuzz.py)
+ *
+ * The target's input is four bytes variant, two bytes count, a packet. $N1C_KERNEL names the decoder. $N1C_SEEDS is a folder
+ * to write first inputs to, made by the encoder; $N1C_ROUND_TRIPS set means that the packet is samples to encode.
  *
  * A new kernel needs a pair of functions like those below and a line in `kernels`. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#ifdef N1C_LIBFUZZER
+#  include <sanitizer/asan_interface.h>
+#endif
 
 #include "n1c.h"
 #include "n1_model.h"
@@ -33,6 +40,29 @@ static void *copy(const void *from, int64_t size) {
   if (size > 0) memcpy(block, from, (size_t)size);
   return block;
 }
+
+/* Scratch memory of a decoder. The target keeps it, because to get it afresh takes longer than to decode a few bytes; it
+ * ends where the block does, and bytes before it are poisoned. */
+#ifdef N1C_LIBFUZZER
+static void *workspace(int64_t size) {
+  static uint8_t *block, *last;
+  static int64_t capacity;
+  if (size > capacity || !block) {
+    free(block);
+    block = (uint8_t *)allocate(capacity = size);
+    last = NULL;
+  }
+  if (last) ASAN_UNPOISON_MEMORY_REGION(block, last - block);
+  last = block + capacity - size;
+  ASAN_POISON_MEMORY_REGION(block, last - block);
+  return last;
+}
+
+static void leave(void *work) { (void)work; }
+#else
+static void *workspace(int64_t size) { return allocate(size); }
+static void leave(void *work) { free(work); }
+#endif
 
 static int64_t less(int64_t size, setting s) { return size > s.shortage ? size - s.shortage : 0; }
 
@@ -70,10 +100,10 @@ static int cut(const uint8_t *in, int64_t length, int64_t n, int16_t **y, uint8_
   }                                                                                               \
   static int64_t unpack_##NAME(const uint8_t *in, int64_t length, int16_t *x, int64_t n, setting s) { \
     const int64_t room = DECODE_WORK();                                                           \
-    void *work = allocate(room);                                                                  \
+    void *work = workspace(room);                                                                 \
     const int64_t result = n1c_##NAME##_decode(in, length, x, n, work, room);                     \
     (void)s;                                                                                      \
-    free(work);                                                                                   \
+    leave(work);                                                                                  \
     return result;                                                                                \
   }
 
@@ -224,9 +254,9 @@ static packet pack_n1(const int16_t *x, int64_t n, setting s) {
 static int64_t unpack_n1(const uint8_t *in, int64_t length, int16_t *x, int64_t n, setting s) {
   const int64_t room = n1c_n1_workspace(n);
   int64_t profile_length;
-  uint8_t *profile = profile_of(s, &profile_length), *work = (uint8_t *)allocate(room);
+  uint8_t *profile = profile_of(s, &profile_length), *work = (uint8_t *)workspace(room);
   const int64_t result = n1c_n1_decode(in, length, profile, profile_length, work, room, x, n, s.variant >> 9 & 1);
-  free(work);
+  leave(work);
   free(profile);
   return result;
 }
@@ -314,9 +344,9 @@ static packet pack_n1_max(const int16_t *x, int64_t n, setting s) {
 
 static int64_t unpack_n1_max(const uint8_t *in, int64_t length, int16_t *x, int64_t n, setting s) {
   const int64_t room = n1c_n1_max_workspace(n);
-  uint8_t *work = (uint8_t *)allocate(room);
+  uint8_t *work = (uint8_t *)workspace(room);
   const int64_t result = n1c_n1_max_decode(in, length, work, room, x, n, s.variant >> 9 & 1);
-  free(work);
+  leave(work);
   return result;
 }
 
@@ -327,12 +357,20 @@ typedef struct {
   uint8_t *memory;
 } link;
 
+#define SHAPES 32
+
 static link open_link(setting s) {
+#ifdef N1C_LIBFUZZER
+  const uint32_t shape = s.variant % SHAPES; /* all codecs, tables of both kinds, and one section or two */
+  const uint32_t v = shape * 2749 % 32768 + (shape % 8 == 4 ? 1u << 16 : 0) + ((shape & 3) << 20) +
+                     (shape / 4 % 4 == 3 ? 3u << 22 : 0);
+#else
   const uint32_t v = s.variant;
+#endif
   const int implant = v >> 20 & 1, any = (v >> 22 & 3) == 3;
   const int own = !any && v >> 21 & 1; /* tables or a profile by its bytes, or the built-in one */
-  link k = {any ? N1C_STREAM_ANY : implant ? N1C_STREAM_IMPLANT : N1C_STREAM_N1, 1 + v % 37, 1 + (v >> 6) % 24, 1 + (v >> 11) % 9, 0,
-            v >> 15 & 1, NULL};
+  link k = {any ? N1C_STREAM_ANY : implant ? N1C_STREAM_IMPLANT : N1C_STREAM_N1, 1 + v % 37, 1 + (v >> 6) % 24,
+            1 + (v >> 11) % 9, 0, s.variant >> 15 & 1, NULL};
   const int64_t length = !own ? 1 : implant ? n1c_n1_implant_size(2) : n1_profile_n1_length;
   uint8_t *profile = (uint8_t *)allocate(length);
   if (!own) profile[0] = 1;
@@ -347,6 +385,23 @@ static link open_link(setting s) {
   free(profile);
   return k;
 }
+
+/* The decoder of a link. The target opens one of each of a few shapes and restarts it with every input. */
+#ifdef N1C_LIBFUZZER
+static link open_receiver(setting s) {
+  static link kept[SHAPES];
+  link *k = &kept[s.variant % SHAPES];
+  if (!k->memory) *k = open_link(s);
+  k->simd = s.variant >> 15 & 1;
+  if (n1c_stream_restart(k->memory, k->bytes)) abort();
+  return *k;
+}
+
+static void close_receiver(link k) { (void)k; }
+#else
+static link open_receiver(setting s) { return open_link(s); }
+static void close_receiver(link k) { free(k.memory); }
+#endif
 
 /* Packets one after the other, each behind its length. */
 static packet pack_stream(const int16_t *x, int64_t n, setting s) {
@@ -377,7 +432,7 @@ static packet pack_stream(const int16_t *x, int64_t n, setting s) {
 }
 
 static int64_t unpack_stream(const uint8_t *in, int64_t length, int16_t *x, int64_t n, setting s) {
-  link k = open_link(s);
+  link k = open_receiver(s);
   const int64_t size = k.channels * k.frames;
   int16_t *frames = (int16_t *)allocate(2 * size);
   uint8_t *valid = (uint8_t *)allocate(k.channels);
@@ -394,7 +449,7 @@ static int64_t unpack_stream(const uint8_t *in, int64_t length, int16_t *x, int6
   }
   free(valid);
   free(frames);
-  free(k.memory);
+  close_receiver(k);
   return result;
 }
 
@@ -464,14 +519,16 @@ typedef struct {
   const char *name;
   packet (*pack)(const int16_t *x, int64_t n, setting s);
   int64_t (*unpack)(const uint8_t *in, int64_t length, int16_t *x, int64_t n, setting s);
+  int64_t most; /* samples that the target decodes at a time: what matters happens to the first ones */
 } kernel;
 
-#define KERNEL(NAME) {#NAME, pack_##NAME, unpack_##NAME}
+#define SLOW_KERNEL(NAME, MOST) {#NAME, pack_##NAME, unpack_##NAME, MOST}
+#define KERNEL(NAME) SLOW_KERNEL(NAME, 1024)
 
 static const kernel kernels[] = {
     KERNEL(huffman), KERNEL(range), KERNEL(rans), KERNEL(arange), KERNEL(rice), KERNEL(fixed),
-    KERNEL(lpc),     KERNEL(slms),  KERNEL(nlms), KERNEL(kbit),   KERNEL(bitshuffle), KERNEL(n1),
-    KERNEL(n1_implant), KERNEL(stream), KERNEL(n1_max), KERNEL(kendall),
+    KERNEL(lpc),     KERNEL(slms),  KERNEL(nlms), KERNEL(kbit),   KERNEL(bitshuffle), SLOW_KERNEL(n1, 256),
+    KERNEL(n1_implant), KERNEL(stream), SLOW_KERNEL(n1_max, 24), KERNEL(kendall),
 };
 static const int kernel_count = (int)(sizeof kernels / sizeof *kernels);
 
@@ -496,31 +553,6 @@ static packet round_trip(const kernel *k, const int16_t *x, int64_t n, setting s
   free(y);
   return p;
 }
-
-static void decode_anything(const kernel *k, const uint8_t *bytes, int64_t length, int64_t n, setting s) {
-  uint8_t *in = (uint8_t *)copy(bytes, length);
-  int16_t *x = (int16_t *)allocate(2 * n);
-  k->unpack(in, length, x, n, s);
-  free(in);
-  free(x);
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* One byte kernel, four bytes variant, two bytes count; the rest is a packet, and once more samples. */
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  if (size < 9) return 0;
-  const kernel *k = &kernels[data[0] % kernel_count];
-  const setting s = {data[1] | (uint32_t)data[2] << 8 | (uint32_t)data[3] << 16 | (uint32_t)data[4] << 24, 0};
-  const int64_t n = 1 + (data[5] | data[6] << 8), length = (int64_t)size - 7;
-  decode_anything(k, data + 7, length, n, s);
-  int16_t *x = (int16_t *)copy(data + 7, length / 2 * 2);
-  free(round_trip(k, x, length / 2, s).bytes);
-  free(x);
-  return 0;
-}
-
-#ifndef N1C_LIBFUZZER
 
 static uint32_t state = 1;
 
@@ -553,6 +585,87 @@ static int16_t *samples(int64_t n) {
     x[i] = (int16_t)(v > 32767 ? 32767 : v < -32768 ? -32768 : v);
   }
   return x;
+}
+
+#ifdef N1C_LIBFUZZER
+
+#define HEAD 6
+
+static const kernel *chosen;
+static int round_trips;
+
+/* What the encoder makes of some samples: everything that a decoder is to get past, in small. */
+static void write_seeds(const char *folder) {
+  char path[4096];
+  for (int i = 0; i < 96; i++) {
+    const int64_t n = 1 + below(i % 8 && chosen->most > 48 ? 48 : (uint32_t)chosen->most);
+    const setting s = {below(0x7FFFFFFF), 0};
+    int16_t *x = samples(n);
+    packet p = round_trip(chosen, x, n, s);
+    const uint8_t head[HEAD] = {(uint8_t)s.variant, (uint8_t)(s.variant >> 8), (uint8_t)(s.variant >> 16),
+                                (uint8_t)(s.variant >> 24), (uint8_t)(n - 1), (uint8_t)((n - 1) >> 8)};
+    FILE *file;
+    snprintf(path, sizeof path, "%s/seed-%02d", folder, i);
+    if (!(file = fopen(path, "wb"))) abort();
+    fwrite(head, 1, sizeof head, file);
+    if (round_trips) fwrite(x, 2, (size_t)n, file);
+    else fwrite(p.bytes, 1, (size_t)p.length, file);
+    if (fclose(file)) abort();
+    free(p.bytes);
+    free(x);
+  }
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerInitialize(int *argc, char ***argv) {
+  const char *name = getenv("N1C_KERNEL"), *seeds = getenv("N1C_SEEDS");
+  (void)argc;
+  (void)argv;
+  for (int i = 0; name && i < kernel_count; i++)
+    if (!strcmp(name, kernels[i].name)) chosen = &kernels[i];
+  if (!chosen) {
+    fprintf(stderr, "N1C_KERNEL is no kernel\n");
+    exit(1);
+  }
+  round_trips = getenv("N1C_ROUND_TRIPS") != NULL;
+  if (seeds) write_seeds(seeds);
+  return 0;
+}
+
+/* As libFuzzer mutates, but seldom towards a payload of n1 with thousands of codes, all of which get their table entries. */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed);
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t most);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed) {
+  size = LLVMFuzzerMutate(data, size, most);
+  if (!strncmp(chosen->name, "n1", 3 + (chosen->name[2] == '_')) && size > HEAD + 8 && seed % 64) data[HEAD + 8] &= 1;
+  return size;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  if (size < HEAD + (round_trips ? 2 : 0)) return 0;
+  const setting s = {data[0] | (uint32_t)data[1] << 8 | (uint32_t)data[2] << 16 | (uint32_t)data[3] << 24, 0};
+  const int64_t length = (int64_t)size - HEAD, n = 1 + (data[4] | data[5] << 8) % chosen->most;
+  if (round_trips) {
+    int16_t *x = (int16_t *)copy(data + HEAD, length / 2 * 2);
+    free(round_trip(chosen, x, length / 2, s).bytes);
+    free(x);
+  } else {
+    int16_t *x = (int16_t *)allocate(2 * n);
+    chosen->unpack(data + HEAD, length, x, n, s); /* the input ends where its block does */
+    free(x);
+  }
+  return 0;
+}
+
+#else
+
+static void decode_anything(const kernel *k, const uint8_t *bytes, int64_t length, int64_t n, setting s) {
+  uint8_t *in = (uint8_t *)copy(bytes, length);
+  int16_t *x = (int16_t *)allocate(2 * n);
+  k->unpack(in, length, x, n, s);
+  free(in);
+  free(x);
 }
 
 static void mutate(uint8_t **bytes, int64_t *length) {
