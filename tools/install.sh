@@ -28,15 +28,15 @@ pip() { "$venv/bin/python" -m pip install -q "$@"; }
 requirements() {
     "$venv/bin/python" -c '
 import sys, tomllib
-print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]])' "$1"
+print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]], sep="\n")' "$1"
 }
 
 pip -e .
 installed=
 for extra in $(echo "${EXTRAS:-}" | tr ',' ' '); do
     log=$(mktemp)
-    # Word splitting is meant: one requirement, one argument.
-    if ! pip $(requirements "$extra") >"$log" 2>&1; then
+    requirements "$extra" >"$log.txt"
+    if ! pip -r "$log.txt" >"$log" 2>&1; then
         case $extra in
             dev) cat "$log" >&2; exit 1 ;;
             wavpack) advice="install the packages wavpack and libwavpack-dev (macOS: brew install wavpack), then make install" ;;
@@ -46,7 +46,7 @@ for extra in $(echo "${EXTRAS:-}" | tr ',' ' '); do
     else
         installed=$installed${installed:+,}$extra
     fi
-    rm -f "$log"
+    rm -f "$log" "$log.txt"
 done
 "$venv/bin/python" -m compileall -q n1codec algorithms
 echo "$installed" >"$stamp"
