@@ -222,6 +222,32 @@ def test_zoom_with_the_mouse_and_the_keys(browser: Any, address: str) -> None:
 
 
 @pytest.mark.slow
+def test_the_y_range_follows_while_the_mouse_pans(browser: Any, address: str) -> None:
+    shown = Page(browser, address, "?start=4000&stop=5000")
+    shown.page.locator("#main .js-plotly-plot").hover()
+    shown.page.locator("#main [data-title=Pan]").click()
+    shown.page.wait_for_function("document.querySelector('#main .js-plotly-plot').layout.dragmode === 'pan'")
+    shown.settled()
+    ranges = [f"yaxis{number}.range" for number in ("", *range(2, 9))]
+    before = [shown.layout(name) for name in ranges]
+    box = shown.page.locator("#main .nsewdrag").first.bounding_box()
+    assert box
+    shown.page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.8 * box["height"])
+    shown.page.mouse.down()
+    shown.page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 0.8 * box["height"], steps=8)
+    shown.page.wait_for_timeout(500)
+    during = [shown.layout(name) for name in ranges]
+    assert "start=4000" in shown.query()  # it is not let go yet
+    assert during != before
+    shown.page.mouse.up()
+    shown.page.wait_for_function("!window.location.search.includes('start=4000')")
+    shown.settled()
+    assert [shown.layout(name) for name in ranges] == during
+    assert shown.layout("dragmode") == "pan"
+    shown.close()
+
+
+@pytest.mark.slow
 def test_exact_entry(browser: Any, address: str) -> None:
     shown = Page(browser, address)
     field = shown.page.locator("#frames .dash-range-slider-min-input")

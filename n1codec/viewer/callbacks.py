@@ -119,8 +119,11 @@ def register(app: Dash, sessions: Sessions, results: Path) -> None:
                 now = replace(now, first=int(channels[0]), last=int(channels[1]) + 1)
             elif trigger == "frames.value":
                 now = replace(now, start=int(frames[0]), stop=int(frames[1]))
-            elif trigger == "main.relayoutData" and moved and _in_seconds(now):
-                now = state.relayout(now, moved, opened.rate, opened.frames)
+            elif trigger == "main.relayoutData" and moved:
+                if moved.get("dragmode") in state.CHOICES["drag"]:
+                    now = replace(now, drag=moved["dragmode"])
+                if _in_seconds(now):
+                    now = state.relayout(now, moved, opened.rate, opened.frames)
             elif trigger == "detail.relayoutData" and moved_below:
                 in_time = {name: value for name, value in moved_below.items() if name.startswith("xaxis.")}
                 now = state.relayout(now, in_time, opened.rate, opened.frames)

@@ -20,6 +20,9 @@ from n1codec.viewer.state import MOST_PLOTS, State, shown, window
 _POINTS = 160_000
 """Points of a figure, shared by its lines."""
 _FEWEST_POINTS = 120
+"""Points of a line, however many there are."""
+_FEW = 16
+"""Channels of which more is drawn than is visible."""
 _PLOT_HEIGHT = 58
 _NARROW = 720
 _SEGMENT = 256
@@ -76,6 +79,8 @@ def draw(session: Session, state: State, size: Size, style: Theme, results_home:
         made = view(session, state, order, size, style)
     except CodecError as error:
         return Canvas(message(str(error), style))
+    if made.main["layout"]["dragmode"]:
+        made.main["layout"]["dragmode"] = state.drag
     if order.job and not made.job:
         made = made._replace(job=state.measure)
     return made
@@ -95,9 +100,14 @@ def _span(session: Session, state: State) -> tuple[float, float]:
 def lines(
     session: Session, channels: Sequence[int], start: int, stop: int, pixels: float
 ) -> tuple[list[signals.Line], int]:
-    """Return what is drawn of channels from ``start`` to ``stop``, and the frames in a bin."""
+    """Return what is drawn of channels from ``start`` to ``stop``, and the frames in a bin.
+
+    A few channels reach half as far again on either side, so that there is something to see while the mouse pans.
+    """
     points = max(_FEWEST_POINTS, min(pixels, _POINTS / 2 / max(len(channels), 1)))
-    made = session.pyramid.window(list(channels), start, stop, int(points))
+    beyond = (stop - start) // 2 if len(channels) <= _FEW else 0
+    first, last = max(start - beyond, 0), min(stop + beyond, session.frames)
+    made = session.pyramid.window(list(channels), first, last, int(points * (last - first) / (stop - start)))
     found = []
     for row, channel in enumerate(channels):
         x, y = decimate.interleave(made, row)

@@ -42,6 +42,7 @@ KEYS = (
     ("r  m", "next order, next measure"),
     ("s", "next kind of spectrum"),
     (",  .", "channel in focus"),
+    ("p", "mouse: zoom, pan"),
     ("d", "light, dark"),
     ("?", "these keys"),
 )

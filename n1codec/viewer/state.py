@@ -17,6 +17,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "colours": ("robust", "full"),
     "spectrum": ("lines", "image", "spectrogram"),
     "speed": ("encode", "decode"),
+    "drag": ("zoom", "pan"),
 }
 PLOTS = 8
 """Channels that the signal view shows until others are chosen."""
@@ -51,6 +52,8 @@ class State:
     """The channel that the focus is compared with in the correlation view; -1 for none."""
     codec: str = "remap|lpc|rans"
     speed: str = "encode"
+    drag: str = "zoom"
+    """What the mouse does: it draws a range to zoom into, or moves what is shown."""
     results: str = ""
 
     def query(self) -> str:
@@ -152,6 +155,8 @@ def key(state: State, pressed: str, channels: int, frames: int) -> State:
             return cycle(state, "mode")
         case "r":
             return cycle(state, "linkage")
+        case "p":
+            return cycle(state, "drag")
         case "m":
             return cycle(state, "measure")
         case "s":

@@ -64,7 +64,7 @@
 
   // -- keys -----------------------------------------------------------------------------------------------------------
 
-  const KEYS = new Set([..."123456[]0+-=ormsd?,.", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Escape"]);
+  const KEYS = new Set([..."123456[]0+-=ormpsd?,.", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Escape"]);
   const FIELDS = "input:not([type=radio]), textarea, [role=slider], .dash-dropdown, .dash-dropdown-content";
   let pressed = 0;
   document.addEventListener("keydown", (event) => {
@@ -114,9 +114,61 @@
     }
   }
 
+  // -- while the mouse pans: each plot's y range follows what is visible of its line -----------------------------------
+
+  function nice(low, high) {
+    // as style.nice has it, so that nothing jumps when the server answers
+    const span = Math.max(high - low, 1e-12);
+    const unit = 10 ** Math.floor(Math.log10(span));
+    const step = unit * ([0.1, 0.2, 0.5].find((part) => span / (part * unit) <= 12) || 1);
+    return [Math.floor((low - 0.03 * span) / step) * step, Math.ceil((high + 0.03 * span) / step) * step];
+  }
+
+  function visible(points, from, to) {
+    let low = Infinity;
+    let high = -Infinity;
+    for (const point of points)
+      if (point.x >= from && point.x <= to) {
+        if (point.y < low) low = point.y;
+        if (point.y > high) high = point.y;
+      }
+    return [low, high];
+  }
+
+  function follow(graph, from, to) {
+    const ranges = new Map();
+    graph.calcdata.forEach((points, index) => {
+      const [low, high] = visible(points, from, to);
+      const name = graph.data[index].yaxis.replace("y", "yaxis");
+      const [least, most] = ranges.get(name) || [Infinity, -Infinity];
+      ranges.set(name, [Math.min(low, least), Math.max(high, most)]);
+    });
+    const changes = {};
+    for (const [name, [low, high]] of ranges) {
+      if (!(low <= high)) continue;
+      const range = nice(low, high);
+      const now = graph.layout[name].range;
+      if (range[0] !== now[0] || range[1] !== now[1]) changes[`${name}.range`] = range;
+    }
+    if (Object.keys(changes).length) window.Plotly.relayout(graph, changes);
+  }
+
   function listen(graph) {
     if (graph.n1) return;
     graph.n1 = true;
+    let next = null; // the range to follow in the next frame
+    graph.on("plotly_relayouting", (event) => {
+      const meta = graph.layout.meta;
+      const range = [event["xaxis.range[0]"], event["xaxis.range[1]"]];
+      if (!meta || meta.readout !== "lines" || graph.layout.dragmode !== "pan" || range[0] === undefined) return;
+      if (!next)
+        window.requestAnimationFrame(() => {
+          const [from, to] = next;
+          next = null;
+          follow(graph, from, to);
+        });
+      next = range;
+    });
     const box = byId("pointer");
     graph.on("plotly_hover", (event) => {
       const meta = graph.layout.meta;
