@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -155,15 +156,15 @@ def test_repeats_fill_the_minimum_time(data: Path) -> None:
 
 
 def test_repeats_take_no_longer_than_they_must(data: Path) -> None:
-    from n1codec.bench.worker import MOST_REPEATS, _Work
+    from n1codec.bench.worker import MOST_REPEATS, Work
     from n1codec.pipeline import get_codec
 
-    work = _Work((data / "0.wav").read_bytes(), "encode", get_codec("bz2"))
+    work = Work((data / "0.wav").read_bytes(), "encode", get_codec("bz2"))
     times, processor = work.repeat(0.05)
     assert sum(times) >= 0.05 > sum(times[:-1])
     assert 0 < processor < 0.05
     assert len(work.repeat(1e-9)[0]) == 1
-    assert len(_Work(b"x", "encode", get_codec("copy")).repeat(9)[0]) == MOST_REPEATS
+    assert len(Work(b"x", "encode", get_codec("copy")).repeat(9)[0]) == MOST_REPEATS
 
 
 def test_the_first_pass_does_not_count_where_there_are_repeats(data: Path, module) -> None:
@@ -511,6 +512,17 @@ def test_pinned_to_a_processor(data: Path, module) -> None:
     for wrong in ("999", "x", f"{cpu},{cpu}"):
         assert "choose from the processors" in grid(data, "--pin", wrong, code=2).err
     assert "need 2 processors" in grid(data, "--pin", str(cpu), "--jobs", "2", code=2).err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("callgrind_control"), reason="needs Valgrind")
+def test_instructions_repeat(data: Path) -> None:
+    from n1codec.bench import counters
+
+    first, again = (counters.count("encode", "delta|huffman", data / "4.wav", 120) for _ in range(2))
+    assert first == pytest.approx(again, rel=0.02)
+    assert first > 2000
+    assert counters.count("encode", "delta|huffman", data / "missing.wav", 120) is None
 
 
 @pytest.mark.parametrize(("text", "size"), [("500M", 500 << 20), ("2G", 2 << 30), ("1.5 KiB", 1536), ("4096", 4096)])

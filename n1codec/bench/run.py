@@ -29,12 +29,10 @@ from threading import Event
 from typing import Any
 
 from n1codec.batch import SUFFIX
-from n1codec.bench import machine
+from n1codec.bench import counters, machine
 from n1codec.bench.cases import Case, Source, byte_entropy
-from n1codec.bench.worker import LOG_COLUMNS, Job
+from n1codec.bench.worker import LOG_COLUMNS, ONE_THREAD, Job
 
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLOSC_NTHREADS", "NUMEXPR_NUM_THREADS",
-               "NUMBA_NUM_THREADS")  # fmt: skip
 _POLL = 0.05
 _GRACE = 2.0
 
@@ -56,11 +54,14 @@ class Settings:
     cpus: tuple[int, ...] = ()
     """The processors that a codec may run on; empty for any."""
 
+    counters: bool = False
+    """Count instructions on some files."""
+
     @property
     def key(self) -> str:
         """What bears on the figures: rows that were measured with another key are not taken for done."""
         pin = "+".join(map(str, self.cpus)) or "off"
-        return f"min_time={self.min_time:g} pin={pin}"
+        return f"min_time={self.min_time:g} pin={pin}" + (" counters=callgrind" if self.counters else "")
 
     @property
     def text(self) -> str:
@@ -203,9 +204,22 @@ def _measure(
             | decoded.timing(source.name)
         )
     filecmp.clear_cache()
+    if settings.counters and not case.external and not problem:
+        _count(case, sources, packed, rows, deadline)
     if problem:
         rows.append({"status": problem.status, "reason": _printable(problem), "verified": 0})
     return rows
+
+
+def _count(
+    case: Case, sources: Sequence[Source], packed: dict[str, Path], rows: list[dict[str, Any]], deadline: float
+) -> None:
+    """Add the instructions of some files to their rows."""
+    step = max(len(sources) // counters.MOST_FILES, 1)
+    for source, row in list(zip(sources, rows, strict=True))[::step][: counters.MOST_FILES]:
+        for direction, spec, path in (("encode", case.spec, source.path), ("decode", None, packed[source.name])):
+            left = max(deadline - time.monotonic(), 1.0)
+            row[f"{direction}_instructions"] = counters.count(direction, spec, path.resolve(), left) or ""
 
 
 class _Step:
@@ -315,7 +329,7 @@ class _Step:
 
     def _process(self, job: Job, deadline: float, report: Callable[[Progress], None], stop: Event) -> _Failed | None:
         errors = self.folder / f"{self.direction}.err"
-        environment = dict.fromkeys(_ONE_THREAD, "1") | dict(os.environ)
+        environment = dict.fromkeys(ONE_THREAD, "1") | dict(os.environ)
         with errors.open("wb") as sink:
             process = subprocess.Popen(
                 [sys.executable, "-m", "n1codec.bench.worker"],

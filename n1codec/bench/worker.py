@@ -37,6 +37,8 @@ LOG_COLUMNS = ("file", "original_bytes", "compressed_bytes", "memory_bytes", "sp
 """``spent``: all of the codec's work on the file; ``seconds``: of each pass that counts, separated by blanks;
 ``cpu_seconds``: of one of them, on average. A row without sizes is the warm-up."""
 MOST_REPEATS = 1000
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLOSC_NTHREADS", "NUMEXPR_NUM_THREADS",
+              "NUMBA_NUM_THREADS")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Job:
         return json.dumps(asdict(self)).encode() + b"\n"
 
 
-class _Work:
+class Work:
     """One direction of one codec on one file.
 
     Args:
@@ -107,8 +109,8 @@ class _Runner:
         self.before: int | None = None
         """Resident memory with the codec loaded and no file."""
 
-    def _open(self, name: str) -> _Work:
-        work = _Work(Path(self.job.inputs[name][0]).read_bytes(), self.job.direction, self.given)
+    def _open(self, name: str) -> Work:
+        work = Work(Path(self.job.inputs[name][0]).read_bytes(), self.job.direction, self.given)
         if self.before is None:
             _load(work.codec)
             if self.job.memory_limit is not None:  # anew, because loading a library is not the codec's work

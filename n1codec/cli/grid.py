@@ -45,6 +45,7 @@ import click
     help="Memory that a codec may take beyond its library, such as 500M or 2G (Linux); no limit without it.",
 )
 @click.option("--pin", metavar="CPUS", help="Processors to measure on, such as 0,1: each codec on one of them (Linux).")
+@click.option("--counters", is_flag=True, help="Count instructions on three files of each codec (needs Valgrind).")
 @click.option("--dask", metavar="ADDRESS", help="Measure on the workers of a Dask cluster, such as tcp://host:8786.")
 @click.option("--only-failed", is_flag=True, help="Run only what failed when it was last run.")
 @click.option("--json", "as_json", is_flag=True, help="Print the sweep's figures as JSON instead of a table.")
@@ -60,6 +61,7 @@ def command(
     min_time: float,
     memory_limit: str | None,
     pin: str | None,
+    counters: bool,
     dask: str | None,
     only_failed: bool,
     as_json: bool,
@@ -84,6 +86,7 @@ def command(
     from functools import partial
 
     from n1codec.bench import cases, cluster, limits, store, summary, view
+    from n1codec.bench import counters as counting
     from n1codec.bench.run import Settings
     from n1codec.bench.sweep import sweep
     from n1codec.recordings import dataset
@@ -91,6 +94,8 @@ def command(
     specs = [*cases.split(codecs), *single]
     chosen = cases.make(specs) if specs else cases.default()
     recordings = dataset.resolve(data)
+    if counters:
+        counting.require()
     name, sources = recordings.name, [cases.source(path) for path in recordings.files]
     megabytes = sum(source.bytes for source in sources) / 1e6
     if not quiet:
@@ -111,10 +116,10 @@ def command(
                 stack.enter_context(shown)
             if dask:
                 there = stack.enter_context(cluster.connect(dask))
-                settings = Settings(timeout, min_time, there.jobs, limit)
+                settings = Settings(timeout, min_time, there.jobs, limit, counters=counters)
                 result = run(settings, executor=there.executor, machines=there.machines)
             else:
-                result = run(Settings(timeout, min_time, jobs, limit, cpus))
+                result = run(Settings(timeout, min_time, jobs, limit, cpus, counters))
     except KeyboardInterrupt:
         print("n1codec grid: stopped; nothing is lost, the same command goes on from here", file=sys.stderr)
         return 130
