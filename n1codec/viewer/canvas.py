@@ -111,6 +111,8 @@ def lines(
     found = []
     for row, channel in enumerate(channels):
         x, y = decimate.interleave(made, row)
+        if row % 2 and made.width > 1:
+            y = y.reshape(-1, 2)[:, ::-1].ravel()  # all lines up and down together would draw a comb
         length = int(session.lengths[channel])
         inside = int(np.searchsorted(x, length))
         visible = slice(int(np.searchsorted(made.x, start)), int(np.searchsorted(made.x, min(stop, length))))
