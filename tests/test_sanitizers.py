@@ -29,28 +29,33 @@ CHECKS = {
     "gcc": ("gcc", "-fsanitize=address,undefined"),
     "clang": ("clang", "-fsanitize=address,undefined"),
     "clang memory": ("clang", "-fsanitize=memory"),
-    "libFuzzer": ("clang", "-fsanitize=fuzzer,address,undefined"),
 }
 
 
-def build(tmp_path: Path, compiler: str, sanitize: str, *flags: str) -> Path:
-    """Compile all kernels with the driver; skip where this machine lacks the compiler or its sanitizer."""
+def probe(folder: Path, compiler: str, sanitize: str) -> None:
+    """Skip where this machine lacks the compiler or its sanitizer."""
     if not shutil.which(compiler):
         pytest.skip(f"no {compiler} here")
-    common = [compiler, "-std=c99", sanitize, *flags]
-    probe = tmp_path / "probe.c"
-    probe.write_text(
+    source = folder / "probe.c"
+    source.write_text(
         "#include <stddef.h>\n#include <stdint.h>\n"
         "int LLVMFuzzerTestOneInput(const uint8_t *d, size_t n) { return d && n > 9 ? 0 : 0; }\n"
         + ("" if "fuzzer" in sanitize else "int main(void) { return 0; }\n")
     )
-    if subprocess.run([*common, str(probe), "-o", str(tmp_path / "probe")], capture_output=True).returncode:
+    command = [compiler, "-std=c99", sanitize, str(source), "-o", str(folder / "probe")]
+    if subprocess.run(command, capture_output=True).returncode:
         pytest.skip(f"{compiler} has no {sanitize} here")
+
+
+def build(tmp_path: Path, compiler: str, sanitize: str, *flags: str) -> Path:
+    """Compile all kernels with the driver."""
+    probe(tmp_path, compiler, sanitize)
     target = tmp_path / "fuzz_kernels"
     warnings = ["-Wall", "-Wextra", "-Werror", "-g", "-O1", "-fno-sanitize-recover=all", UNCHECKED]
     sources = [*map(str, sorted((ROOT / "native" / "src").glob("*.c"))), str(DRIVER)]
+    includes = [f"-I{HEADER.parent}", f"-I{ROOT / 'native' / 'src'}"]
     subprocess.run(
-        [*common, *warnings, f"-I{HEADER.parent}", f"-I{ROOT / 'native' / 'src'}", *sources, "-lm", "-o", str(target)],
+        [compiler, "-std=c99", sanitize, *flags, *warnings, *includes, *sources, "-lm", "-o", str(target)],
         check=True,
         timeout=300,
     )
@@ -76,7 +81,7 @@ def test_kernels_under_sanitizers(check: str, tmp_path: Path) -> None:
 def targets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the libFuzzer targets; skip where this machine lacks clang or its fuzzer."""
     folder = tmp_path_factory.mktemp("fuzz")
-    build(folder, *CHECKS["libFuzzer"], "-DN1C_LIBFUZZER")
+    probe(folder, "clang", "-fsanitize=fuzzer,address,undefined")
     fuzz.compile_targets(folder, fuzz.TARGETS)
     return folder
 
