@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
 from scipy.signal import lfilter
 
+from n1codec.analysis.correlation import Cancelled
 from n1codec.analysis.groups import simultaneous
 from n1codec.recordings import wav
 
@@ -99,3 +101,17 @@ def test_recordings(recordings: list[Path]) -> None:
     assert {len(group.members) for group in found} == {2}
     common = simultaneous([signal[:98_567] for signal in signals])
     assert [group.members for group in common] == [group.members for group in found]
+
+
+def test_a_search_that_is_cancelled_ends() -> None:
+    rng = np.random.default_rng(0)
+    cancel, shares = Event(), []
+
+    def progress(share: float) -> None:
+        shares.append(share)
+        cancel.set()
+
+    signals = [codes(coloured(rng, frames)) for frames in (3000, 3000, 4000, 4000)]
+    with pytest.raises(Cancelled):
+        simultaneous(signals, progress=progress, cancel=cancel)
+    assert shares == [0.5]

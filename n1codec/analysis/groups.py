@@ -20,11 +20,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from threading import Event
 from typing import NamedTuple
 
 import numpy as np
 
-from n1codec.analysis.correlation import matrix
+from n1codec.analysis.correlation import Cancelled, matrix
 
 FALSE_ALARM = 1e-3
 """The probability of any wrong pair among signals of which no two belong together."""
@@ -45,7 +46,11 @@ class Group(NamedTuple):
 
 
 def simultaneous(
-    signals: Sequence[np.ndarray], *, false_alarm: float = FALSE_ALARM, progress: Callable[[float], None] | None = None
+    signals: Sequence[np.ndarray],
+    *,
+    false_alarm: float = FALSE_ALARM,
+    progress: Callable[[float], None] | None = None,
+    cancel: Event | None = None,
 ) -> list[Group]:
     """Return the groups of two or more signals that were recorded at the same time, ordered by their first members.
 
@@ -53,6 +58,10 @@ def simultaneous(
         signals: arrays of shape (frames,), of any lengths.
         false_alarm: the accepted probability of any wrong pair.
         progress: takes the share of the work that is done, from 0 to 1.
+        cancel: ends the search when it is set.
+
+    Raises:
+        Cancelled: ``cancel`` was set.
     """
     by_length: dict[int, list[int]] = defaultdict(list)
     for number, signal in enumerate(signals):
@@ -64,11 +73,16 @@ def simultaneous(
         return []
     from scipy.stats import norm
 
+    def go_on() -> None:
+        if cancel is not None and cancel.is_set():
+            raise Cancelled("the search for simultaneous recordings was cancelled")
+
     least = float(norm.isf(false_alarm / pairs / 2))
     groups, done = [], 0
     for numbers in sets:
+        go_on()
         clipped = np.stack([_clipped(_changes(signals[number])) for number in numbers])
-        for found in _joined(clipped, least):
+        for found in _joined(clipped, least, go_on):
             members = tuple(numbers[member] for member in found)
             groups.append(Group(members, matrix(np.stack([_changes(signals[m]) for m in members]), "pearson")))
         done += len(numbers) * (len(numbers) - 1) // 2
@@ -93,14 +107,15 @@ def _clipped(changes: np.ndarray) -> np.ndarray:
     return (clipped / norm if norm else clipped).astype(np.float32)
 
 
-def _joined(changes: np.ndarray, least: float) -> list[list[int]]:
+def _joined(changes: np.ndarray, least: float, go_on: Callable[[], None]) -> list[list[int]]:
     """Return the members of each group; strong pairs join first, and only pairs that join something are tested."""
-    score = np.abs(changes @ changes.T) / _standard_error(changes)
+    score = np.abs(changes @ changes.T) / _standard_error(changes, go_on)
     first, second = np.triu_indices(len(score), 1)
     passed = score[first, second] >= least
     candidates = sorted(zip(first[passed], second[passed], strict=True), key=lambda pair: -score[pair])
     group = list(range(len(score)))
     for a, b in candidates:
+        go_on()
         if group[a] != group[b] and _stands_out(changes[a], changes[b], least):
             old, new = group[b], group[a]
             group = [new if g == old else g for g in group]
@@ -114,10 +129,13 @@ def _reach(frames: int) -> int:
     return min(LAGS, frames // 8)
 
 
-def _standard_error(changes: np.ndarray) -> np.ndarray:
+def _standard_error(changes: np.ndarray, go_on: Callable[[], None]) -> np.ndarray:
     """Return Bartlett's standard error for each pair of rows."""
-    frames = changes.shape[1]
-    a = np.array([_cross_correlation(row, row)[: _reach(frames) + 1] for row in changes])
+    rows, frames = changes.shape
+    a = np.empty((rows, _reach(frames) + 1))
+    for number, row in enumerate(changes):
+        go_on()
+        a[number] = _cross_correlation(row, row)[: a.shape[1]]
     a[:, 0] *= np.sqrt(0.5)  # lag 0 counts once, the others twice
     return np.sqrt(np.maximum(2 * a @ a.T, 0.01) / frames)
 

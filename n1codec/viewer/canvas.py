@@ -161,8 +161,7 @@ def _correlation(session: Session, state: State, order: Order, size: Size, style
     groups = session.simultaneous()
     r = session.matrix(state.measure)
     if r is None:
-        text = f"{job.title} were cancelled." if job.cancelled.is_set() else job.error or f"{job.title} …"
-        return Canvas(message(text, style, size.height), job=state.measure)
+        return Canvas(message(_waiting(job), style, size.height), job=state.measure)
     place = {channel: first + row for row, channel in enumerate(channels)}
     found: list[Group] = groups.result or []
     pairs = [
@@ -181,9 +180,13 @@ def _correlation(session: Session, state: State, order: Order, size: Size, style
     return Canvas(figure, detail, _about_groups(session, groups, found), "" if groups.result is not None else "groups")
 
 
+def _waiting(job: Job) -> str:
+    return f"{job.title}: cancelled." if job.cancelled.is_set() else job.error or f"{job.title} …"
+
+
 def _about_groups(session: Session, job: Job, found: Sequence[Group]) -> str:
     if job.result is None:
-        return job.error or "Looking for recordings that were made at the same time …"
+        return _waiting(job)
     members = sum(len(group.members) for group in found)
     alone = session.channels - members
     if not found:
@@ -192,7 +195,11 @@ def _about_groups(session: Session, job: Job, found: Sequence[Group]) -> str:
             "them is chance."
         )
     pairs = sum(len(group.members) == 2 for group in found)
-    what = f"{pairs} simultaneous pair{'s' * (pairs != 1)}" if pairs == len(found) else f"{len(found)} groups"
+    what = (
+        f"{pairs} simultaneous pair{'s' * (pairs != 1)}"
+        if pairs == len(found)
+        else f"{len(found)} group{'s' * (len(found) != 1)}"
+    )
     rest = f" {alone} are separate pieces of another time: their correlations are chance." if alone else ""
     return f"{what} ({members} of {session.channels} recordings), marked by squares.{rest} Click a cell to see the two."
 
@@ -206,9 +213,8 @@ def _pair(session: Session, state: State, size: Size, style: Theme) -> Figure:
     x, y = (np.asarray(session.signals[c, start:end], np.float64) for c in both)
     session.prepare().wait()
     lags, r = correlation.correlogram(x, y, session.rate)
-    found = [(line.channel, line.label, line.x, line.y) for line in made]
     return correlation.pair(
-        found, lags, r, _span(session, state), style, 520 if narrow else max(280.0, 0.36 * size.height), narrow
+        made, lags, r, _span(session, state), style, 520 if narrow else max(280.0, 0.36 * size.height), narrow
     )
 
 
@@ -222,7 +228,7 @@ def _spectrum(session: Session, state: State, order: Order, size: Size, style: T
     if found is None:
         job = session.spectra()
         if job.running or job.result is None:
-            return Canvas(message(job.error or f"{job.title} …", style, size.height), job="spectra")
+            return Canvas(message(_waiting(job), style, size.height), job="spectra")
         frequencies, power = job.result
         found = frequencies, power[channels]
         if (start, stop) != (0, session.frames):
@@ -258,8 +264,7 @@ def _compression(session: Session, state: State, order: Order, size: Size, style
     height = max(300.0, 0.48 * size.height)
     detail = _coded(session, state, job, size, style)
     if job.running or job.result is None:
-        text = f"{job.title} was cancelled." if job.cancelled.is_set() else job.error or f"{job.title} …"
-        return Canvas(message(text, style, height), detail, job=name)
+        return Canvas(message(_waiting(job), style, height), detail, job=name)
     made = job.result
     means = session.bits_per_sample(made)
     figure = compression.overview(
@@ -284,7 +289,7 @@ def _coded(session: Session, state: State, job: Job, size: Size, style: Theme) -
     bits = np.full(blocks, np.nan) if job.running or job.result is None else job.result.bits[channel]
     codes = np.asarray(session.signals[channel, : session.lengths[channel]])
     return compression.detail(
-        (line.x, line.y),
+        line,
         (x / session.rate, y),
         (np.arange(len(bits)) * session.block / session.rate, bits),
         counted(codes),

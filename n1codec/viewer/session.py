@@ -173,7 +173,10 @@ class Session:
                     for members, r in json.loads(path.read_text(encoding="ascii"))
                 ]
             recordings = [x[:n] for x, n in zip(self.signals, self.lengths, strict=True)]
-            found = groups.simultaneous(recordings, progress=progress)
+            try:
+                found = groups.simultaneous(recordings, progress=progress, cancel=cancel)
+            except correlation.Cancelled as error:
+                raise Cancelled from error
             path.parent.mkdir(parents=True, exist_ok=True)
             write_file(path, json.dumps([[group.members, group.r.tolist()] for group in found]).encode("ascii"))
             return found

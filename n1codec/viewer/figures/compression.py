@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from n1codec.viewer.figures.signals import Line
 from n1codec.viewer.figures.style import SEQUENTIAL, Figure, Theme, axis, bar, colour, layout, margin, nice, rows, typed
 
 _RIGHT, _TOP, _BOTTOM = 84, 12, 48
@@ -95,7 +96,7 @@ def overview(
 
 
 def detail(
-    signal: tuple[np.ndarray, np.ndarray],
+    signal: Line,
     residual: tuple[np.ndarray, np.ndarray],
     blocks: tuple[np.ndarray, np.ndarray],
     codes: tuple[np.ndarray, np.ndarray],
@@ -111,7 +112,6 @@ def detail(
     """Return one channel: its signal, its residual, its bits per sample, the histograms of both.
 
     Args:
-        signal: seconds and samples.
         residual: seconds and residuals.
         blocks: seconds at which blocks begin, and their bits per sample.
         codes: values that samples take, and how many do.
@@ -167,7 +167,7 @@ def detail(
 
     return {
         "data": [
-            line(*signal, "y"),
+            line(signal.x, signal.y, "y"),
             line(*residual, "y2"),
             line(*blocks, "y3", line={"color": style.ink, "width": 1.5, "shape": "hv"}),
             histogram(*codes, "4"),
@@ -178,7 +178,7 @@ def detail(
             height=height,
             margin={"l": 64, "r": 20, "t": 10, "b": 44},
             xaxis=axis(style, "Time (s)", domain=across[0], range=list(span), anchor="y3"),
-            yaxis=axis(style, domain=down[0], range=list(_around(signal[1])), tickformat="~s", nticks=4),
+            yaxis=axis(style, domain=down[0], range=list(nice(signal.low, signal.high)), tickformat="~s", nticks=4),
             yaxis2=axis(style, domain=down[1], range=list(_around(residual[1])), tickformat="~s", nticks=4),
             yaxis3=axis(style, domain=down[2], range=[0, _above(blocks[1])], nticks=4),
             xaxis4=axis(style, domain=across[1], anchor="y4", nticks=5, tickformat="~s"),
@@ -204,4 +204,4 @@ def _above(y: np.ndarray) -> float:
 
 
 def _around(y: np.ndarray) -> tuple[float, float]:
-    return nice(float(y.min(initial=0)), float(y.max(initial=1))) if y.size else (0.0, 1.0)
+    return nice(float(y.min()), float(y.max())) if y.size else (0.0, 1.0)

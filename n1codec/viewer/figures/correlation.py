@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from n1codec.viewer.figures.signals import Line
 from n1codec.viewer.figures.style import ROW_LABEL, Figure, Theme, axis, bar, colour, layout, margin, nice, rows, typed
 
 _RIGHT, _TOP, _BOTTOM = 84, 12, 56
@@ -132,7 +133,7 @@ def matrix(
             height=height,
             margin={"l": edge, "r": _RIGHT, "t": _TOP, "b": below},
             xaxis=axis(style, domain=[left, 1], range=[first - 0.5, first + len(names) - 0.5], showgrid=False, **ticks),
-            yaxis=rows(style, labels, height - _TOP - below, first),
+            yaxis=rows(style, labels, height - _TOP - below, first, anchor="x2" if tree else "x"),
             plot_bgcolor=style.paper,
             meta={"readout": "cells", "first": first, "names": names, "what": "r"},
             uirevision=f"{first} {len(names)}",
@@ -167,7 +168,7 @@ def dendrogram(linkage: np.ndarray, leaves: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def pair(
-    lines: Sequence[tuple[int, str, np.ndarray, np.ndarray]],
+    lines: Sequence[Line],
     lags: np.ndarray,
     r: np.ndarray,
     span: tuple[float, float],
@@ -178,7 +179,7 @@ def pair(
     """Return two signals and their cross-correlogram.
 
     Args:
-        lines: of each signal its number, its label, seconds and samples.
+        lines: the two signals.
         lags: seconds, shape (lags,).
         r: correlation at each lag, shape (lags,).
         span: the seconds shown.
@@ -189,15 +190,16 @@ def pair(
     split = ([0, 1], [0, 1]) if narrow else ([0, 0.6], [0.68, 1])
     traces: list[dict[str, Any]] = []
     notes = []
-    for index, (channel, label, x, y) in enumerate(lines):
+    for index, line in enumerate(lines):
+        name = f"{line.channel}  {line.label}"
         traces.append(
             {
                 "type": "scatter",
                 "mode": "lines",
-                "name": f"{channel}  {label}",
-                "x": typed(x),
-                "y": typed(y),
-                "line": {"color": colour(channel), "width": 1},
+                "name": name,
+                "x": typed(line.x),
+                "y": typed(line.y),
+                "line": {"color": colour(line.channel), "width": 1},
                 "xaxis": "x",
                 "yaxis": f"y{index + 1 if index else ''}",
                 "hovertemplate": "%{x:.5f} s<br>value %{y}<extra>%{fullData.name}</extra>",
@@ -205,7 +207,7 @@ def pair(
         )
         notes.append(
             {
-                "text": f"{channel}  {label}",
+                "text": name,
                 "xref": "paper",
                 "yref": "paper",
                 "x": split[0][0],
@@ -215,7 +217,7 @@ def pair(
                 "xshift": 6,
                 "showarrow": False,
                 "bgcolor": style.paper,
-                "font": {"size": 11, "color": colour(channel)},
+                "font": {"size": 11, "color": colour(line.channel)},
             }
         )
     traces.append(
@@ -231,7 +233,7 @@ def pair(
             "hovertemplate": "lag %{x:.3f} ms<br>r %{y:.4f}<extra></extra>",
         }
     )
-    limits = [nice(float(y.min(initial=0)), float(y.max(initial=1))) for _, _, _, y in lines]
+    limits = [nice(line.low, line.high) for line in lines]
     top = float(np.abs(r).max(initial=0.05)) * 1.1
     return {
         "data": traces,
