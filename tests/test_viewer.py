@@ -390,6 +390,8 @@ def test_the_front_has_what_nothing_beats() -> None:
     )
     front = results.draw(table, "encode", 500, LIGHT)["data"][0]
     assert unpack(front["x"]).tolist() == [1000, 100, 10]
+    assert unpack(front["y"]).tolist() == [1, 2, 3]
+    assert front["line"]["shape"] == "hv"  # the ratio of a front between two codecs is that of the faster one's
     assert unpack(results.draw(table, "decode", 500, LIGHT)["data"][0]["x"]).tolist() == [10]
 
 

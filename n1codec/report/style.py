@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from typing import Any
 
 FAMILIES = ("baseline", "dictionary", "predictive", "entropy", "audio", "blosc", "numeric", "n1")
-COLOURS = ("#000000", "#E69F00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#F0E442", "#D55E00")
+BLACK = "#000000"
+COLOURS = (BLACK, "#E69F00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#F0E442", "#D55E00")
 MARKERS = ("X", "o", "s", "D", "^", "v", "P", "*", "<", ">", "p", "h")
 """By the names of matplotlib."""
 INK, GREY, RULE = "#222222", "#666666", "#dddddd"

@@ -6,23 +6,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from n1codec.viewer.figures.style import CHANNELS, Figure, Theme, axis, layout, typed
+from n1codec.report import style as families
+from n1codec.viewer.figures.style import Figure, Theme, axis, layout, typed
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _SPEED = {"encode": "average_compression_speed_xRT", "decode": "average_decompression_speed_xRT"}
-_FAMILIES = {
-    "baseline": ("", "x"),
-    "dictionary": ("#E69F00", "circle"),
-    "predictive": ("#0072B2", "square"),
-    "entropy": ("#009E73", "diamond"),
-    "audio": ("#CC79A7", "triangle-up"),
-    "blosc": ("#56B4E9", "triangle-down"),
-    "numeric": ("#B8A600", "cross"),
-    "n1": ("#D55E00", "star"),
+_SYMBOLS = {
+    "X": "x",
+    "o": "circle",
+    "s": "square",
+    "D": "diamond",
+    "^": "triangle-up",
+    "v": "triangle-down",
+    "P": "cross",
+    "*": "star",
+    "<": "triangle-left",
+    ">": "triangle-right",
+    "p": "pentagon",
+    "h": "hexagon",
 }
-"""Colour and marker of each family, as in the plots of the report; others follow in their own colours."""
+"""Matplotlib's markers, which the report's style names, by their names in Plotly."""
 
 
 def draw(table: pd.DataFrame, speed: str, height: float, style: Theme, narrow: bool = False) -> Figure:
@@ -45,11 +50,13 @@ def draw(table: pd.DataFrame, speed: str, height: float, style: Theme, narrow: b
             "x": typed(front[column].to_numpy(float)),
             "y": typed(front["compression_ratio"].to_numpy(float)),
             "hoverinfo": "skip",
-            "line": {"color": style.soft, "width": 1.5, "dash": "dot", "shape": "vh"},
+            "line": {"color": style.soft, "width": 1.5, "dash": "dot", "shape": "hv"},
         }
     )
-    for index, (family, rows) in enumerate(good.groupby("family", sort=True)):
-        colour, marker = _FAMILIES.get(str(family), (CHANNELS[index % len(CHANNELS)], "hexagon"))
+    for family, slot in families.slots(good["family"]).items():
+        rows = good[good["family"] == family]
+        colour = families.colour(slot)
+        symbol = _SYMBOLS[families.marker(slot)]
         names = [
             [
                 row["mode"],
@@ -64,16 +71,16 @@ def draw(table: pd.DataFrame, speed: str, height: float, style: Theme, narrow: b
             {
                 "type": "scatter",
                 "mode": "markers",
-                "name": str(family),
+                "name": family,
                 "x": typed(rows[column].to_numpy(float)),
                 "y": typed(rows["compression_ratio"].to_numpy(float)),
                 "customdata": names,
                 "marker": {
-                    "color": colour or style.ink,
-                    "symbol": marker,
-                    "size": 13 if marker == "star" else 10,
+                    "color": style.ink if colour == families.BLACK else colour,  # black is not seen on dark paper
+                    "symbol": symbol,
+                    "size": 13 if symbol == "star" else 10,
                     "opacity": 0.9,
-                    "line": {"width": 1, "color": style.paper},
+                    "line": {"width": 0.7, "color": style.soft},
                 },
                 "hovertemplate": "<b>%{customdata[0]}</b><br>ratio %{y:.4f}, %{customdata[4]:.3f} bits per sample<br>"
                 "encode %{customdata[2]:,.0f} xRT, decode %{customdata[3]:,.0f} xRT<extra>%{fullData.name}</extra>",
