@@ -75,7 +75,10 @@ class Sessions:
     def _files(self, path: Path, folder: Path) -> list[Path]:
         if path.suffix.lower() == ".wav":
             return [path]
-        return list(dataset.resolve(path, folder, lambda line: None).files)
+        try:
+            return list(dataset.resolve(path, folder, lambda line: None).files)
+        except CodecError as error:
+            raise CodecError(str(error).replace(str(path), path.name)) from None
 
     def _add(self, made: Session) -> Session:
         return self._open.setdefault(made.key, made)
@@ -326,6 +329,8 @@ def where(opened: Session, now: state.State) -> str:
     if now.view == "results":
         return ""
     start, stop = state.window(now, opened.frames)
+    if now.view == "correlation" and now.other < 0:
+        start, stop = 0, opened.common
     first, last = state.shown(now, opened.channels)
     return (
         f"channels {first} to {last - 1} of {opened.channels}, samples {start:,} to {stop:,} "

@@ -43,7 +43,7 @@ def separate(
     """
     count = max(len(lines), 1)
     drawable = height - _TOP - _BOTTOM
-    gap = min(10, 0.15 * drawable / count) / drawable
+    gap = min(14, 0.15 * drawable / count) / drawable
     size = (1 - gap * (count - 1)) / count
     labelled = size * drawable >= _LABEL_HEIGHT
     axes: dict[str, Any] = {}
@@ -74,6 +74,8 @@ def separate(
             style,
             height=height,
             margin={"l": _LEFT, "r": _RIGHT, "t": _TOP, "b": _BOTTOM},
+            hovermode="x",
+            hoverdistance=60,
             xaxis=_time(style, span) | {"anchor": f"y{count if count > 1 else ''}"},
             annotations=notes,
             shapes=shapes,
