@@ -502,6 +502,19 @@ def test_only_what_failed_is_run_again(data: Path, module) -> None:
     assert len(grid(data, "--codecs", "bad copy bz2", "--only-failed").rows) == len(got.rows)
 
 
+def test_what_was_verified_and_then_failed_is_run_again(data: Path, module, tmp_path: Path) -> None:
+    trouble = tmp_path / "trouble"
+    module("moody", compress=f"assert not os.path.exists({str(trouble)!r})")
+    grid(data, "--codecs", "moody")
+    trouble.touch()
+    assert grid(data, "--codecs", "moody", "--force", code=1).table["moody"]["status"] == "failed"
+    trouble.unlink()
+    got = grid(data, "--codecs", "moody", "--only-failed")
+    assert got.table["moody"]["status"] == "ok"
+    assert len(got.rows) == 2 * FILES + 1
+    assert len(grid(data, "--codecs", "moody").rows) == len(got.rows)
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system pins no processes")
 def test_pinned_to_a_processor(data: Path, module) -> None:
     cpu = max(os.sched_getaffinity(0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 from collections.abc import Callable
@@ -36,11 +37,12 @@ def old(tmp_path: Path) -> Path:
     return written(tmp_path / "old", rows("zstd", SIZES), rows("bz2", SIZES - 100), rows("gone", SIZES))
 
 
-def written(folder: Path, *members: list[dict[str, object]]) -> Path:
+def written(folder: Path, *members: list[dict[str, object]], summarise: bool = True) -> Path:
     folder.mkdir()
     for member in members:
         store.Store(folder / store.FILE).append(member)
-    summary.write(folder)
+    if summarise:
+        summary.write(folder)
     return folder
 
 
@@ -104,6 +106,35 @@ def test_versions_within_one_store(run: Run, old: Path) -> None:
     assert len(results.load(f"{old}@bbbb")) == FILES
     with pytest.raises(CodecError, match="no results of 9"):
         results.load(f"{old}@9")
+
+
+def test_one_version_has_no_previous_one(old: Path) -> None:
+    with pytest.raises(CodecError, match="one version"):
+        results.load(f"{old}@previous")
+
+
+def test_columns_that_an_older_version_did_not_have_are_empty(run: Run, old: Path, monkeypatch) -> None:
+    new = ("settings", "encode_cpu_seconds", "decode_memory_bytes", "encode_instructions")
+    older = old.parent / "older"
+    monkeypatch.setattr(store, "COLUMNS", tuple(column for column in store.COLUMNS if column not in new))
+    written(older, [{k: v for k, v in row.items() if k not in new} for row in rows("zstd", SIZES)], summarise=False)
+    monkeypatch.undo()
+    done = run("n1codec", "results", "show", older, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    (line,) = json.loads(done.stdout)
+    assert (line["total_compressed_size_bytes"], line["settings"]) == (SIZES.sum(), "")
+    assert run("n1codec", "results", "compare", older, old, "--codec", "zstd").returncode == 0
+
+
+def test_columns_of_something_else_are_refused(tmp_path: Path) -> None:
+    (tmp_path / store.FILE).write_bytes(gzip.compress(b"spec,other\nzstd,1\n"))
+    with pytest.raises(CodecError, match="other"):
+        results.load(tmp_path)
+
+
+def test_a_sweep_that_was_killed_before_its_summary_has_results(old: Path) -> None:
+    (old / summary.FILE).unlink()
+    assert len(results.load(old)) == len(results.load(old.parent)) == 3 * FILES
 
 
 def test_show(run: Run, old: Path) -> None:

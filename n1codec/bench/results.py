@@ -39,12 +39,14 @@ def load(where: str | Path) -> pd.DataFrame:
     path, _, value = (str(where), "", "") if Path(where).exists() else str(where).rpartition("@")
     path, value = (path, value) if path else (value, "")
     file = Path(path)
-    rows = store.read_frame(file if file.is_file() else summary.newest(file) / store.FILE)
+    rows = store.read_frame(file if file.is_file() else summary.newest(file, store.FILE) / store.FILE)
     if value == PREVIOUS:
         last = rows.groupby("spec")[list(VERSIONS)].transform("last")
         rows = rows[(rows[list(VERSIONS)] != last).any(axis=1)]
     elif value:
         rows = rows[(rows[list(VERSIONS)] == value).any(axis=1)]
+    if rows.empty and value == PREVIOUS:
+        raise CodecError(f"{where}: every codec was measured in one version on one machine alone")
     if rows.empty:
         raise CodecError(f"{where}: no results of {value} (it may be {PREVIOUS}, or one of: {', '.join(VERSIONS)})")
     return rows.reset_index(drop=True)

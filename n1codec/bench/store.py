@@ -106,15 +106,19 @@ def frame(rows: list[dict[str, str]], text: Iterable[str] = TEXT) -> pd.DataFram
 
 
 def read_frame(path: Path) -> pd.DataFrame:
-    """Return every row, in the order written.
+    """Return every row, in the order written; columns that an older version did not have are empty.
 
     Raises:
-        CodecError: there are no results.
+        CodecError: there are no results, or columns that this version does not know.
     """
     rows = read(path)
     if not rows:
         raise CodecError(f"{path}: there are no results (run n1codec grid first)")
-    return frame(rows)
+    if unknown := rows[0].keys() - set(COLUMNS):
+        raise CodecError(
+            f"{path}: it is of another version of n1codec, with the columns {', '.join(map(str, unknown))}"
+        )
+    return frame([dict.fromkeys(COLUMNS, "") | row for row in rows])
 
 
 class Store:

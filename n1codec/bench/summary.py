@@ -176,7 +176,7 @@ def write(folder: Path) -> pd.DataFrame:
 
 
 def read(folder: Path) -> pd.DataFrame:
-    """Return the summary of a results folder.
+    """Return the summary of a results folder; columns that an older version did not have are empty.
 
     Raises:
         CodecError: there is none.
@@ -185,18 +185,19 @@ def read(folder: Path) -> pd.DataFrame:
     if not path.exists():
         raise CodecError(f"{path}: there is no summary (run n1codec grid first)")
     with path.open(newline="", encoding="utf-8") as file:
-        return store.frame(list(csv.DictReader(file)), (*_LAST, "status", "reason", "warning"))
+        rows = [dict.fromkeys(COLUMNS, "") | row for row in csv.DictReader(file)]
+    return store.frame(rows, (*_LAST, "status", "reason", "warning"))
 
 
-def newest(results: Path) -> Path:
-    """Return a results folder itself, or the one in it whose summary is the newest.
+def newest(results: Path, name: str = FILE) -> Path:
+    """Return a results folder itself, or the one in it whose summary, or file of that name, is the newest.
 
     Raises:
         CodecError: there are no results in either.
     """
-    if (results / FILE).exists():
+    if (results / name).exists():
         return results
-    found = sorted(results.glob(f"*/{FILE}"), key=lambda path: path.stat().st_mtime)
+    found = sorted(results.glob(f"*/{name}"), key=lambda path: path.stat().st_mtime)
     if not found:
-        raise CodecError(f"{results}: there are no results (run n1codec grid first, or name a folder with --results)")
+        raise CodecError(f"{results}: there are no results (run n1codec grid first, or name another folder)")
     return found[-1].parent

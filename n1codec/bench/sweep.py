@@ -75,7 +75,7 @@ def sweep(
     """Run codecs over files and store the rows in the folder of their data set; then write the summary.
 
     A file with a verified row of the same codec, version and machine, measured in the same way, is not run again,
-    unless ``force``.
+    unless ``force``, or the codec failed as a whole since.
 
     Args:
         only_failed: run no codec but those that failed when they were last run.
@@ -251,6 +251,7 @@ def _plan(
     force: bool,
 ) -> Iterator[tuple[Case, list[Source]]]:
     """Yield the codecs that have something left to do, and the files that are left."""
+    failed = _failed(rows)
     columns = list(_key(Case("", ""), machines[0]))
     last = {
         (*(row[c] for c in columns), row["file"], row["crc32"]): row["verified"]
@@ -264,6 +265,8 @@ def _plan(
             for source in sources
             if force or all(last.get((*key, source.name, str(source.columns["crc32"]))) != "1" for key in keys)
         ]
+        if not left and case.spec in failed:  # verified once, and failed as a whole when it was run again
+            left = list(sources)
         if left:
             yield case, left
 
