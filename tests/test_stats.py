@@ -322,6 +322,7 @@ def test_settings_reach_the_figures(tmp_path: Path, run: Run) -> None:
     }  # fmt: skip
     assert found["total"]["clipped"] == 1
     assert run("n1codec", "stats", path, "--band", 5, 2).returncode == 2
+    assert run("n1codec", "stats", path, "--rails", 1, -1).returncode == 2
 
 
 def test_several_arguments_make_one_data_set(tmp_path: Path, run: Run) -> None:

@@ -70,6 +70,8 @@ def command(
 
     if band[0] >= band[1]:
         raise click.UsageError("--band: the lower edge comes first")
+    if rails and rails[0] >= rails[1]:
+        raise click.UsageError("--rails: the lower one comes first")
     found = dataset.resolve_all(data)
     settings = Settings(nperseg, fs, base, band, neo_factor, rails)
     with progress(len(found.files), "stats", quiet=quiet) as advance:
