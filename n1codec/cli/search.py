@@ -102,7 +102,7 @@ def command(
 def _tell(step: Step, *, quiet: bool) -> None:
     if not quiet:
         counts = f"{step.tried} tried, {step.failed} failed, {step.pruned} pruned, {step.kept} kept"
-        click.echo(f"{step.name} ({step.sample}): {counts}; best {step.best}", err=True)
+        click.echo(f"{step.name} ({step.sample}): {counts}" + (f"; best {step.best}" if step.best else ""), err=True)
 
 
 def _show(found: Found, *, as_json: bool, as_csv: bool) -> None:
