@@ -19,7 +19,7 @@ from n1codec.codec import CodecError
 from n1codec.recordings import synth, wav
 from n1codec.viewer import canvas, export, session, state
 from n1codec.viewer.figures import correlation, image, results, style
-from n1codec.viewer.figures.style import DARK, LIGHT
+from n1codec.viewer.figures.style import DARK, LIGHT, nice
 from n1codec.viewer.jobs import Cancelled, Jobs
 from n1codec.viewer.session import Session
 from n1codec.viewer.state import State
@@ -358,7 +358,7 @@ def test_simultaneous_pairs_are_marked(tmp_path: Path) -> None:
     made = drawn(session.open_paths([tmp_path], tmp_path / "cache"), State(view="correlation"))
     (marks,) = (trace for trace in made.main["data"] if trace.get("name") == "simultaneous")
     assert sorted(zip(marks["y"], marks["x"], strict=True)) == [(0, 2), (2, 0)]
-    assert "1 simultaneous pair " in made.note and "3 are separate pieces" in made.note
+    assert "1 simultaneous pair " in made.note and "3 show nothing simultaneous" in made.note
 
 
 def test_compression_counts_every_bit(opened: Session) -> None:
@@ -420,3 +420,15 @@ def test_a_csv_has_a_limit(opened: Session, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(export, "MOST_CELLS", 1000)
     with pytest.raises(CodecError, match="choose fewer"):
         export.csv(opened, State(view="image"), tmp_path)
+
+
+# -- ranges ----------------------------------------------------------------------------------------------------------
+
+
+def test_ranges_hold_what_is_drawn_and_end_at_round_numbers() -> None:
+    assert nice(0, 0) == nice(-1, 1)
+    assert nice(-865, 7020) == (-2000, 8000)
+    for low, high in ((5, 6), (1900, 2230), (-32768, 32767)):
+        bottom, top = nice(low, high)
+        assert bottom <= low < high <= top
+        assert top - bottom < 2 * (high - low)

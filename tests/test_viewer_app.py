@@ -304,6 +304,11 @@ def test_drop_a_file(browser: Any, address: str, tmp_path: Path) -> None:
     broken.write_bytes(b"RIFF and nothing else")
     shown.page.locator("#drop input[type=file]").set_input_files(broken)
     shown.page.wait_for_function("document.getElementById('trouble').textContent.includes('broken.wav')")
+    large = tmp_path / "large.wav"
+    with large.open("wb") as file:
+        file.truncate((layout.MEGABYTES << 20) + 1)
+    shown.page.locator("#drop input[type=file]").set_input_files(large)
+    shown.page.wait_for_function("document.getElementById('trouble').textContent.includes('large.wav')")
     mine = tmp_path / "mine.wav"
     mine.write_bytes(wav.write(signal(5000, 3), 8000))
     shown.page.locator("#drop input[type=file]").set_input_files(mine)

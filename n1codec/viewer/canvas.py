@@ -191,8 +191,8 @@ def _about_groups(session: Session, job: Job, found: Sequence[Group]) -> str:
     alone = session.channels - members
     if not found:
         return (
-            "No two of these recordings are simultaneous: they are separate pieces, and a correlation between two of "
-            "them is chance."
+            "No two of these show that they were recorded at the same time: between separate pieces, a correlation is "
+            "chance."
         )
     pairs = sum(len(group.members) == 2 for group in found)
     what = (
@@ -200,7 +200,11 @@ def _about_groups(session: Session, job: Job, found: Sequence[Group]) -> str:
         if pairs == len(found)
         else f"{len(found)} group{'s' * (len(found) != 1)}"
     )
-    rest = f" {alone} are separate pieces of another time: their correlations are chance." if alone else ""
+    rest = (
+        f" {alone} show nothing simultaneous: if they are separate pieces, their correlations are chance."
+        if alone
+        else ""
+    )
     return f"{what} ({members} of {session.channels} recordings), marked by squares.{rest} Click a cell to see the two."
 
 

@@ -95,6 +95,7 @@ def page(results: Sequence[str]) -> html.Div:
 
 
 def _side(results: Sequence[str]) -> list[Any]:
+    most: Any = {"data-most": str(MEGABYTES << 20)}
     return [
         html.Div(
             className="brandline",
@@ -117,7 +118,7 @@ def _side(results: Sequence[str]) -> list[Any]:
             style_active={},
             style_reject={},
         ),
-        html.Div(id="trouble", className="trouble", role="alert"),
+        html.Div(id="trouble", className="trouble", role="alert", **most),
         dcc.RadioItems(_options(TITLES), "signals", id="view", className="nav"),
         _group("Plots", "signals", _choice("mode")),
         _group("Colour range", "image", _choice("colours")),

@@ -118,7 +118,8 @@
 
   function nice(low, high) {
     // as style.nice has it, so that nothing jumps when the server answers
-    const span = Math.max(high - low, 1e-12);
+    if (low === high) return nice(low - 1, high + 1);
+    const span = high - low;
     const unit = 10 ** Math.floor(Math.log10(span));
     const step = unit * ([0.1, 0.2, 0.5].find((part) => span / (part * unit) <= 12) || 1);
     return [Math.floor((low - 0.03 * span) / step) * step, Math.ceil((high + 0.03 * span) / step) * step];
@@ -194,6 +195,22 @@
       box.hidden = true;
     });
   }
+
+  // -- files that are too large are not sent: the component that takes them would pass over them in silence ------------
+
+  function refuse(event, files) {
+    if (!event.target.closest("#drop")) return;
+    const most = Number(byId("trouble").dataset.most);
+    const large = files.find((file) => file.size > most);
+    const all = files.reduce((sum, file) => sum + file.size, 0);
+    if (!large && all <= 3 * most) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    const what = large ? `${large.name}: it is larger than ${most >> 20} MB` : `these are more than ${(3 * most) >> 20} MB`;
+    set("trouble", { children: `${what} (name ${large ? "it" : "them"} on the command line)` });
+  }
+  document.addEventListener("change", (event) => refuse(event, [...(event.target.files || [])]), true);
+  document.addEventListener("drop", (event) => refuse(event, [...event.dataTransfer.files]), true);
 
   // -- what the page calls --------------------------------------------------------------------------------------------
 

@@ -168,7 +168,9 @@ def message(text: str, style: Theme, height: float = 300) -> Figure:
 
 def nice(low: float, high: float) -> tuple[float, float]:
     """Return a range around two numbers that begins and ends at round ones, so that it stays while little changes."""
-    span = max(high - low, 1e-12)
+    if low == high:
+        low, high = low - 1, high + 1
+    span = high - low
     step = 10.0 ** np.floor(np.log10(span))
     step *= min((m for m in (0.1, 0.2, 0.5, 1.0) if span / (m * step) <= 12), default=1.0)
     margin = 0.03 * span
