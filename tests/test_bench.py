@@ -218,6 +218,14 @@ def test_jobs_are_marked(data: Path) -> None:
     assert {line["jobs"] for line in got.table.values()} == {"2"}
 
 
+def test_a_reference_sweep_times_anew_what_a_parallel_one_has_timed(data: Path) -> None:
+    codecs = ("--codecs", "copy bz2")
+    parallel, alone = grid(data, *codecs, "--jobs", "2"), grid(data, *codecs)
+    assert len(alone.rows) == 2 * len(parallel.rows)
+    assert not any("at a time" in line["warning"] for line in alone.table.values())
+    assert len(grid(data, *codecs, "--jobs", "2").rows) == len(alone.rows)
+
+
 def test_relative_paths(data: Path, module, monkeypatch: pytest.MonkeyPatch) -> None:
     module("mine")
     monkeypatch.chdir(data.parent)

@@ -228,7 +228,8 @@ def folder_of(dataset: str, sources: Sequence[Source], results: Path) -> Path:
 
 def work_folder(work: Path, case: Case, settings: Settings) -> Path:
     """Return the working folder of a codec in this version, measured in this way on this machine."""
-    identity = "|".join((case.version, settings.key, *machine.fingerprint().values()))
+    alone = str(settings.jobs == 1)
+    identity = "|".join((case.version, settings.key, alone, *machine.fingerprint().values()))
     return work / _work_name(case, f"{zlib.crc32(identity.encode()):08x}")
 
 
@@ -256,7 +257,7 @@ def _plan(
     last = {
         (*(row[c] for c in columns), row["file"], row["crc32"]): row["verified"]
         for row in rows
-        if row["settings"].startswith(settings.key + " ")
+        if row["settings"].startswith(settings.key + " ") and (settings.jobs > 1 or row["jobs"] == "1")
     }
     for case in cases:
         keys = [tuple(_key(case, each).values()) for each in machines]
