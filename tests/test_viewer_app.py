@@ -101,7 +101,7 @@ def test_dropped_files_are_read_by_the_same_readers(sessions: Sessions, monkeypa
         sessions.drop(["a.wav"], [data_url(data)])
 
 
-def test_a_zip_may_be_dropped(sessions: Sessions) -> None:
+def test_a_zip_may_be_dropped(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
     import zipfile
 
     packed = io.BytesIO()
@@ -109,6 +109,16 @@ def test_a_zip_may_be_dropped(sessions: Sessions) -> None:
         for name in ("x/one.wav", "x/two.wav"):
             archive.writestr(name, wav.write(signal(2000, seed=len(name)), 8000))
     assert sessions.drop(["both.zip"], [data_url(packed.getvalue())]).names == ["one", "two"]
+    monkeypatch.setattr("n1codec.viewer.callbacks.MOST_UNPACKED", 100)
+    with pytest.raises(CodecError, match=r"both\.zip: there is more than 0 MB in it"):
+        sessions.drop(["both.zip"], [data_url(packed.getvalue())])
+
+
+def test_padding_has_an_end(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("n1codec.viewer.session._PADDED_FREELY", 1000)
+    long, wide = np.zeros((20_000, 1), np.int16), np.zeros((10, 900), np.int16)
+    with pytest.raises(CodecError, match="differ too much in length"):
+        sessions.drop(["long.wav", "wide.wav"], [data_url(wav.write(x, 1000)) for x in (long, wide)])
 
 
 def test_bench_names_every_view(sessions: Sessions) -> None:

@@ -10,6 +10,7 @@ import base64
 import binascii
 import tempfile
 import threading
+import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -24,6 +25,8 @@ from n1codec.viewer import canvas, export, layout, session, state
 from n1codec.viewer.figures import style
 from n1codec.viewer.session import Session
 
+MOST_UNPACKED = 8 * layout.MEGABYTES << 20
+"""Bytes of the recordings in an archive that is dropped."""
 _LARGEST_SIDE = 8000
 _MOUSE = {"main.relayoutData", "detail.relayoutData", "main.clickData", "key.data"}
 
@@ -75,6 +78,15 @@ class Sessions:
     def _files(self, path: Path, folder: Path) -> list[Path]:
         if path.suffix.lower() == ".wav":
             return [path]
+        try:
+            with zipfile.ZipFile(path) as archive:
+                size = sum(member.file_size for member in archive.infolist())
+        except (zipfile.BadZipFile, NotImplementedError):
+            size = 0  # the reader says what is wrong with it
+        if size > MOST_UNPACKED:
+            raise CodecError(
+                f"{path.name}: there is more than {MOST_UNPACKED >> 20} MB in it (name it on the command line)"
+            )
         try:
             return list(dataset.resolve(path, folder, lambda line: None).files)
         except CodecError as error:

@@ -41,6 +41,8 @@ SEGMENT = 1024
 BLOCKS = 64
 """Blocks that a recording is cut into for the compression view, at most."""
 _SHORTEST_BLOCK = 256
+_MOST_PADDING, _PADDED_FREELY = 16, 1 << 28
+"""So many times the samples of recordings, or so many samples, may be written to pad them."""
 _DIRECT = 2_000_000
 """Samples whose spectra are computed while the reader waits."""
 
@@ -346,6 +348,9 @@ def open_files(
         raise CodecError(
             f"{second} has {other} Hz and {first} has {one} Hz: they share no time axis (open them one by one)"
         )
+    padded, held = max(n for n, _ in shapes) * sum(c for _, c in shapes), sum(n * c for n, c in shapes)
+    if padded > max(_MOST_PADDING * held, _PADDED_FREELY):
+        raise CodecError("they differ too much in length to be padded to the longest (open them one by one)")
     folder = cache / code.hexdigest()
     if not (folder / "about.json").exists():
         cache.mkdir(parents=True, exist_ok=True)
