@@ -452,7 +452,7 @@ def _machine(good: pd.DataFrame) -> str:
 
     times = sorted(str(value) for value in good["timestamp"] if value) if "timestamp" in good else []
     libraries = sorted({one for part in only("libraries").split(", ") for one in part.split("; ")} - {""})
-    jobs = int(good["jobs"].max()) if "jobs" in good else 1
+    jobs = int(good["jobs"].fillna(1).max()) if "jobs" in good else 1
     warned = sum(bool(warning) for warning in good["warning"]) if "warning" in good else 0
     rows = [
         ("Machine", escape(only("cpu"))),
