@@ -205,8 +205,14 @@ def _overhead(outcomes: Sequence[Outcome], seconds: float) -> tuple[float, float
 
 def _failed(rows: list[dict[str, str]]) -> set[str]:
     """Return the specs that were bad when they were last run."""
-    last = {row["spec"]: row["timestamp"] for row in rows}
-    return {row["spec"] for row in rows if row["timestamp"] == last[row["spec"]] and row["status"] in BAD}
+    bad: dict[str, set[str]] = {}
+    for row in rows:
+        files = bad.setdefault(row["spec"], set())
+        if row["status"] in BAD:
+            files.add(row["file"])
+        else:
+            files -= {row["file"], ""}
+    return {spec for spec, files in bad.items() if files}
 
 
 def folder_of(dataset: str, sources: Sequence[Source], results: Path) -> Path:
