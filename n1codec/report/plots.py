@@ -5,7 +5,7 @@ The same CSV files give the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,9 +31,6 @@ def draw(folder: Path) -> list[Path]:
     Raises:
         CodecError: there are no results, or not one codec was verified.
     """
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
     table = summary.read(folder)
     rows = summary.latest(store.read_frame(folder / store.FILE))
     good = table[table["status"] == "ok"].reset_index(drop=True)
@@ -46,6 +43,14 @@ def draw(folder: Path) -> list[Path]:
         fast = _Page(table, timed)
         plots |= {"speed": lambda: _speed(fast), "pareto": lambda: _pareto(fast)}
     plots["spread"] = lambda: _spread(page, rows)
+    return save(plots, folder)
+
+
+def save(plots: Mapping[str, Callable[[], Figure]], folder: Path) -> list[Path]:
+    """Draw figures one after the other; write each to a folder as PNG and SVG and return the paths."""
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     written = []
     with matplotlib.rc_context(MATPLOTLIB):
         for name, plot in plots.items():

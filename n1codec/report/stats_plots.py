@@ -14,7 +14,8 @@ from n1codec.bench import summary
 from n1codec.recordings import wav
 from n1codec.recordings.dataset import Dataset
 from n1codec.report import tables
-from n1codec.report.style import COLOURS, GREY, INK, MATPLOTLIB, RULE, colour, marker, slots
+from n1codec.report.plots import save
+from n1codec.report.style import COLOURS, GREY, INK, RULE, colour, marker, slots
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,9 +46,6 @@ def draw(folder: Path, data: Dataset, stats: Stats, settings: Settings, results:
     Args:
         results: the results of a data set, or a folder of such, for the entropies beside what codecs reach.
     """
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
     about = f"data set {data.name}: {len(stats.files)} files, {stats.total['samples']:,} samples"
     plots: dict[str, Callable[[], Figure]] = {
         "amplitude": lambda: _amplitude(stats, about),
@@ -57,18 +55,7 @@ def draw(folder: Path, data: Dataset, stats: Stats, settings: Settings, results:
         "entropy": lambda: _entropy(stats, about, _folder(results, data.name)),
     }
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    with matplotlib.rc_context(MATPLOTLIB):
-        for name, plot in plots.items():
-            figure = plot()
-            FigureCanvasAgg(figure)
-            for ending, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
-                path = folder / f"{name}.{ending}"
-                temporary = folder / f".{path.name}.part"
-                figure.savefig(temporary, format=ending, dpi=130, facecolor="white", metadata=metadata)
-                temporary.replace(path)
-                written.append(path)
-    return written
+    return save(plots, folder)
 
 
 def _folder(results: Path, name: str) -> Path | None:
