@@ -32,7 +32,7 @@ INLINE __m256i predict(lanes *v, n1_model *m, int64_t step, __m256i *scale) {
   const __m256i full = _mm256_set1_epi32(1 << N1_U_BITS);
   const int32_t order = step < N1_ORDER ? (int32_t)step : N1_ORDER;
   const __m256i *past = v->ring + ((step - 1) & 31) + 32;
-  __m256i a = _mm256_setzero_si256(), b = a, mean;
+  __m256i a = _mm256_setzero_si256(), b = a;
   if (n1_due(m, step)) {
     lanes_close(v, m);
     n1_solve(m, step);
@@ -53,15 +53,7 @@ INLINE __m256i predict(lanes *v, n1_model *m, int64_t step, __m256i *scale) {
     a = _mm256_add_epi32(a, _mm256_madd_epi16(past[-2 * i], v->weights[i]));
     b = _mm256_add_epi32(b, _mm256_madd_epi16(past[-2 * i + 2], v->weights[i - 1]));
   }
-  {
-    const __m256i x = _mm256_srli_epi32(v->a1, 8), y = _mm256_srli_epi32(v->a2, 3);
-    mean = _mm256_add_epi32(x, _mm256_slli_epi32(x, 2));
-    mean = _mm256_add_epi32(mean, _mm256_add_epi32(y, _mm256_slli_epi32(y, 3)));
-    mean = _mm256_srli_epi32(_mm256_add_epi32(mean, _mm256_slli_epi32(v->a3, 2)), 4);
-    mean = _mm256_castps_si256(_mm256_cvtepi32_ps(_mm256_or_si256(mean, _mm256_set1_epi32(1))));
-    *scale = clamp(_mm256_add_epi32(_mm256_srli_epi32(mean, 19), v->extra), _mm256_setzero_si256(),
-                   _mm256_set1_epi32(N1_SCALES - 1));
-  }
+  *scale = scale_of(v->a1, v->a2, v->a3, v->extra);
   a = _mm256_sra_epi32(_mm256_add_epi32(a, b), v->shift);
   return clamp(a, _mm256_sub_epi32(_mm256_setzero_si256(), full), full);
 }

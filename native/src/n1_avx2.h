@@ -14,6 +14,18 @@ INLINE __m256i clamp(__m256i x, __m256i low, __m256i high) { return _mm256_min_e
 
 INLINE __m256i load(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
 
+/* The scale indices that n1_scale computes. A float's exponent and first four bits are 16 log2, nearly; `extra` is less
+ * by the 16 * 127 that its bias adds. */
+INLINE __m256i scale_of(__m256i a1, __m256i a2, __m256i a3, __m256i extra) {
+  const __m256i x = _mm256_srli_epi32(a1, 8), y = _mm256_srli_epi32(a2, 3);
+  __m256i v = _mm256_add_epi32(x, _mm256_slli_epi32(x, 2));
+  v = _mm256_add_epi32(v, _mm256_add_epi32(y, _mm256_slli_epi32(y, 3)));
+  v = _mm256_srli_epi32(_mm256_add_epi32(v, _mm256_slli_epi32(a3, 2)), 4);
+  v = _mm256_castps_si256(_mm256_cvtepi32_ps(_mm256_or_si256(v, _mm256_set1_epi32(1))));
+  return clamp(_mm256_add_epi32(_mm256_srli_epi32(v, 19), extra), _mm256_setzero_si256(),
+               _mm256_set1_epi32(N1_SCALES - 1));
+}
+
 /* Frequencies of all codes below `code`. */
 INLINE __m256i below(const n1_model *m, __m256i code, __m256i p, __m256i recip, __m256i reach) {
   const __m256i most = _mm256_set1_epi32(N1_Z_MAX), zero = _mm256_setzero_si256();
@@ -64,7 +76,6 @@ INLINE __m256i advance(__m256i state, __m256i frequency, __m256i rest) {
       _mm256_mul_epu32(q, frequency), _mm256_slli_epi64(_mm256_mul_epu32(_mm256_srli_epi64(q, 32), frequency), 32));
   return _mm256_add_epi64(product, rest);
 }
-
 
 /* The codes that the states' slots stand for, and the states without them. Idle lanes, all ones, stay as they are. */
 INLINE __m256i find(const n1_model *m, __m256i p, __m256i scale, __m256i idle, __m256i *s0, __m256i *s1) {

@@ -37,7 +37,7 @@ INLINE void lanes_close(const lanes *v, n1_group *g) {
 INLINE __m256i predict(lanes *v, const n1_model *m, n1_group *g, const n1_block *b, int32_t step, __m256i *scale) {
   const __m256i full = _mm256_set1_epi32(1 << N1_U_BITS);
   const int16_t *past = b->pair[N1_ORDER + step - 1];
-  __m256i a = _mm256_setzero_si256(), c = a, mean;
+  __m256i a = _mm256_setzero_si256(), c = a;
   if (b->youngest + step <= N1_ORDER) {
     n1_block_grow(m, g, b, step);
     lanes_tune(v, g);
@@ -46,15 +46,7 @@ INLINE __m256i predict(lanes *v, const n1_model *m, n1_group *g, const n1_block 
     a = _mm256_add_epi32(a, _mm256_madd_epi16(load(past - 4 * N1_LANES * i), v->weights[i]));
     c = _mm256_add_epi32(c, _mm256_madd_epi16(load(past - 4 * N1_LANES * (i - 1)), v->weights[i - 1]));
   }
-  {
-    const __m256i x = _mm256_srli_epi32(v->a1, 8), y = _mm256_srli_epi32(v->a2, 3);
-    mean = _mm256_add_epi32(x, _mm256_slli_epi32(x, 2));
-    mean = _mm256_add_epi32(mean, _mm256_add_epi32(y, _mm256_slli_epi32(y, 3)));
-    mean = _mm256_srli_epi32(_mm256_add_epi32(mean, _mm256_slli_epi32(v->a3, 2)), 4);
-    mean = _mm256_castps_si256(_mm256_cvtepi32_ps(_mm256_or_si256(mean, _mm256_set1_epi32(1))));
-    *scale = clamp(_mm256_add_epi32(_mm256_srli_epi32(mean, 19), v->extra), _mm256_setzero_si256(),
-                   _mm256_set1_epi32(N1_SCALES - 1));
-  }
+  *scale = scale_of(v->a1, v->a2, v->a3, v->extra);
   a = _mm256_srav_epi32(_mm256_add_epi32(a, c), v->shift);
   return clamp(a, _mm256_sub_epi32(_mm256_setzero_si256(), full), full);
 }
