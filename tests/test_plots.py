@@ -112,7 +112,7 @@ def test_names_of_a_front_do_not_overlap_and_nothing_is_cut_off(tmp_path: Path) 
 
 
 def test_front_holds_what_no_other_beats() -> None:
-    from n1codec.report.plots import front
+    from n1codec.bench.summary import front
 
     rng = np.random.default_rng(0)
     for _ in range(50):

@@ -322,21 +322,24 @@ def _node(sample: Sample, filters: tuple[str, ...]) -> _Node:
     step = Pipeline([*get_codec(f"{filters[-1]}|copy").filters, tap])
     outputs = []
     for x in arrays:
-        started = time.process_time()
-        side = step.encode(x)
-        encoded = time.process_time()
-        back = step.decode(side, Layout.of(x))
-        decode_seconds += time.process_time() - encoded
-        encode_seconds += encoded - started
-        _check(x, back)
-        side_bytes += len(side)
+        side, encoding, decoding = _round_trip(step, x)
+        encode_seconds += encoding
+        decode_seconds += decoding
+        side_bytes += side
         outputs.append(np.ascontiguousarray(tap.seen))
     return _Node(outputs, side_bytes, encode_seconds, decode_seconds)
 
 
-def _check(x: np.ndarray, back: np.ndarray) -> None:
+def _round_trip(codec: Pipeline, x: np.ndarray) -> tuple[int, float, float]:
+    """Return the bytes that a codec makes of x, and the process time in seconds of both ways."""
+    started = time.process_time()
+    payload = codec.encode(x)
+    encoded = time.process_time()
+    back = codec.decode(payload, Layout.of(x))
+    decoded = time.process_time()
     if Layout.of(x) != Layout.of(back) or x.tobytes() != back.tobytes():
         raise CodecError("it does not give back what it got")
+    return len(payload), encoded - started, decoded - encoded
 
 
 @cache
@@ -353,14 +356,10 @@ def _measure(sample: Sample, filters: tuple[str, ...], coder: str) -> Measured:
     codec = get_codec(coder)
     packed, encode_seconds, decode_seconds = node.side_bytes, node.encode_seconds, node.decode_seconds
     for x in node.arrays:
-        started = time.process_time()
-        payload = codec.encode(x)
-        encoded = time.process_time()
-        back = codec.decode(payload, Layout.of(x))
-        decode_seconds += time.process_time() - encoded
-        encode_seconds += encoded - started
-        _check(x, back)
-        packed += len(payload)
+        length, encoding, decoding = _round_trip(codec, x)
+        encode_seconds += encoding
+        decode_seconds += decoding
+        packed += length
     samples = sum(signal.samples.size for signal in signals)
     seconds = sum(len(signal.samples) / signal.rate for signal in signals)
     size = sum(signal.samples.nbytes for signal in signals)

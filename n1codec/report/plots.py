@@ -195,16 +195,6 @@ def _real_time(axes: Axes) -> None:
                       fontsize=7.5, color=GREY, va="top")  # fmt: skip
 
 
-def front(speed: np.ndarray, ratio: np.ndarray) -> np.ndarray:
-    """Return the indices of the points that no other beats in both, the fastest first."""
-    best, found = -np.inf, []
-    for index in np.lexsort((-ratio, -speed)):
-        if ratio[index] > best:
-            best = ratio[index]
-            found.append(index)
-    return np.array(found, int)
-
-
 def _pareto(page: _Page) -> Figure:
     good = page.good
     figure = page.figure(12, 13, "Ratio against speed, and the Pareto front", page.about, page.timed)
@@ -212,7 +202,7 @@ def _pareto(page: _Page) -> Figure:
     ratio = good["compression_ratio"].to_numpy()
     for axes, column, title in zip(panels, _SPEEDS, ("encoding", "decoding"), strict=True):
         speed = good[column].to_numpy()
-        best = front(speed, ratio)
+        best = summary.front(speed, ratio)
         axes.set_xscale("log")
         axes.set_xlim(speed.min() / 2, speed.max() * 2)
         axes.set_ylim(min(1.0, ratio.min()) - 0.08, ratio.max() + 0.12)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from n1codec.bench import summary
 from n1codec.report import style as families
 from n1codec.viewer.figures.style import Figure, Theme, axis, layout, typed
 
@@ -40,8 +39,7 @@ def draw(table: pd.DataFrame, speed: str, height: float, style: Theme, narrow: b
     column = _SPEED[speed]
     good = table[table["status"] == "ok"].dropna(subset=["compression_ratio", column])
     traces: list[dict[str, Any]] = []
-    best = good.sort_values([column, "compression_ratio"], ascending=[False, False])
-    front = best[best["compression_ratio"] > best["compression_ratio"].cummax().shift(fill_value=-np.inf)]
+    front = good.iloc[summary.front(good[column].to_numpy(float), good["compression_ratio"].to_numpy(float))]
     traces.append(
         {
             "type": "scatter",
