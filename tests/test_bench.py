@@ -317,7 +317,7 @@ def test_two_folders_of_one_name_do_not_mix(data: Path) -> None:
     rows = store.read(data.parent / "results" / second / store.FILE)
     assert {row["dataset"] for row in rows} == {second}
     assert [int(row["original_bytes"]) for row in rows] == [path.stat().st_size for path in sorted(other.iterdir())]
-    assert "1 codecs have verified results already" in grid(other, "--codecs", "copy", *results).err
+    assert "1 codec has verified results already" in grid(other, "--codecs", "copy", *results).err
     assert grid(data, "--codecs", "copy").rows == first.rows
     assert _folders(data) == [plain, second]
 
@@ -441,7 +441,7 @@ def test_killed_in_the_middle_of_a_codec(data: Path, module, tmp_path: Path, num
     assert len(journal.read_text()) == before < FILES, "the encoder outlived the sweep"
 
     got = grid(data, "--codecs", "copy crawl bz2")
-    assert "1 codecs have verified results" in got.err
+    assert "1 codec has verified results" in got.err
     pairs = [(row["spec"], row["file"]) for row in got.rows]
     assert len(pairs) == len(set(pairs)) == 3 * FILES
     assert {line["verified"] for line in got.table.values()} == {str(FILES)}
@@ -473,6 +473,7 @@ def test_bad_codecs_are_their_own_affair(data: Path, module, tmp_path: Path) -> 
         "hang": ("timeout", "time limit"),
         "hog": ("memory", "0.wav: not enough memory"),
         "hungry_module": ("memory", "not enough memory"),
+        "own_words": ("memory", "0.wav: not enough memory"),
         "wrong": ("failed", "checksum"),
         "leaves": ("failed", "nothing came of"),
         "polite": ("failed", "it tried to end the process"),
@@ -484,6 +485,7 @@ def test_bad_codecs_are_their_own_affair(data: Path, module, tmp_path: Path) -> 
     module("hang", compress="time.sleep(60)")
     module("hog", compress="bytearray(1 << 30)")
     module("hungry_module", compress="type(self).kept = getattr(self, 'kept', b'') + bytes(60 << 20)")
+    module("own_words", compress="raise RuntimeError('Allocation error : not enough memory')")
     module("wrong", decompress="return bytes(size)")
     module("leaves", compress="os._exit(0)")
     module("polite", decompress="raise SystemExit(0)")

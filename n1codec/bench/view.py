@@ -37,7 +37,8 @@ class Plain(Quiet):
     def plan(self, tasks: Sequence[tuple[Case, int]], done: int) -> None:
         self._codecs = len(tasks)
         if done:
-            self._print(f"{done} codecs have verified results already (--force runs them again)")
+            have = "has" if done == 1 else "have"
+            self._print(f"{codecs(done)} {have} verified results already (--force runs them again)")
 
     def finished(self, outcome: Outcome) -> None:
         self._finished += 1
@@ -80,7 +81,7 @@ class Terminal(Plain):
     def plan(self, tasks: Sequence[tuple[Case, int]], done: int) -> None:
         super().plan(tasks, done)
         self._left = {case.spec: 2 * files for case, files in tasks}
-        self._total = self._bars.add_task("all codecs", total=sum(self._left.values()), text=f"0/{len(tasks)} codecs")
+        self._total = self._bars.add_task("all codecs", total=sum(self._left.values()), text=f"0/{codecs(len(tasks))}")
 
     def progress(self, step: Progress) -> None:
         with self._lock:
@@ -103,7 +104,7 @@ class Terminal(Plain):
                 steps = running.steps
                 self._bars.remove_task(running.task)
             self._bars.advance(self._total, self._left[spec] - steps)
-            self._bars.update(self._total, text=f"{self._finished}/{self._codecs} codecs")
+            self._bars.update(self._total, text=f"{self._finished}/{codecs(self._codecs)}")
 
     def _print(self, line: str, style: str = "") -> None:
         self._bars.console.print(line, style=style, markup=False, highlight=False)
@@ -143,9 +144,13 @@ def describe(outcome: Outcome) -> str:
     return f"{name}: {len(rows)} files verified, ratio {original / compressed:.4f}{speeds}"
 
 
+def codecs(count: int) -> str:
+    return "1 codec" if count == 1 else f"{count} codecs"
+
+
 def overhead(result: Result) -> str:
     """Return how long a sweep took, and how long the codecs worked in it, in one line."""
-    line = f"{result.ran} codecs in {result.seconds:.1f} s"
+    line = f"{codecs(result.ran)} in {result.seconds:.1f} s"
     if result.overhead is not None:
         line += f", {result.own_seconds:.1f} s of it their own work (copy excluded): overhead {result.overhead:.3f}"
     return line

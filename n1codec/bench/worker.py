@@ -14,6 +14,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -37,6 +38,8 @@ LOG_COLUMNS = ("file", "original_bytes", "compressed_bytes", "memory_bytes", "sp
 """``spent``: all of the codec's work on the file; ``seconds``: of each pass that counts, separated by blanks;
 ``cpu_seconds``: of one of them, on average. A row without sizes is the warm-up."""
 MOST_REPEATS = 1000
+_OUT_OF_MEMORY = re.compile("not enough memory|out of memory|cannot allocate memory|bad_alloc", re.IGNORECASE)
+"""How libraries say it that have exceptions of their own."""
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLOSC_NTHREADS", "NUMEXPR_NUM_THREADS",
               "NUMBA_NUM_THREADS")  # fmt: skip
 
@@ -165,7 +168,7 @@ def _load(codec: Pipeline) -> None:
 
 
 def _explain(name: str, error: BaseException) -> tuple[str, str]:
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(str(error)):
         return "memory", f"{name}: not enough memory"
     if isinstance(error, SystemExit):
         return "failed", f"{name}: it tried to end the process"

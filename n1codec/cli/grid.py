@@ -99,7 +99,7 @@ def command(
     name, sources = recordings.name, [cases.source(path) for path in recordings.files]
     megabytes = sum(source.bytes for source in sources) / 1e6
     if not quiet:
-        print(f"{len(chosen)} codecs, data set {name}: {len(sources)} files, {megabytes:.1f} MB", file=sys.stderr)
+        print(f"{view.codecs(len(chosen))}, data set {name}: {len(sources)} files, {megabytes:.1f} MB", file=sys.stderr)
     shown: Any = view.Quiet() if quiet else view.Terminal() if sys.stderr.isatty() else view.Plain()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -135,5 +135,5 @@ def command(
         print(view.overhead(result))
     if result.bad:
         names = ", ".join(outcome.case.mode for outcome in result.bad)
-        print(f"n1codec grid: {len(result.bad)} of {len(chosen)} codecs failed: {names}", file=sys.stderr)
+        print(f"n1codec grid: {len(result.bad)} of {view.codecs(len(chosen))} failed: {names}", file=sys.stderr)
     return 1 if result.bad else 0
