@@ -371,6 +371,13 @@ def test_a_damaged_archive_leaves_nothing(tmp_path: Path, server: Server, known:
         fetch.fetch(server.url, tmp_path)
     assert says in str(caught.value)
     assert tree(tmp_path) == {"mine.wav": b"mine"}
+    here = put(tmp_path / "here", {"bad.zip": server.archive, "good.zip": good})
+    with pytest.raises(CodecError, match="bad.zip: the archive is damaged") as caught:
+        fetch.unpack(here / "bad.zip", tmp_path / "data")
+    assert says in str(caught.value)
+    assert tree(tmp_path / "data") == {}
+    assert tree(here).keys() == {"bad.zip", "good.zip"}
+    assert fetch.unpack(here / "good.zip", tmp_path / "data") == (5, 5, 5)
     server.archive = good
     assert fetch.fetch(server.url, tmp_path).new == 5
 
@@ -399,11 +406,15 @@ def test_commands(tmp_path: Path, server: Server, known: dict[str, bytes], monke
 
     folder = str(tmp_path / "data")
     monkeypatch.setenv("N1_DATA_URL", server.url)
+    monkeypatch.delenv("N1_DATA_ZIP", raising=False)
     code, said = call("fetch", "--dir", folder)
     assert (code, said) == (0, f"{folder}: 5 of 5 recordings, every one verified, 5 of them new\n")
     assert call("verify", folder) == (0, f"{folder}: 5 ok, 0 missing, 0 damaged, 0 unknown\n")
     assert call("path", "--dir", folder) == (0, f"{folder}\nn1\n")
     one = Path(folder) / sorted(known)[0]
+    one.unlink()
+    monkeypatch.setenv("N1_DATA_ZIP", str(put(tmp_path, {"some.zip": server.archive}) / "some.zip"))
+    assert call("fetch", "--dir", folder) == (0, f"{folder}: 5 of 5 recordings, every one verified, 1 of them new\n")
     one.write_bytes(flipped(one.read_bytes(), 100))
     assert call("verify", folder) == (1, f"{one}: damaged\n{folder}: 4 ok, 0 missing, 1 damaged, 0 unknown\n")
     assert call("path", folder) == (0, f"{folder}\ndata\n")

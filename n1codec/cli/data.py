@@ -28,16 +28,25 @@ def command() -> None:
 
 @command.command()
 @click.option("--url", metavar="URL", help="Address of the archive; $N1_DATA_URL, or the challenge's own.")
+@click.option(
+    "--archive",
+    type=click.Path(path_type=Path),
+    envvar="N1_DATA_ZIP",
+    help="A zip archive of them that is here already, in place of a download; $N1_DATA_ZIP.",
+)
 @click.option("--dir", "folder", type=_FOLDER, default="data", show_default=True, help="Folder for the recordings.")
-def fetch(url: str | None, folder: Path) -> int:
+def fetch(url: str | None, archive: Path | None, folder: Path) -> int:
     """Download the 743 public recordings and verify each.
 
     An interrupted download goes on where it stopped. Nothing is put into place that is not what the manifest says.
     """
     from n1codec.recordings import fetch as fetching
 
-    with _bar() as progress:
-        result = fetching.fetch(url or fetching.default_url(), folder, progress)
+    if archive and not url:
+        result = fetching.unpack(archive, folder)
+    else:
+        with _bar() as progress:
+            result = fetching.fetch(url or fetching.default_url(), folder, progress)
     print(f"{folder}: {result.present} of {result.total} recordings, every one verified, {result.new} of them new")
     return 0
 

@@ -46,6 +46,10 @@ class _Broken(Exception):
     """The transfer stopped; what came stays."""
 
 
+class _Damaged(Exception):
+    """The archive is not what the manifest says."""
+
+
 def default_url() -> str:
     return os.environ.get("N1_DATA_URL") or URL
 
@@ -68,18 +72,42 @@ def fetch(url: str, folder: Path, progress: Progress = lambda done, total: None,
         OSError: the folder.
     """
     if not re.match(r"https?://", url, re.IGNORECASE):
-        raise CodecError(f"{url}: only http and https can be fetched (for a file here set N1_DATA_ZIP)")
-    known = manifest.load()
-    folder.mkdir(parents=True, exist_ok=True)
-    intact = set(manifest.check(path for name in known if (path := folder / name).is_file()).ok)
-    if len(intact) == len(known):
-        return Fetched(0, len(known), len(known))
+        raise CodecError(f"{url}: only http and https can be fetched (--archive takes a file that is here)")
+    total, missing = len(manifest.load()), _missing(folder)
+    if not missing:
+        return Fetched(0, total, total)
     archive = folder / ARCHIVE
     if not archive.exists():
         _download(url, archive, progress, pause)
-    new = _unpack(url, archive, folder, known.keys() - intact)
+    try:
+        new = _unpack(archive, folder, missing)
+    except _Damaged as error:
+        archive.unlink()
+        raise CodecError(f"{url}: the archive is damaged: {error} (nothing of it was kept; fetch it again)") from error
     archive.unlink()
-    return Fetched(new, len(intact) + new, len(known))
+    return Fetched(new, total - len(missing) + new, total)
+
+
+def unpack(archive: Path, folder: Path) -> Fetched:
+    """Verify every recording in an archive that is here already, and put them into ``folder`` as ``fetch`` does.
+
+    Raises:
+        CodecError: the archive or a file in it is damaged, or it holds none of the recordings.
+        OSError: the archive cannot be read, or the folder not written.
+    """
+    total, missing = len(manifest.load()), _missing(folder)
+    try:
+        new = _unpack(archive, folder, missing)
+    except _Damaged as error:
+        raise CodecError(f"{archive}: the archive is damaged: {error} (nothing of it was kept)") from error
+    return Fetched(new, total - len(missing) + new, total)
+
+
+def _missing(folder: Path) -> set[str]:
+    """Return the recordings that are not in a folder, which is made if it is not there, or damaged."""
+    folder.mkdir(parents=True, exist_ok=True)
+    known = manifest.load()
+    return known.keys() - set(manifest.check(path for name in known if (path := folder / name).is_file()).ok)
 
 
 # -- the transfer ----------------------------------------------------------------------------------------------------
@@ -174,7 +202,7 @@ def _noted(notes: Path) -> dict[str, str]:
 # -- the archive -----------------------------------------------------------------------------------------------------
 
 
-def _unpack(url: str, archive: Path, folder: Path, wanted: Collection[str]) -> int:
+def _unpack(archive: Path, folder: Path, wanted: Collection[str]) -> int:
     """Put the wanted recordings of an archive into ``folder`` and return how many they were.
 
     A file goes by its bare name, which must be in the manifest: no path in an archive leads out of the folder.
@@ -193,18 +221,17 @@ def _unpack(url: str, archive: Path, folder: Path, wanted: Collection[str]) -> i
                     _extract(zipped, info, Path(temporary) / name, known[name])
                     new.append(name)
             if not found:
-                raise CodecError("none of the recordings is in it")
+                raise _Damaged("none of the recordings is in it")
             for name in new:
                 (Path(temporary) / name).replace(folder / name)
-    except (CodecError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        archive.unlink()
-        raise CodecError(f"{url}: the archive is damaged: {error} (nothing of it was kept; fetch it again)") from error
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise _Damaged(str(error)) from error
     return len(new)
 
 
 def _extract(zipped: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, digest: str) -> None:
     if info.file_size > _LARGEST_FILE:
-        raise CodecError(f"{target.name} is too large")
+        raise _Damaged(f"{target.name} is too large")
     hashed = hashlib.sha256()
     try:
         with zipped.open(info) as source, target.open("wb") as file:
@@ -212,6 +239,6 @@ def _extract(zipped: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, diges
                 hashed.update(block)
                 file.write(block)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise CodecError(f"{target.name}: {error}") from error
+        raise _Damaged(f"{target.name}: {error}") from error
     if hashed.hexdigest() != digest:
-        raise CodecError(f"{target.name} has another SHA-256 than the manifest says")
+        raise _Damaged(f"{target.name} has another SHA-256 than the manifest says")
