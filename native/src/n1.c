@@ -506,7 +506,8 @@ int64_t n1c_n1_decode(const uint8_t *in, int64_t length, const uint8_t *profile,
     map.phase = take(&r, 2);
     map.codes = (int32_t)take(&r, 2) + 1;
     map.origin = (int32_t)take(&r, 2);
-    if (r.bad || map.codes < 2 || prior.codes || map.phase >> STEP_BITS || map.origin >= map.codes || map.step > 65535u << STEP_BITS ||
+    if (r.bad || map.codes < 2 || prior.codes || map.phase >> STEP_BITS || map.origin >= map.codes ||
+        map.step > 65535u << STEP_BITS ||
         ((uint64_t)(map.codes - 1) * map.step + map.phase) >> STEP_BITS > 65535)
       return N1C_E_CORRUPT;
   } else if (prior.codes) {
@@ -559,8 +560,8 @@ int64_t n1c_n1_trace(const int16_t *x, int64_t n, const uint8_t *profile, int64_
       out[0] = k;
       out[1] = p;
       out[2] = scale + 32 * m->scale_shift;
-      out[3] = n1_scaled(m, m->threshold[k] - p, scale);
-      out[4] = n1_scaled(m, m->threshold[k + 1] - p, scale);
+      out[3] = n1_clamp(n1_scaled(m, m->threshold[k] - p, scale), 0, 2 * N1_Z_MAX);
+      out[4] = n1_clamp(n1_scaled(m, m->threshold[k + 1] - p, scale), 0, 2 * N1_Z_MAX);
       out[5] = (int32_t)(n1_below(m, k + 1, p, scale) - n1_below(m, k, p, scale));
       n1_learn(m, lane, t, k, p);
     }

@@ -134,34 +134,8 @@ AVX2 const uint8_t *n1_decode_lanes_avx2(n1_model *m, uint64_t *state, const uin
   return in;
 }
 
-AVX2 void n1_correlate_avx2(n1_model *m, int64_t step) {
-#  define SPAN 256
-  const int64_t stop = step * N1_LANES;
-  int64_t i = m->done * N1_LANES;
-  int16_t x[SPAN + N1_ORDER * N1_LANES];
-  if (!m->corr_shift || m->lanes != N1_LANES) {
-    n1_correlate(m, step);
-    return;
-  }
-  for (; i < stop; i += SPAN) {
-    const int32_t n = (int32_t)(stop - i < SPAN ? stop - i : SPAN);
-    const int16_t *past = m->past + i;
-    for (int k = 0; k < SPAN + N1_ORDER * N1_LANES; k += 16) {
-      /* Beyond the last sample stands what adds nothing. */
-      const __m256i raw = k < n + N1_ORDER * N1_LANES ? load(past + k) : _mm256_setzero_si256();
-      _mm256_storeu_si256((__m256i *)(void *)(x + k), _mm256_sra_epi16(raw, _mm_cvtsi32_si128(m->corr_shift)));
-    }
-    if (n & 15) memset(x + N1_ORDER * N1_LANES + n, 0, (size_t)(16 - (n & 15)) * sizeof *x);
-    for (int lag = 0; lag <= N1_ORDER; lag++) {
-      const int16_t *a = x + N1_ORDER * N1_LANES, *b = a - lag * N1_LANES;
-      __m256i sum = _mm256_setzero_si256();
-      int32_t each[8];
-      for (int k = 0; k < n; k += 16) sum = _mm256_add_epi32(sum, _mm256_madd_epi16(load(a + k), load(b + k)));
-      _mm256_storeu_si256((__m256i *)(void *)each, sum);
-      m->corr[lag] += each[0] + each[1] + each[2] + each[3] + each[4] + each[5] + each[6] + each[7];
-    }
-  }
-  m->done = step;
+AVX2 void n1_products_avx2(const int16_t *a, const int16_t *b, int32_t lanes, int32_t *sums) {
+  n1_products(a, b, lanes, sums);
 }
 
 #else
@@ -174,6 +148,8 @@ const uint8_t *n1_decode_lanes_avx2(n1_model *m, uint64_t *state, const uint8_t 
                                     const int16_t *table, int16_t *x, int64_t length, int64_t steps) {
   return n1_decode_lanes(m, state, in, end, table, x, length, steps);
 }
-void n1_correlate_avx2(n1_model *m, int64_t step) { n1_correlate(m, step); }
+void n1_products_avx2(const int16_t *a, const int16_t *b, int32_t lanes, int32_t *sums) {
+  n1_products(a, b, lanes, sums);
+}
 
 #endif

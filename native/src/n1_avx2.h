@@ -28,11 +28,9 @@ INLINE __m256i scale_of(__m256i a1, __m256i a2, __m256i a3, __m256i extra) {
 
 /* Frequencies of all codes below `code`. */
 INLINE __m256i below(const n1_model *m, __m256i code, __m256i p, __m256i recip, __m256i reach) {
-  const __m256i most = _mm256_set1_epi32(N1_Z_MAX), zero = _mm256_setzero_si256();
   const __m256i distance = _mm256_sub_epi32(_mm256_i32gather_epi32(m->threshold, code, 4), p);
-  __m256i z = clamp(distance, _mm256_sub_epi32(zero, reach), reach), f0, f1;
-  z = _mm256_srai_epi32(_mm256_mullo_epi32(z, recip), 16);
-  z = _mm256_add_epi32(clamp(z, _mm256_sub_epi32(zero, most), most), most);
+  __m256i z = clamp(distance, _mm256_sub_epi32(_mm256_setzero_si256(), reach), reach), f0, f1;
+  z = _mm256_add_epi32(_mm256_srai_epi32(_mm256_mullo_epi32(z, recip), 16), _mm256_set1_epi32(N1_Z_MAX + 64 * N1_PAD));
   {
     /* Both numbers of a cell at once, in an order of lanes that the shuffles undo. */
     const __m256i cell = _mm256_permute4x64_epi64(_mm256_srli_epi32(z, 6), 0xd8);
@@ -93,7 +91,6 @@ INLINE __m256i find(const n1_model *m, __m256i p, __m256i scale, __m256i idle, _
   near = _mm256_add_epi32(_mm256_add_epi32(p, _mm256_srai_epi32(near, 9)), half);
   near = clamp(_mm256_srai_epi32(near, N1_U_BITS - 13), zero, _mm256_set1_epi32(N1_NEAR - 1));
   near = _mm256_and_si256(gather16(m->near, near), _mm256_set1_epi32(0xffff));
-  near = clamp(near, one, _mm256_set1_epi32(m->codes - 1));
   middle = below(m, near, p, recip, reach);
   down = _mm256_cmpgt_epi32(middle, slot);
   other = _mm256_add_epi32(near, _mm256_or_si256(_mm256_slli_epi32(down, 1), one)); /* or: 1 or -1 */

@@ -112,7 +112,7 @@ static int32_t search(const n1_model *m, int32_t k, uint32_t slot, int32_t p, in
 static inline int32_t guess(const n1_model *m, uint32_t slot, int32_t p, int32_t scale) {
   const int32_t u = p + (m->guess[slot >> (N1_PROB_BITS - 10)] * m->sigma[scale] >> 9);
   const int32_t cell = n1_clamp((u + m->origin + (1 << (N1_U_BITS - 1))) >> (N1_U_BITS - 13), 0, N1_NEAR - 1);
-  return n1_clamp(m->near[cell], 1, m->codes - 1);
+  return m->near[cell];
 }
 
 int32_t n1_find(const n1_model *m, uint32_t slot, int32_t p, int32_t scale, uint32_t *low, uint32_t *frequency) {
@@ -122,45 +122,56 @@ int32_t n1_find(const n1_model *m, uint32_t slot, int32_t p, int32_t scale, uint
   return code;
 }
 
+const uint8_t *n1_find_lanes(const n1_model *m, const int32_t *p, const int32_t *scale, int32_t idle, uint64_t *state,
+                             const uint8_t *in, const uint8_t *end, int32_t *code) {
+  uint32_t slot[N1_LANES], middle[N1_LANES], down[N1_LANES];
+  /* Lane by lane in short stages, so that no lane waits for another one's tables. The code lies below or above the
+   * guessed threshold; almost always that and the one beyond are its bounds. */
+  for (int lane = 0; lane < N1_LANES; lane++) {
+    slot[lane] = (uint32_t)state[lane] & (N1_PROB - 1);
+    code[lane] = guess(m, slot[lane], p[lane], scale[lane]);
+  }
+  for (int lane = 0; lane < N1_LANES; lane++) {
+    middle[lane] = n1_below(m, code[lane], p[lane], scale[lane]);
+    down[lane] = 0u - (slot[lane] < middle[lane]); /* all ones or none: a branch would be a guess */
+  }
+  for (int lane = 0; lane < N1_LANES; lane++) {
+    const uint32_t other = n1_below(m, code[lane] + (int32_t)(down[lane] << 1 | 1), p[lane], scale[lane]);
+    uint32_t high = other ^ ((other ^ middle[lane]) & down[lane]);
+    uint32_t low = other ^ high ^ middle[lane];
+    uint64_t s;
+    code[lane] += (int32_t)down[lane];
+    if (idle >> lane & 1) {
+      code[lane] = 0;
+      continue;
+    }
+    if (slot[lane] - low >= high - low) {
+      code[lane] = n1_find(m, slot[lane], p[lane], scale[lane], &low, &high);
+      high += low;
+    }
+    s = (high - low) * (state[lane] >> N1_PROB_BITS) + slot[lane] - low;
+    if (end - in >= 4) {
+      const uint64_t dry = 0u - (uint64_t)(s >> 32 == 0);
+      s ^= (s ^ (s << 32 | n1_get32(in))) & dry;
+      in += dry & 4;
+    } else if (s >> 32 == 0) {
+      return NULL;
+    }
+    state[lane] = s;
+  }
+  return in;
+}
+
 const uint8_t *n1_decode_lanes(n1_model *m, uint64_t *state, const uint8_t *in, const uint8_t *end,
                                const int16_t *table, int16_t *x, int64_t length, int64_t steps) {
   ring r;
   int32_t p[N1_LANES], scale[N1_LANES], code[N1_LANES];
-  uint32_t slot[N1_LANES], middle[N1_LANES], down[N1_LANES];
   memset(&r, 0, sizeof r);
   for (int64_t t = 0; t < steps; t++) {
     begin_step(m, &r, t, p, scale);
-    /* Lane by lane in short stages, so that no lane waits for another one's tables. The code lies below or above the
-     * guessed threshold; almost always that and the one beyond are its bounds. */
-    for (int lane = 0; lane < N1_LANES; lane++) {
-      slot[lane] = (uint32_t)state[lane] & (N1_PROB - 1);
-      code[lane] = guess(m, slot[lane], p[lane], scale[lane]);
-    }
-    for (int lane = 0; lane < N1_LANES; lane++) {
-      middle[lane] = n1_below(m, code[lane], p[lane], scale[lane]);
-      down[lane] = 0u - (slot[lane] < middle[lane]); /* all ones or none: a branch would be a guess */
-    }
-    for (int lane = 0; lane < N1_LANES; lane++) {
-      const uint32_t other = n1_below(m, code[lane] + (int32_t)(down[lane] << 1 | 1), p[lane], scale[lane]);
-      uint32_t high = other ^ ((other ^ middle[lane]) & down[lane]);
-      uint32_t low = other ^ high ^ middle[lane];
-      uint64_t s;
-      code[lane] += (int32_t)down[lane];
-      if (slot[lane] - low >= high - low) {
-        code[lane] = n1_find(m, slot[lane], p[lane], scale[lane], &low, &high);
-        high += low;
-      }
-      x[lane * length + t] = table[code[lane]];
-      s = (high - low) * (state[lane] >> N1_PROB_BITS) + slot[lane] - low;
-      if (end - in >= 4) {
-        const uint64_t dry = 0u - (uint64_t)(s >> 32 == 0);
-        s ^= (s ^ (s << 32 | n1_get32(in))) & dry;
-        in += dry & 4;
-      } else if (s >> 32 == 0) {
-        return NULL;
-      }
-      state[lane] = s;
-    }
+    in = n1_find_lanes(m, p, scale, 0, state, in, end, code);
+    if (!in) return NULL;
+    for (int lane = 0; lane < N1_LANES; lane++) x[lane * length + t] = table[code[lane]];
     end_step(m, &r, t, code, p);
   }
   return in;

@@ -7,6 +7,8 @@ static uint32_t get16(const uint8_t *p) { return p[0] | (uint32_t)p[1] << 8; }
 static const uint32_t eighths[8] = {65536, 71468, 77936, 84990, 92682, 101070, 110218, 120194};
 
 #define HEAD 16
+#define CELL (1 << (N1_U_BITS - 13)) /* u that a cell of `near` is wide */
+#define REACH 7                      /* codes on either side, and one, that smooth a count */
 
 int n1_profile_open(const uint8_t *b, int64_t length, n1_profile *p) {
   const uint8_t *at = b + HEAD;
@@ -61,10 +63,10 @@ static void set_widths(n1_model *m, const uint8_t *stored, const uint32_t *width
     m->threshold[k + 1] = (int32_t)((sum << N1_U_BITS) / total) - half;
   }
   for (k = 0; k < codes; k++) m->centre[k] = (int16_t)((m->threshold[k] + m->threshold[k + 1]) >> 6);
-  for (int32_t i = 0, b = 0; i < N1_NEAR; i++) {
-    const int32_t u = (i << (N1_U_BITS - 13)) + (1 << (N1_U_BITS - 14)) - half;
-    while (b < codes && m->threshold[b + 1] - u <= u - m->threshold[b]) b++;
-    m->near[i] = (uint16_t)(b < 65535 ? b : 65535);
+  for (int32_t i = 0, b = 0; i < N1_NEAR; b++) { /* cells whose middle is below that of thresholds b and b + 1 */
+    int32_t stop = N1_NEAR;
+    if (b < codes) stop = (m->threshold[b] + m->threshold[b + 1] + 2 * half + CELL - 1) / (2 * CELL);
+    while (i < stop) m->near[i++] = (uint16_t)n1_clamp(b, 1, codes - 1);
   }
   if (m->origin)
     for (k = 0; k < codes; k++) {
@@ -93,7 +95,7 @@ void n1_model_open(n1_model *m, void *memory, const n1_profile *profile, int32_t
   m->lanes = lanes;
   m->floor = profile->floor;
   m->adaptive = m->cold && codes <= N1_ADAPTIVE_CODES;
-  m->corr_shift = m->cold ? 0 : 3;
+  m->corr_shift = m->cold ? 0 : N1_CORR_SHIFT;
   m->threshold = (int32_t *)at, at += ROUND(4 * ((int64_t)codes + 1));
   m->centre = (int16_t *)at, at += ROUND(2 * (int64_t)codes);
   m->near = (uint16_t *)at, at += ROUND(2 * N1_NEAR);
@@ -109,9 +111,12 @@ void n1_model_open(n1_model *m, void *memory, const n1_profile *profile, int32_t
   }
   set_widths(m, profile->codes ? profile->widths : NULL, NULL);
   mass = N1_PROB - (uint32_t)(codes * m->floor);
-  for (i = 0; i <= N1_SHAPE; i++) {
-    m->shape[i][0] = (uint32_t)((uint64_t)profile->shape[i] * mass >> N1_PROB_BITS);
-    m->shape[i][1] = (uint32_t)((uint64_t)profile->shape[i + 1] * mass >> N1_PROB_BITS) - m->shape[i][0];
+  memset(m->shape, 0, sizeof m->shape);
+  for (i = 0; i <= N1_SHAPE + N1_PAD; i++) {
+    const uint32_t value = profile->shape[i < N1_SHAPE ? i : N1_SHAPE];
+    const uint32_t next = profile->shape[i < N1_SHAPE ? i + 1 : N1_SHAPE];
+    m->shape[N1_PAD + i][0] = (uint32_t)((uint64_t)value * mass >> N1_PROB_BITS);
+    m->shape[N1_PAD + i][1] = (uint32_t)((uint64_t)next * mass >> N1_PROB_BITS) - m->shape[N1_PAD + i][0];
   }
   for (i = 0, k = 0; i < N1_GUESS; i++) {
     const uint32_t p = ((uint32_t)i << (N1_PROB_BITS - 10)) + (1 << (N1_PROB_BITS - 11));
@@ -137,6 +142,7 @@ void n1_model_prior(n1_model *m, const n1_profile *profile, int32_t start) {
 
 void n1_model_start(n1_model *m, const n1_profile *profile, int32_t start) {
   const int32_t shift = start >= 96 ? start / 16 - 5 : 0;
+  uint32_t first[32]; /* 2^27 / sigma in u of the first two octaves */
   int32_t i;
   m->scale_shift = shift;
   m->start = n1_power(start - 16 * shift);
@@ -145,12 +151,10 @@ void n1_model_start(n1_model *m, const n1_profile *profile, int32_t start) {
     m->a2[i] = m->start << 3;
     m->a3[i] = m->start >> 1;
   }
+  /* v = (32 + 2 mantissa + 1) 2^(octave - 5) = 16 squared sigmas; sigma in u is 8 sqrt(v) 2^shift. */
+  for (i = 0; i < 32; i++) first[i] = root((((uint64_t)1 << 53) / (uint64_t)(33 + 2 * (i & 15))) >> (i >> 4));
   for (i = 0; i < N1_SCALES; i++) {
-    /* v = (32 + 2 mantissa + 1) 2^(octave - 5) = 16 squared sigmas; sigma in u is 8 sqrt(v) 2^shift. */
-    const uint64_t mantissa = (uint64_t)(33 + 2 * (i & 15));
-    const int32_t octave = (i >> 4) + 2 * shift;
-    const uint64_t square = (((uint64_t)1 << 53) / mantissa) >> octave;
-    const uint32_t r = root(square);
+    const uint32_t r = first[i & 31] >> ((i >> 5) + shift);
     m->recip[i] = r > 160 ? (int32_t)r : 160; /* the outermost thresholds stay out of reach */
     m->reach[i] = ((1 << 30) + m->recip[i] - 1) / m->recip[i];
     m->sigma[i] = n1_clamp((1 << 27) / m->recip[i], 1, 1 << 17);
@@ -163,26 +167,30 @@ void n1_model_start(n1_model *m, const n1_profile *profile, int32_t start) {
 
 /* -- predictor ----------------------------------------------------------------------------------------------------- */
 
-void n1_correlate(n1_model *m, int64_t step) {
-  const int32_t lanes = m->lanes;
-  const int64_t stop = step * lanes;
-  for (int64_t i = m->done * lanes; i < stop; i += 256) {
-    const int16_t *past = m->past + N1_ORDER * lanes + i;
-    const int32_t n = (int32_t)(stop - i < 256 ? stop - i : 256);
-    int16_t x[256 + N1_ORDER * N1_LANES];
-    for (int32_t k = -N1_ORDER * lanes; k < n; k++) x[k + N1_ORDER * lanes] = (int16_t)(past[k] >> m->corr_shift);
-    for (int32_t lag = 0; lag <= N1_ORDER; lag++) {
-      const int16_t *a = x + N1_ORDER * lanes, *b = a - lag * lanes;
-      if (m->corr_shift) { /* 256 products of 2^22 */
-        int32_t sum = 0;
-        for (int32_t k = 0; k < n; k++) sum += a[k] * b[k];
-        m->corr[lag] += sum;
-      } else {
-        int64_t sum = 0;
-        for (int32_t k = 0; k < n; k++) sum += a[k] * b[k];
-        m->corr[lag] += sum;
+/* Adds the products of all samples before `step` to the autocorrelation. */
+static void correlate(n1_model *m, int64_t step) {
+  const int32_t history = N1_ORDER * m->lanes;
+  int16_t now[N1_SPAN], high[N1_SPAN + N1_ORDER * N1_LANES], low[N1_SPAN + N1_ORDER * N1_LANES];
+  for (int64_t i = m->done * m->lanes, stop = step * m->lanes; i < stop; i += N1_SPAN) {
+    const int16_t *past = m->past + i;
+    const int32_t n = (int32_t)(stop - i < N1_SPAN ? stop - i : N1_SPAN);
+    int32_t sums[N1_ORDER + 1], more[N1_ORDER + 1] = {0};
+    memset(now, 0, sizeof now);
+    memset(low, 0, sizeof low);
+    if (m->corr_shift) { /* products of 22 bits */
+      for (int32_t k = 0; k < history + n; k++) low[k] = (int16_t)(past[k] >> N1_CORR_SHIFT);
+      memcpy(now, low + history, (size_t)n * sizeof *now);
+    } else { /* products of 30 bits, in two parts */
+      memset(high, 0, sizeof high);
+      for (int32_t k = 0; k < history + n; k++) {
+        high[k] = (int16_t)((past[k] + 128) >> 8);
+        low[k] = (int16_t)(past[k] - 256 * high[k]);
       }
+      memcpy(now, past + history, (size_t)n * sizeof *now);
+      (m->simd ? n1_products_avx2 : n1_products)(now, high + history, m->lanes, more);
     }
+    (m->simd ? n1_products_avx2 : n1_products)(now, low + history, m->lanes, sums);
+    for (int lag = 0; lag <= N1_ORDER; lag++) m->corr[lag] += sums[lag] + 256 * (int64_t)more[lag];
   }
   m->done = step;
 }
@@ -190,18 +198,25 @@ void n1_correlate(n1_model *m, int64_t step) {
 /* Widths from how often each code came, beside its neighbours: what sticks out of the smooth histogram is the
  * converter's, not the signal's. */
 static void adapt(n1_model *m) {
-  const int32_t codes = m->codes, reach = 6;
-  for (int32_t k = 0; k < codes; k++) {
-    uint32_t sum = 0, weight = 0, near = 0;
-    for (int32_t d = -reach; d <= reach; d++) {
-      if (k + d < 0 || k + d >= codes) continue;
-      const uint32_t w = (uint32_t)(reach + 1 - (d < 0 ? -d : d));
-      sum += w * m->count[k + d];
-      weight += w;
-    }
-    near = (uint32_t)(((uint64_t)sum << 8) / weight) + (16 << 8);
-    m->smooth[k] = (uint32_t)((((uint64_t)m->count[k] + 16) << 20) / near) + 1;
+  const int32_t codes = m->codes;
+  uint64_t sum = 0, after = 0, until = 0; /* counts around k, weighted; of the codes k + 1 .. k + 7; of k - 6 .. k */
+#define COUNT(k) ((k) >= 0 && (k) < codes ? m->count[k] : 0)
+  for (int32_t d = 0; d < REACH; d++) {
+    sum += (uint64_t)(REACH - d) * COUNT(d);
+    after += COUNT(d + 1);
   }
+  until = COUNT(0);
+  for (int32_t k = 0; k < codes; k++) {
+    const int32_t below = n1_clamp(REACH - 1 - k, 0, REACH), above = n1_clamp(k + REACH - codes, 0, REACH);
+    const uint64_t weight = (uint64_t)(REACH * REACH - (below * (below + 1) + above * (above + 1)) / 2);
+    /* A division by a constant is a multiplication. */
+    const uint64_t mean = weight == REACH * REACH ? (sum << 8) / (REACH * REACH) : (sum << 8) / weight;
+    m->smooth[k] = (uint32_t)((((uint64_t)m->count[k] + 16) << 20) / (mean + (16 << 8))) + 1;
+    sum += after - until;
+    after += (uint64_t)COUNT(k + REACH + 1) - COUNT(k + 1);
+    until += (uint64_t)COUNT(k + 1) - COUNT(k - REACH + 1);
+  }
+#undef COUNT
   set_widths(m, NULL, m->smooth);
 }
 
@@ -215,8 +230,7 @@ static void forget(n1_model *m) {
 void n1_solve(n1_model *m, int64_t step) {
   int64_t a[N1_ORDER + 1] = {0}, b[N1_ORDER + 1], r[N1_ORDER + 1], error;
   int32_t scale[N1_ORDER + 1], order, last, down = 0;
-  if (m->simd) n1_correlate_avx2(m, step);
-  else n1_correlate(m, step);
+  correlate(m, step);
   for (int i = 0; i <= N1_ORDER; i++) r[i] = m->corr[i] + m->prior[i];
   r[0] += (r[0] >> (m->cold ? 24 : 14)) + 1;
   while (r[0] >> down >= (int64_t)1 << 30) down++;

@@ -21,6 +21,9 @@
 #define N1_GUESS 1024                   /* cells of the inverse distribution function */
 #define N1_NEAR 8192                    /* cells of the table position -> nearest threshold */
 #define N1_ADAPTIVE_CODES 4096          /* more codes than that have equal widths for ever */
+#define N1_PAD 4                        /* intervals beyond the outermost ones that rounding may lead to */
+#define N1_CORR_SHIFT 3                 /* what the autocorrelation of trained codes is less precise by, in bits */
+#define N1_SPAN 256                     /* samples whose products are summed up in 32 bits */
 
 /* A profile as it is stored: see n1_profile_open. */
 typedef struct {
@@ -55,12 +58,12 @@ typedef struct {
   int32_t recip[N1_SCALES];             /* 2^27 / sigma in u */
   int32_t reach[N1_SCALES];             /* 8 sigma in u */
   int32_t sigma[N1_SCALES];             /* sigma in u, for the decoder's guess */
-  uint32_t shape[N1_SHAPE + 1][2];      /* the profile's, less the floors: value and rise to the next one */
+  uint32_t shape[N1_SHAPE + 2 * N1_PAD + 1][2]; /* the profile's, less the floors: value and rise to the next one */
   int32_t floor;
   int16_t guess[N1_GUESS];              /* middle of each cell of probability, z / 4 */
   int32_t *threshold;                   /* codes + 1 of them, in u */
   int16_t *centre;                      /* of each code, in c */
-  uint16_t *near;                       /* N1_NEAR of them: nearest threshold */
+  uint16_t *near;                       /* N1_NEAR of them: nearest threshold, but for the outermost */
   uint32_t *count, *smooth;             /* of each code, if adaptive */
   int16_t *past;                        /* centres of all samples, step by step, after N1_ORDER steps of zeros */
 } n1_model;
@@ -78,7 +81,6 @@ void n1_model_start(n1_model *m, const n1_profile *profile, int32_t start);
 void n1_model_prior(n1_model *m, const n1_profile *profile, int32_t start);
 uint32_t n1_power(int32_t rest); /* 16 times the mean squared error of a start of 16 * scale_shift + rest */
 void n1_solve(n1_model *m, int64_t step);
-void n1_correlate(n1_model *m, int64_t step);
 
 static inline int32_t n1_clamp(int32_t x, int32_t low, int32_t high) { return x < low ? low : x > high ? high : x; }
 
@@ -120,17 +122,16 @@ static inline int32_t n1_predict(const n1_model *m, int32_t lane, int64_t step, 
   return n1_level(sum, m->shift[order]);
 }
 
-/* A distance from the prediction in sigmas, 0 .. 2^15 for -8 .. 8 sigmas. */
+/* A distance from the prediction in sigmas, 0 .. 2^15 for -8 .. 8 sigmas, and up to 253 less or more. */
 static inline int32_t n1_scaled(const n1_model *m, int32_t distance, int32_t scale) {
   const int32_t reach = m->reach[scale];
-  const int32_t z = (n1_clamp(distance, -reach, reach) * m->recip[scale] >> 16) + N1_Z_MAX;
-  return n1_clamp(z, 0, 2 * N1_Z_MAX);
+  return (n1_clamp(distance, -reach, reach) * m->recip[scale] >> 16) + N1_Z_MAX;
 }
 
 /* Frequencies of all codes below `code`. */
 static inline uint32_t n1_below(const n1_model *m, int32_t code, int32_t p, int32_t scale) {
   const int32_t z = n1_scaled(m, m->threshold[code] - p, scale);
-  const uint32_t *f = m->shape[z >> 6];
+  const uint32_t *f = m->shape[N1_PAD + (z >> 6)];
   return f[0] + (f[1] * (uint32_t)(z & 63) >> 6) + (uint32_t)(code * m->floor);
 }
 
@@ -154,6 +155,11 @@ static inline void n1_learn(n1_model *m, int32_t lane, int64_t step, int32_t cod
 /* The code whose interval holds `slot`; the frequencies below it and of it. */
 int32_t n1_find(const n1_model *m, uint32_t slot, int32_t p, int32_t scale, uint32_t *low, uint32_t *frequency);
 
+/* The codes that the states' slots stand for, and the states without them, but for those of a set of idle lanes. Returns
+ * how far it read, or NULL where the bytes end too early. */
+const uint8_t *n1_find_lanes(const n1_model *m, const int32_t *p, const int32_t *scale, int32_t idle, uint64_t *state,
+                             const uint8_t *in, const uint8_t *end, int32_t *code);
+
 /* All lanes in lockstep, `steps` steps. For each step, coded gets 8 times the frequencies below a code and 8 times that
  * of the code. The decoder returns how far it read, or NULL where the bytes end too early. Both ways come with and
  * without AVX2 and give the same bits. */
@@ -164,6 +170,21 @@ int n1_avx2(void);
 void n1_encode_lanes_avx2(n1_model *m, const uint16_t *codes, int64_t length, int64_t steps, uint32_t *coded);
 const uint8_t *n1_decode_lanes_avx2(n1_model *m, uint64_t *state, const uint8_t *in, const uint8_t *end,
                                     const int16_t *table, int16_t *x, int64_t length, int64_t steps);
-void n1_correlate_avx2(n1_model *m, int64_t step);
+
+/* For each lag the sum of products of N1_SPAN numbers of a and those of b that are `lag` steps earlier. */
+static inline void n1_products(const int16_t *a, const int16_t *b, int32_t lanes, int32_t *sums) {
+  for (int lag = 0; lag <= N1_ORDER; lag += 3) {
+    const int16_t *b0 = b - lag * lanes, *b1 = b0 - lanes, *b2 = b1 - lanes;
+    int32_t s0 = 0, s1 = 0, s2 = 0;
+    for (int k = 0; k < N1_SPAN; k++) {
+      s0 += a[k] * b0[k];
+      s1 += a[k] * b1[k];
+      s2 += a[k] * b2[k];
+    }
+    sums[lag] = s0, sums[lag + 1] = s1, sums[lag + 2] = s2;
+  }
+}
+
+void n1_products_avx2(const int16_t *a, const int16_t *b, int32_t lanes, int32_t *sums);
 
 #endif

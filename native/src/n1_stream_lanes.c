@@ -83,34 +83,40 @@ void n1_block_encode(const n1_model *m, n1_group *g, n1_block *b, int32_t from, 
 
 const uint8_t *n1_block_decode(const n1_model *m, n1_group *g, n1_block *b, int32_t from, int32_t to, uint64_t *state,
                                const uint8_t *in, const uint8_t *end) {
-  int32_t p[N1_LANES], scale[N1_LANES];
+  int32_t p[N1_LANES], scale[N1_LANES], code[N1_LANES];
   for (int32_t t = from; t < to; t++) {
     begin_step(m, g, b, t, p, scale);
-    for (int lane = 0; lane < N1_LANES; lane++) {
-      const uint32_t slot = (uint32_t)state[lane] & (N1_PROB - 1);
-      uint32_t low, frequency;
-      b->codes[t][lane] = 0;
-      if (b->idle >> lane & 1) continue;
-      b->codes[t][lane] = (uint16_t)n1_find(m, slot, p[lane], scale[lane], &low, &frequency);
-      state[lane] = frequency * (state[lane] >> N1_PROB_BITS) + slot - low;
-      if (state[lane] >> 32) continue;
-      if (end - in < 4) return NULL;
-      state[lane] = state[lane] << 32 | n1_get32(in);
-      in += 4;
-    }
+    in = n1_find_lanes(m, p, scale, b->idle, state, in, end, code);
+    if (!in) return NULL;
+    for (int lane = 0; lane < N1_LANES; lane++) b->codes[t][lane] = (uint16_t)code[lane];
     end_step(m, g, b, t, p);
   }
   return in;
 }
 
+/* Each pair is that of a step and of the one before: every other one has all steps. */
 static void block_correlate(const n1_model *m, n1_group *g, const n1_block *b, int32_t frames) {
-  for (int lag = 0; lag <= N1_ORDER; lag++)
-    for (int lane = 0; lane < N1_LANES; lane++) {
-      int32_t sum = 0;
-      for (int32_t i = N1_ORDER; i < N1_ORDER + frames; i++)
-        sum += (b->pair[i][2 * lane] >> m->corr_shift) * (b->pair[i - lag][2 * lane] >> m->corr_shift);
-      g->corr[lag][lane] += sum;
+  int16_t x[N1_ORDER + N1_FRAMES + 1][2 * N1_LANES];
+  for (int32_t i = 0; i <= N1_ORDER + frames; i++)
+    for (int k = 0; k < 2 * N1_LANES; k++) x[i][k] = (int16_t)(b->pair[i][k] >> m->corr_shift);
+  for (int lag = 0; lag <= N1_ORDER; lag++) {
+    int32_t sums[N1_LANES];
+#if defined(__SSE2__) || defined(_M_X64)
+    __m128i low = _mm_setzero_si128(), high = low;
+    for (int32_t i = N1_ORDER + 1; i <= N1_ORDER + frames; i += 2) {
+      const __m128i *p = (const __m128i *)(const void *)x[i], *q = (const __m128i *)(const void *)x[i - lag];
+      low = _mm_add_epi32(low, _mm_madd_epi16(_mm_loadu_si128(p), _mm_loadu_si128(q)));
+      high = _mm_add_epi32(high, _mm_madd_epi16(_mm_loadu_si128(p + 1), _mm_loadu_si128(q + 1)));
     }
+    _mm_storeu_si128((__m128i *)(void *)sums, low);
+    _mm_storeu_si128((__m128i *)(void *)(sums + 4), high);
+#else
+    memset(sums, 0, sizeof sums);
+    for (int32_t i = N1_ORDER + 1; i <= N1_ORDER + frames; i += 2)
+      for (int k = 0; k < 2 * N1_LANES; k++) sums[k / 2] += x[i][k] * x[i - lag][k];
+#endif
+    for (int lane = 0; lane < N1_LANES; lane++) g->corr[lag][lane] += sums[lane];
+  }
 }
 
 /* -- state of the channels ----------------------------------------------------------------------------------------- */
@@ -415,7 +421,7 @@ static void open_with(stream *s, int32_t codes, int32_t most, int32_t start) {
     n1_model_open(both[i], at, &m->profile, codes, 0, N1_LANES);
     at += STREAM_ROUND(n1_model_bytes(0, most));
     both[i]->cold = 0; /* widths are never learned on the way */
-    both[i]->corr_shift = 3;
+    both[i]->corr_shift = N1_CORR_SHIFT;
     n1_model_start(both[i], &m->profile, start);
   }
   n1_solve(&m->model, 0);
