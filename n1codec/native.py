@@ -7,6 +7,7 @@ of the negative error codes of n1c.h. Lengths always come from the arrays themse
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,8 @@ import n1codec
 from n1codec.codec import FormatError, UnavailableError
 
 _LIBRARY = {"win32": "n1c.dll", "darwin": "libn1c.dylib"}.get(sys.platform, "libn1c.so")
+SIMD = int(os.environ.get("N1CODEC_SIMD") != "0")
+"""1, or 0 where ``N1CODEC_SIMD=0`` is set: kernels that have a path for AVX2 go without. The bytes are the same."""
 _ERRORS = {-1: "the bytes are damaged", -2: "the output is too small", -3: "an argument is out of range"}
 
 

@@ -18,13 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from n1codec.codec import Coder, Layout, SpecError, Text, UnavailableError
-from n1codec.native import Kernel
+from n1codec.native import SIMD, Kernel
 
 _workspace = Kernel("n1c_n1_workspace", int)
 _encode = Kernel("n1c_n1_encode", np.int16, np.uint8, np.uint8, np.uint8, int)
 _decode = Kernel("n1c_n1_decode", np.uint8, np.uint8, np.uint8, np.int16, int)
 
-_SIMD = 1
 _NONE, _BUILT_IN = b"", b"\x01"
 _OTHER = 3
 """Number of a profile that is not built in, in bits 3 and 4 of a payload's first byte."""
@@ -45,7 +44,7 @@ class N1(Coder):
 
     def encode(self, x: np.ndarray) -> bytes:
         out = np.empty(2 * x.size + 32, np.uint8)
-        size = _encode(x, self._profile(), np.empty(_workspace(x.size), np.uint8), out, _SIMD)
+        size = _encode(x, self._profile(), np.empty(_workspace(x.size), np.uint8), out, SIMD)
         return out[:size].tobytes()
 
     def decode(self, data: bytes, layout: Layout) -> np.ndarray:
@@ -54,7 +53,7 @@ class N1(Coder):
             profile = _find(int.from_bytes(data[1:5], "little"))
         x = np.empty(layout.shape, np.int16)
         work = np.empty(_workspace(x.size), np.uint8)
-        _decode(np.frombuffer(data, np.uint8), np.frombuffer(profile, np.uint8), work, x, _SIMD)
+        _decode(np.frombuffer(data, np.uint8), np.frombuffer(profile, np.uint8), work, x, SIMD)
         return x
 
     def _profile(self) -> np.ndarray:

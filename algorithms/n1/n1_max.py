@@ -14,13 +14,11 @@ from __future__ import annotations
 import numpy as np
 
 from n1codec.codec import Coder, Layout
-from n1codec.native import Kernel
+from n1codec.native import SIMD, Kernel
 
 _workspace = Kernel("n1c_n1_max_workspace", int)
 _encode = Kernel("n1c_n1_max_encode", np.int16, np.uint8, np.uint8, int)
 _decode = Kernel("n1c_n1_max_decode", np.uint8, np.uint8, np.int16, int)
-
-_SIMD = 1
 
 
 class N1Max(Coder):
@@ -33,10 +31,10 @@ class N1Max(Coder):
 
     def encode(self, x: np.ndarray) -> bytes:
         out = np.empty(2 * x.size + 1, np.uint8)
-        size = _encode(x, np.empty(_workspace(x.size), np.uint8), out, _SIMD)
+        size = _encode(x, np.empty(_workspace(x.size), np.uint8), out, SIMD)
         return out[:size].tobytes()
 
     def decode(self, data: bytes, layout: Layout) -> np.ndarray:
         x = np.empty(layout.shape, np.int16)
-        _decode(np.frombuffer(data, np.uint8), np.empty(_workspace(x.size), np.uint8), x, _SIMD)
+        _decode(np.frombuffer(data, np.uint8), np.empty(_workspace(x.size), np.uint8), x, SIMD)
         return x

@@ -23,7 +23,7 @@ _FRAMEWORK = tuple(Path(module.__file__) for module in (codec, pipeline, contain
 
 @cache
 def cpu() -> str:
-    """Return the processor's model and the number of its logical cores."""
+    """Return the processor's model and the number of its logical cores, and whether our kernels do without its SIMD."""
     model = ""
     try:
         if sys.platform.startswith("linux"):
@@ -34,7 +34,8 @@ def cpu() -> str:
             model = subprocess.run(command, capture_output=True, text=True, timeout=10).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         pass
-    return f"{model or platform.processor() or platform.machine()} x{os.cpu_count()}"
+    without = "" if native.SIMD else " without SIMD"
+    return f"{model or platform.processor() or platform.machine()} x{os.cpu_count()}{without}"
 
 
 @cache

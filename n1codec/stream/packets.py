@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from n1codec.codec import FormatError, SpecError, UnavailableError
-from n1codec.native import Kernel
+from n1codec.native import SIMD, Kernel
 from n1codec.pipeline import get_codec
 
 _bytes = Kernel("n1c_stream_bytes", int, int, int)
@@ -19,7 +19,6 @@ _encode = Kernel("n1c_stream_encode", np.uint8, np.int16, np.uint8, int)
 _decode = Kernel("n1c_stream_decode", np.uint8, np.uint8, np.int16, np.uint8, int)
 _restart = Kernel("n1c_stream_restart", np.uint8)
 
-_SIMD = 1
 _WITH_PROFILE = 1
 """First byte of packets that bring the checksum of their profile, behind the packet's."""
 MAX_CHANNELS = 65536
@@ -103,7 +102,7 @@ class PacketEncoder(_Link):
                 f"not {frames.dtype} of {frames.shape}"
             )
         out = np.empty(_capacity(self.channels, self.frames_per_packet), np.uint8)
-        size = _encode(self._state, np.ascontiguousarray(frames).reshape(-1), out, _SIMD)
+        size = _encode(self._state, np.ascontiguousarray(frames).reshape(-1), out, SIMD)
         return out[:size].tobytes()
 
     def restart(self) -> None:
@@ -125,7 +124,7 @@ class PacketDecoder(_Link):
         frames = np.empty((self.frames_per_packet, self.channels), np.int16)
         valid = np.empty(self.channels, np.uint8)
         try:
-            lost = _decode(self._state, np.frombuffer(packet, np.uint8), frames.reshape(-1), valid, _SIMD)
+            lost = _decode(self._state, np.frombuffer(packet, np.uint8), frames.reshape(-1), valid, SIMD)
         except FormatError as error:
             if profile := self._other_profile(packet):
                 raise UnavailableError(
