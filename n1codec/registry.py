@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from n1codec.codec import SpecError, Stage, UnavailableError
 
@@ -47,12 +47,19 @@ def _own_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "algorithms"  # the latter in a checkout
 
 
+class _Module(NamedTuple):
+    family: str
+    path: Path
+    own: bool
+
+
 @cache
-def _modules() -> dict[str, tuple[str, Path]]:
-    """Return {name: (family, file)} of every local module that is a stage; our own go before those of $N1CODEC_PATH."""
+def _modules() -> dict[str, _Module]:
+    """Return {name: module} of every local module that is a stage; our own go before those of $N1CODEC_PATH."""
     _problems.clear()
-    found: dict[str, tuple[str, Path]] = {}
-    for folder in (_own_folder(), *map(Path, filter(None, os.environ.get("N1CODEC_PATH", "").split(os.pathsep)))):
+    found: dict[str, _Module] = {}
+    own = _own_folder()
+    for folder in (own, *map(Path, filter(None, os.environ.get("N1CODEC_PATH", "").split(os.pathsep)))):
         if not folder.is_dir():
             _problems.append(f"{folder}: no such folder (look at N1CODEC_PATH)")
         for path in sorted((*folder.glob("*.py"), *folder.glob("*/*.py"))):
@@ -60,9 +67,9 @@ def _modules() -> dict[str, tuple[str, Path]]:
                 continue
             family = path.parent.name if path.parent != folder else "external"
             if path.stem in found:
-                _problems.append(f"{path}: it is left out, {found[path.stem][1]} has that name (rename one of them)")
+                _problems.append(f"{path}: it is left out, {found[path.stem].path} has that name (rename one of them)")
                 continue
-            found[path.stem] = family, path
+            found[path.stem] = _Module(family, path, folder == own)
     return found
 
 
@@ -77,7 +84,7 @@ def problems() -> list[str]:
 
 @cache
 def _load(name: str) -> type[Stage]:
-    family, path = _modules()[name]
+    family, path, _ = _modules()[name]
     qualified = f"n1codec.algorithms.{family}.{name}"
     spec = spec_from_file_location(qualified, path)
     assert spec and spec.loader
@@ -147,7 +154,7 @@ def find(name: str) -> type[Stage]:
 
 def family(name: str) -> str:
     """Return the family of a stage without importing its module."""
-    return _modules()[name][0] if name in _modules() else "external"
+    return _modules()[name].family if name in _modules() else "external"
 
 
 def find_wire(wire: str) -> type[Stage]:
@@ -158,9 +165,10 @@ def find_wire(wire: str) -> type[Stage]:
     Raises:
         UnavailableError: no stage here has it.
     """
-    own = _own_folder()
-    first = [name for name in _modules() if name[0] == wire[:1].lower()]
-    for name in sorted(first, key=lambda name: own not in _modules()[name][1].parents):
+    first = wire[:1].lower()
+    for name in _modules():
+        if name[0] != first:
+            continue
         try:
             if wire in (name, _load(name).wire):
                 return _load(name)
@@ -178,7 +186,7 @@ def wire(stage: Stage) -> str:
     Raises:
         SpecError: both its names are another's.
     """
-    if stage.name in _modules() and _own_folder() in _modules()[stage.name][1].parents:
+    if stage.name in _modules() and _modules()[stage.name].own:
         return stage.wire or stage.name
     for candidate in filter(None, (stage.wire, stage.name)):
         try:
@@ -192,5 +200,5 @@ def wire(stage: Stage) -> str:
 def names() -> Iterator[str]:
     """Yield the name of every stage, by family; entry points last."""
     local = _modules()
-    yield from sorted(local, key=lambda name: (local[name][0], name))
+    yield from sorted(local, key=lambda name: (local[name].family, name))
     yield from (name for name in sorted(_entry_points()) if name not in local)

@@ -98,7 +98,7 @@ def test_the_reference_decodes_what_the_kernel_writes(frames: int, profile: byte
     assert np.array_equal(reference(encode(x, profile), frames, built_in()), x)
 
 
-@pytest.mark.parametrize("name", ["burst", "steps", "square"])
+@pytest.mark.parametrize("name", ["burst", "steps", "square", "sine"])
 def test_the_reference_decodes_other_converters(name: str) -> None:
     x = awkward()[name][-5000:]
     assert np.array_equal(reference(encode(x), x.size, built_in()), x)
