@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -163,21 +164,26 @@ def find_wire(wire: str) -> type[Stage]:
     A short name begins with its stage's first letter, so only those modules are imported.
 
     Raises:
-        UnavailableError: no stage here has it.
+        UnavailableError: no stage here has it, or its module does not load.
     """
-    first = wire[:1].lower()
-    for name in _modules():
-        if name[0] != first:
-            continue
-        try:
-            if wire in (name, _load(name).wire):
-                return _load(name)
-        except UnavailableError:
-            if wire == name:
-                raise
-    if wire in _entry_points():
-        return _load_entry_point(wire)
+    name = _wires(wire[:1].lower()).get(wire, wire)
+    if name in _modules():
+        return _load(name)
+    if name in _entry_points():
+        return _load_entry_point(name)
     raise UnavailableError(f"it was written by the codec {wire!r}, which is not here (set N1CODEC_PATH or install it)")
+
+
+@cache
+def _wires(letter: str) -> dict[str, str]:
+    """Return {short name or name: name} of the modules that begin with a letter, so far as they load."""
+    found: dict[str, str] = {}
+    for name in _modules():
+        if name[0] == letter:
+            with suppress(UnavailableError):
+                for wire in filter(None, (name, _load(name).wire)):
+                    found.setdefault(wire, name)
+    return found
 
 
 def wire(stage: Stage) -> str:

@@ -113,10 +113,10 @@ class Reverse(Filter):
 
 @pytest.fixture
 def forget_modules() -> Iterator[None]:
-    for cached in (registry._modules, registry._load):
+    for cached in (registry._modules, registry._load, registry._wires):
         cached.cache_clear()
     yield
-    for cached in (registry._modules, registry._load):
+    for cached in (registry._modules, registry._load, registry._wires):
         cached.cache_clear()
 
 
