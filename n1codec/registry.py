@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -158,32 +157,28 @@ def family(name: str) -> str:
     return _modules()[name].family if name in _modules() else "external"
 
 
+@cache
 def find_wire(wire: str) -> type[Stage]:
     """Return the stage class whose short name in .n1c files, or whose name, is ``wire``.
 
-    A short name begins with its stage's first letter, so only those modules are imported.
+    A short name begins with its stage's first letter, so only such modules are imported, up to the one that has it.
 
     Raises:
         UnavailableError: no stage here has it, or its module does not load.
     """
-    name = _wires(wire[:1].lower()).get(wire, wire)
-    if name in _modules():
-        return _load(name)
-    if name in _entry_points():
-        return _load_entry_point(name)
-    raise UnavailableError(f"it was written by the codec {wire!r}, which is not here (set N1CODEC_PATH or install it)")
-
-
-@cache
-def _wires(letter: str) -> dict[str, str]:
-    """Return {short name or name: name} of the modules that begin with a letter, so far as they load."""
-    found: dict[str, str] = {}
+    letter = wire[:1].lower()
     for name in _modules():
-        if name[0] == letter:
-            with suppress(UnavailableError):
-                for wire in filter(None, (name, _load(name).wire)):
-                    found.setdefault(wire, name)
-    return found
+        if name[0] != letter:
+            continue
+        try:
+            if wire in (name, _load(name).wire):
+                return _load(name)
+        except UnavailableError:
+            if wire == name:
+                raise
+    if wire in _entry_points():
+        return _load_entry_point(wire)
+    raise UnavailableError(f"it was written by the codec {wire!r}, which is not here (set N1CODEC_PATH or install it)")
 
 
 def wire(stage: Stage) -> str:

@@ -113,10 +113,10 @@ class Reverse(Filter):
 
 @pytest.fixture
 def forget_modules() -> Iterator[None]:
-    for cached in (registry._modules, registry._load, registry._wires):
+    for cached in (registry._modules, registry._load, registry.find_wire):
         cached.cache_clear()
     yield
-    for cached in (registry._modules, registry._load, registry._wires):
+    for cached in (registry._modules, registry._load, registry.find_wire):
         cached.cache_clear()
 
 
