@@ -21,18 +21,15 @@ All integers are little-endian; ``uint`` is LEB128::
 
 from __future__ import annotations
 
-import errno
-import os
 import struct
-import sys
 import zlib
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from n1codec import registry
+from n1codec import files, registry
 from n1codec.codec import CodecError, Coder, FormatError, Layout
 from n1codec.pipeline import Pipeline, default_spec, get_codec
 from n1codec.recordings import wav
@@ -360,50 +357,6 @@ def _file_bytes(header: Header, x: np.ndarray) -> bytes:
 # -- files -----------------------------------------------------------------------------------------------------------
 
 
-def read_file(path: str | Path) -> bytes:
-    """Return a file's bytes; "-" is standard input."""
-    return sys.stdin.buffer.read() if str(path) == "-" else Path(path).read_bytes()
-
-
-def write_file(path: str | Path, data: bytes) -> None:
-    """Write a file under a temporary name and rename it, so that it is there whole or not at all.
-
-    "-" is standard output; a special file (a pipe, /dev/stdout) is written to directly.
-    """
-    target = Path(path)
-    try:
-        if str(path) == "-":
-            _standard_output().write(data)
-            _standard_output().flush()
-            return
-        if target.exists() and not target.is_file() and not target.is_dir():
-            with target.open("wb") as special:
-                special.write(data)
-        else:
-            _replace(target.resolve(), data)  # an existing link keeps pointing at its file
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, "standard output" if str(path) == "-" else str(path)) from error
-
-
-def _standard_output() -> BinaryIO:
-    if sys.stdout is None:
-        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-    return sys.stdout.buffer
-
-
-def _replace(target: Path, data: bytes) -> None:
-    if target.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    temporary = target.with_name(f".{os.getpid()}-{os.urandom(4).hex()}.part")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
 def encode_file(source: str | Path, target: str | Path, spec: str | Pipeline | None = None) -> Timed:
     """Encode one file, a WAV file or any other, into a .n1c file.
 
@@ -412,9 +365,9 @@ def encode_file(source: str | Path, target: str | Path, spec: str | Pipeline | N
         OSError: the files.
     """
     stages = spec if isinstance(spec, Pipeline) else get_codec(spec or default_spec())
-    data = read_file(source)
+    data = files.read(source)
     packed, seconds = encode_bytes(data, stages)
-    write_file(target, packed)
+    files.write(target, packed)
     return Timed(len(data), len(packed), seconds, stages.spec)
 
 
@@ -429,7 +382,7 @@ def decode_file(source: str | Path, target: str | Path, spec: str | Pipeline | N
         FormatError, UnavailableError: the .n1c file.
         OSError: the files.
     """
-    packed = read_file(source)
+    packed = files.read(source)
     data, seconds, used = decode_bytes(packed, get_codec(spec) if isinstance(spec, str) else spec)
-    write_file(target, data)
+    files.write(target, data)
     return Timed(len(data), len(packed), seconds, used)

@@ -108,7 +108,9 @@ def test_full_disk_ends_a_batch(wav_file: Path, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(batch, "encode_file", full)
     options = {"jobs": 1, "log": None, "quiet": True, "out_dir": tmp_path / "o"}
     assert convert("encode", (str(tmp_path),), get_codec("zstd"), **options) == 1
-    assert capsys.readouterr().err.splitlines() == ["encode: somewhere: no space left on device"]
+    assert capsys.readouterr().err.splitlines() == [
+        "encode: somewhere: no space left on its disk (free some, or write to another disk)"
+    ]
 
 
 def test_nothing_is_left_behind_when_a_write_fails(

@@ -24,8 +24,8 @@ from threading import Event, local
 
 import numpy as np
 
+from n1codec import files
 from n1codec.codec import CodecError
-from n1codec.container import write_file
 from n1codec.native import Kernel
 
 MEASURES = ("pearson", "spearman", "kendall")
@@ -116,7 +116,7 @@ def cached(
     path.parent.mkdir(parents=True, exist_ok=True)
     data = io.BytesIO()
     np.save(data, result)
-    write_file(path, data.getvalue())
+    files.write(path, data.getvalue(), durable=False)
     return result
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from n1codec.container import write_file
+from n1codec import files
 
 BLOCK = 16
 """Samples of a block in the lowest level."""
@@ -82,7 +82,7 @@ class Pyramid:
         path.parent.mkdir(parents=True, exist_ok=True)
         data = io.BytesIO()
         np.save(data, built.levels)
-        write_file(path, data.getvalue())
+        files.write(path, data.getvalue(), durable=False)
         return cls(signals, np.load(path, mmap_mode="r", allow_pickle=False))
 
     @cached_property

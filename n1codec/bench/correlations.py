@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from n1codec import files
 from n1codec.analysis import correlation, groups, order
-from n1codec.container import write_file
 
 SHIFT = 1000
 """Frames by which a recording is turned each time that it is taken once more."""
@@ -105,10 +105,10 @@ def save(result: Result, names: Sequence[str], folder: Path, form: str = "csv") 
         if form == "npy":
             data = io.BytesIO()
             np.save(data, matrix)
-            write_file(path, data.getvalue())
+            files.write(path, data.getvalue())
         else:
             rows = ([name, *row] for name, row in zip(names, matrix.tolist(), strict=True))
-            write_file(path, _csv(["channel", *names], rows))
+            files.write(path, _csv(["channel", *names], rows))
         yield path
     places = (
         (measure, linkage, place, channel, names[channel])
@@ -116,7 +116,7 @@ def save(result: Result, names: Sequence[str], folder: Path, form: str = "csv") 
         for place, channel in enumerate(tree.leaves.tolist())
     )
     path = folder / "order.csv"
-    write_file(path, _csv(["measure", "linkage", "place", "channel", "name"], places))
+    files.write(path, _csv(["measure", "linkage", "place", "channel", "name"], places))
     yield path
 
 

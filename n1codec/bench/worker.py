@@ -27,9 +27,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from n1codec import files
 from n1codec.bench import meter
 from n1codec.codec import CodecError
-from n1codec.container import decoder, open_source, read, restore, seal, write_file
+from n1codec.container import decoder, open_source, read, restore, seal
 from n1codec.pipeline import Pipeline, get_codec
 
 _GRACE = 2.0
@@ -137,7 +138,7 @@ class _Runner:
         processor = meter.processor_seconds() - before
         memory = meter.peak()
         made = work.finish(result)
-        write_file(target, made)
+        files.write(target, made, durable=False)
         times, spent = [first], first
         if first < least:
             times, processor = work.repeat(least)

@@ -9,7 +9,7 @@ from importlib import import_module
 
 import click
 
-from n1codec import __version__
+from n1codec import __version__, files
 from n1codec.codec import CodecError
 
 _COMMANDS = {
@@ -97,17 +97,7 @@ def run(called: click.Command, program: str) -> int:
 
 def explain(error: BaseException) -> str:
     """Return an error as one line for a person."""
-    if isinstance(error, IsADirectoryError):
-        return f"{error.filename}: it is a folder (name a file, or use --out-dir for many)"
-    if isinstance(error, FileNotFoundError) and error.filename:
-        return f"{error.filename}: no such file or folder"
-    if isinstance(error, MemoryError):
-        return "not enough memory"
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {(error.strerror or str(error)).lower()}"
-    if isinstance(error, CodecError | OSError):
-        return str(error)
-    return f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, CodecError) else files.explain(error)
 
 
 def fail(program: str, message: str, code: int = 1) -> int:

@@ -6,14 +6,15 @@ import json
 
 import click
 
+from n1codec import files
 from n1codec.codec import CodecError
-from n1codec.container import VERSION, read, read_file
+from n1codec.container import VERSION, read
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("paths", nargs=-1, required=True, metavar="FILE...")
 @click.option("--json", "as_json", is_flag=True, help="One JSON list of objects on stdout.")
-def command(files: tuple[str, ...], as_json: bool) -> None:
+def command(paths: tuple[str, ...], as_json: bool) -> None:
     """Show what is in .n1c files: codec, shape, rate, sizes, checksum. Nothing is decoded.
 
     \b
@@ -21,8 +22,8 @@ def command(files: tuple[str, ...], as_json: bool) -> None:
       n1codec info recording.n1c
     """
     found = []
-    for file in files:
-        blob = read_file(file)
+    for file in paths:
+        blob = files.read(file)
         try:
             header = read(blob)
         except CodecError as error:

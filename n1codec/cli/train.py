@@ -44,7 +44,7 @@ def command(folder: Path, output: Path | None, check: bool, c_source: Path | Non
       n1codec train recordings/ -o my.n1p --check
       n1codec train recordings/ --codec n1_max --check
     """
-    from n1codec.container import write_file
+    from n1codec import files
     from n1codec.train import fit, unseen
 
     if not (output or check or c_source):
@@ -61,9 +61,9 @@ def command(folder: Path, output: Path | None, check: bool, c_source: Path | Non
         pairs = unseen.halves(recordings) if check else []
         trained = [trainer.train(seen, advance) for seen, _ in pairs]
     if output:
-        write_file(output, tables)
+        files.write(output, tables)
     if c_source:
-        write_file(c_source, trainer.to_c(tables).encode())
+        files.write(c_source, trainer.to_c(tables).encode())
     click.echo(f"{len(recordings)} recordings")
     if tables:
         click.echo(f"tables of {len(tables)} bytes, {zlib.crc32(tables):08x}")

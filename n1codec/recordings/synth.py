@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from n1codec.container import write_file
+from n1codec import files
 from n1codec.recordings import wav
 
 CHANNELS, SECONDS, SEED, RATE = 16, 5.0, 0, 19531
@@ -88,7 +88,7 @@ def write(
     paths = []
     for channel in range(channels):
         path = Path(folder) / f"synth_{channel:0{digits}d}.wav"
-        write_file(path, wav.write(np.ascontiguousarray(samples[:, channel]), rate))
+        files.write(path, wav.write(np.ascontiguousarray(samples[:, channel]), rate))
         paths.append(path)
     return paths
 

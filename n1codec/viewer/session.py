@@ -29,7 +29,7 @@ import numpy as np
 from n1codec.analysis import correlation, groups, order, spectrum
 from n1codec.analysis.decimate import Pyramid
 from n1codec.codec import CodecError, Layout, Text
-from n1codec.container import write_file
+from n1codec.files import write as write_file
 from n1codec.pipeline import Pipeline, get_codec
 from n1codec.recordings import dataset, wav
 from n1codec.viewer.jobs import Cancelled, Job, Jobs
@@ -180,7 +180,9 @@ class Session:
             except correlation.Cancelled as error:
                 raise Cancelled from error
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_file(path, json.dumps([[group.members, group.r.tolist()] for group in found]).encode("ascii"))
+            write_file(
+                path, json.dumps([[group.members, group.r.tolist()] for group in found]).encode("ascii"), durable=False
+            )
             return found
 
         return self.jobs.start("groups", "Simultaneous recordings", work)
@@ -438,4 +440,4 @@ def _save(path: Path, array: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     data = io.BytesIO()
     np.save(data, array)
-    write_file(path, data.getvalue())
+    write_file(path, data.getvalue(), durable=False)
