@@ -18,7 +18,8 @@ from conftest import signal
 from scipy.signal import lfilter
 
 from n1codec.codec import CodecError
-from n1codec.recordings import dataset, fetch, manifest, synth, wav
+from n1codec.datasets import dataset, fetch, manifest, synth
+from n1codec.recordings import wav
 
 # -- synthetic recordings --------------------------------------------------------------------------------------------
 

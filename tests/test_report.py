@@ -19,7 +19,8 @@ from test_plots import FAMILIES, results
 
 from n1codec.bench import store, summary
 from n1codec.codec import CodecError
-from n1codec.recordings import dataset, wav
+from n1codec.datasets import dataset
+from n1codec.recordings import wav
 from n1codec.report import analyse, html
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -16,7 +16,8 @@ import pytest
 from conftest import signal
 
 from n1codec.codec import CodecError
-from n1codec.recordings import synth, wav
+from n1codec.datasets import synth
+from n1codec.recordings import wav
 from n1codec.viewer import canvas, export, session, state
 from n1codec.viewer.figures import correlation, image, results, style
 from n1codec.viewer.figures.style import DARK, LIGHT, nice

@@ -16,7 +16,8 @@ import pytest
 from conftest import signal
 
 from n1codec.codec import CodecError
-from n1codec.recordings import synth, wav
+from n1codec.datasets import synth
+from n1codec.recordings import wav
 
 ALL = bool(os.environ.get("N1_REQUIRE_ALL"))
 CHANNELS, RATE = 12, 19531

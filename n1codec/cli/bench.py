@@ -57,7 +57,8 @@ def command(
 
     from n1codec.bench import kernels, machine
     from n1codec.codec import CodecError
-    from n1codec.recordings import dataset, wav
+    from n1codec.datasets import dataset
+    from n1codec.recordings import wav
 
     chosen = [target for target in kernels.targets() if text in target.name]
     if not chosen:

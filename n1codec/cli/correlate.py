@@ -60,7 +60,8 @@ def command(
     from n1codec.bench import correlations
     from n1codec.cli._progress import progress
     from n1codec.codec import CodecError
-    from n1codec.recordings import dataset, wav
+    from n1codec.datasets import dataset
+    from n1codec.recordings import wav
 
     found = dataset.resolve(folder)
     waves = [(path, wave) for path in found.files if (wave := wav.parse(path.read_bytes())) and wave.samples.size]

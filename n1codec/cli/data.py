@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from n1codec.recordings.fetch import Progress
+from n1codec.datasets.fetch import Progress
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -40,7 +40,7 @@ def fetch(url: str | None, archive: Path | None, folder: Path) -> int:
 
     An interrupted download goes on where it stopped. Nothing is put into place that is not what the manifest says.
     """
-    from n1codec.recordings import fetch as fetching
+    from n1codec.datasets import fetch as fetching
 
     if archive and not url:
         result = fetching.unpack(archive, folder)
@@ -61,7 +61,7 @@ def fetch(url: str | None, archive: Path | None, folder: Path) -> int:
 @click.option("--rate", type=click.IntRange(1, 1_000_000), default=19531, show_default=True, help="Frames a second.")
 def synth(folder: Path, channels: int, seconds: float, seed: int, rate: int) -> int:
     """Write synthetic recordings that look like N1 to a codec, as WAV files in DIR (data/synthetic)."""
-    from n1codec.recordings import synth as synthesis
+    from n1codec.datasets import synth as synthesis
 
     paths = synthesis.write(folder, channels, seconds, seed, rate)
     print(f"{folder}: {len(paths)} synthetic recordings of {seconds:g} s at {rate} Hz, seed {seed}")
@@ -76,7 +76,7 @@ def verify(folder: Path) -> int:
     The exit code is 1 if one is damaged, or none is there.
     """
     from n1codec.codec import CodecError
-    from n1codec.recordings import dataset, manifest
+    from n1codec.datasets import dataset, manifest
 
     found = dataset.resolve(folder)
     report = manifest.check(found.files)
@@ -97,7 +97,7 @@ def path(data: str | None, folder: Path) -> int:
     DATA is a folder, a WAV file or a zip archive; without it what is in data/, else what $N1_DATA_ZIP names, else the
     synthetic set. Archives and the synthetic set are unpacked under data/.
     """
-    from n1codec.recordings import dataset
+    from n1codec.datasets import dataset
 
     found = dataset.resolve(data, folder)
     print(found.path, found.name, sep="\n")

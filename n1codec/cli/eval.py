@@ -30,8 +30,8 @@ def command(codec: str | None, data: str | None) -> None:
     from n1codec.bench.run import Progress, Settings, run
     from n1codec.cli._progress import progress
     from n1codec.codec import CodecError
+    from n1codec.datasets import dataset
     from n1codec.pipeline import default_spec
-    from n1codec.recordings import dataset
 
     (case,) = cases.make([codec or default_spec()])
     recordings = dataset.resolve(data)

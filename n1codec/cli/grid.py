@@ -89,7 +89,7 @@ def command(
     from n1codec.bench import counters as counting
     from n1codec.bench.run import Settings
     from n1codec.bench.sweep import sweep
-    from n1codec.recordings import dataset
+    from n1codec.datasets import dataset
 
     specs = [*cases.split(codecs), *single]
     chosen = cases.make(specs) if specs else cases.default()

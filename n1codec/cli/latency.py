@@ -36,8 +36,9 @@ def command(folder: str | None, channels: int, packet_ms: float, packets: int, c
 
     from n1codec.cli._progress import progress
     from n1codec.codec import CodecError
+    from n1codec.datasets import dataset
     from n1codec.pipeline import get_codec
-    from n1codec.recordings import dataset, wav
+    from n1codec.recordings import wav
     from n1codec.stream.latency import measure
     from n1codec.stream.packets import PacketDecoder, PacketEncoder
 

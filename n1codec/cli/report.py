@@ -36,7 +36,7 @@ def command(results: Path, data: str | None, output: Path | None, jobs: int) -> 
     """
     from n1codec.bench import summary
     from n1codec.cli._progress import progress
-    from n1codec.recordings import dataset
+    from n1codec.datasets import dataset
     from n1codec.report import analyse, html
 
     folder = summary.newest(results)

@@ -75,7 +75,7 @@ def command(
     from n1codec.bench import search
     from n1codec.cli._progress import progress
     from n1codec.codec import CodecError, SpecError
-    from n1codec.recordings import dataset
+    from n1codec.datasets import dataset
 
     if as_json and as_csv:
         raise click.UsageError("--json or --csv, not both")

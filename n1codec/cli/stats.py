@@ -65,7 +65,7 @@ def command(
     from n1codec.analysis.stats import Settings, collect
     from n1codec.cli import fail
     from n1codec.cli._progress import progress
-    from n1codec.recordings import dataset
+    from n1codec.datasets import dataset
     from n1codec.report import tables
 
     if band[0] >= band[1]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from n1codec.analysis.stats import Settings, collect
 from n1codec.bench import summary
 from n1codec.codec import CodecError
-from n1codec.recordings.dataset import Dataset
+from n1codec.datasets.dataset import Dataset
 from n1codec.report import tables
 from n1codec.report.html import STATS
 

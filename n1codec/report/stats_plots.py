@@ -11,8 +11,8 @@ import numpy as np
 from n1codec.analysis.spectrum import spectrogram
 from n1codec.analysis.stats import Settings, Stats
 from n1codec.bench import summary
+from n1codec.datasets.dataset import Dataset
 from n1codec.recordings import wav
-from n1codec.recordings.dataset import Dataset
 from n1codec.report import tables
 from n1codec.report.plots import save
 from n1codec.report.style import COLOURS, GREY, INK, RULE, colour, marker, slots

@@ -20,7 +20,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html,
 from dash.exceptions import PreventUpdate
 
 from n1codec.codec import CodecError
-from n1codec.recordings import dataset
+from n1codec.datasets import dataset
 from n1codec.viewer import canvas, export, layout, session, state
 from n1codec.viewer.figures import style
 from n1codec.viewer.session import Session

@@ -29,9 +29,10 @@ import numpy as np
 from n1codec.analysis import correlation, groups, order, spectrum
 from n1codec.analysis.decimate import Pyramid
 from n1codec.codec import CodecError, Layout, Text
+from n1codec.datasets import dataset
 from n1codec.files import write as write_file
 from n1codec.pipeline import Pipeline, get_codec
-from n1codec.recordings import dataset, wav
+from n1codec.recordings import wav
 from n1codec.viewer.jobs import Cancelled, Job, Jobs
 
 _VERSION = 1

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from n1codec import __version__
 from n1codec.codec import CodecError
-from n1codec.recordings import manifest
+from n1codec.datasets import manifest
 
 URL = "https://content.neuralink.com/compression-challenge/data.zip"
 ARCHIVE = "n1-download.zip"

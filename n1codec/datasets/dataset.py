@@ -23,7 +23,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from n1codec.codec import CodecError
-from n1codec.recordings import manifest
+from n1codec.datasets import manifest
 
 HOME = Path("data")
 SYNTHETIC = "synthetic"
@@ -144,7 +144,7 @@ def _digest(files: Sequence[Path]) -> str:
 def _synthetic(home: Path, say: Callable[[str], None]) -> Dataset:
     folder = home / SYNTHETIC
     if not folder.is_dir() or describe(folder).name != SYNTHETIC:
-        from n1codec.recordings import synth
+        from n1codec.datasets import synth
 
         with _workshop(home) as made:
             synth.write(made)

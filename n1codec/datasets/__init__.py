@@ -1,0 +1,1 @@
+"""Data sets: which one is meant, the public recordings and their checksums, and synthetic ones."""
