@@ -22,9 +22,11 @@ import numpy as np
 import pytest
 
 from n1codec import registry
-from n1codec.bench import cases, limits, machine, store, summary, view
-from n1codec.bench.run import Settings
-from n1codec.bench.sweep import sweep
+from n1codec.bench.measure import cases, limits, machine
+from n1codec.bench.measure.run import Settings
+from n1codec.bench.measure.sweep import sweep
+from n1codec.bench.results import store, summary
+from n1codec.cli import _sweep_view as view
 from n1codec.codec import CodecError, SpecError
 from n1codec.recordings import wav
 
@@ -156,7 +158,7 @@ def test_repeats_fill_the_minimum_time(data: Path) -> None:
 
 
 def test_repeats_take_no_longer_than_they_must(data: Path) -> None:
-    from n1codec.bench.worker import MOST_REPEATS, Work
+    from n1codec.bench.measure.worker import MOST_REPEATS, Work
     from n1codec.pipeline import get_codec
 
     work = Work((data / "0.wav").read_bytes(), "encode", get_codec("bz2"))
@@ -199,7 +201,7 @@ def test_process_time_and_memory_are_the_work_s_own(data: Path, module) -> None:
 
 
 def test_memory_counts_what_is_there_at_the_same_time() -> None:
-    from n1codec.bench import meter
+    from n1codec.bench.measure import meter
 
     kept = bytearray(32 << 20)
     meter.reset_peak()
@@ -540,7 +542,7 @@ def test_pinned_to_a_processor(data: Path, module) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("callgrind_control"), reason="needs Valgrind")
 def test_instructions_repeat(data: Path) -> None:
-    from n1codec.bench import counters
+    from n1codec.bench.measure import counters
 
     first, again = (counters.count("encode", "delta|huffman", data / "4.wav", 120) for _ in range(2))
     assert first == pytest.approx(again, rel=0.02)
@@ -598,7 +600,7 @@ def test_any_executor_measures_the_same(data: Path, tmp_path: Path) -> None:
 
 
 def test_a_worker_with_other_files_or_codecs_is_refused(data: Path) -> None:
-    from n1codec.bench import remote
+    from n1codec.bench.measure import remote
 
     (case,) = cases.make(["copy"])
     path = data / "0.wav"
@@ -753,7 +755,7 @@ def test_an_unavailable_codec_is_skipped_with_its_reason_and_said_once(data: Pat
 
 
 def test_a_module_that_does_not_load_is_a_row_of_the_default_grid(module, monkeypatch: pytest.MonkeyPatch) -> None:
-    code = "from n1codec.bench import cases; print([c.problem for c in cases.default() if c.mode == 'rubbish'])"
+    code = "from n1codec.bench.measure import cases; print([c.problem for c in cases.default() if c.mode == 'rubbish'])"
     module("rubbish", extra="1 / 0")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "ZeroDivisionError" in done.stdout, done.stderr
@@ -903,7 +905,7 @@ def bench(data: Path, *options: str, code: int = 0) -> str:
 
 def test_bench_holds_each_stage_that_calls_the_kernels_or_promises_a_speed() -> None:
     from n1codec import registry
-    from n1codec.bench import kernels
+    from n1codec.bench.measure import kernels
 
     measured = {target.stage.name for target in kernels.targets()}
     promising = {name for name in registry.names() if registry.find(name).floor_xrt}

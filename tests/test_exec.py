@@ -17,7 +17,7 @@ from conftest import ROOT, signal
 
 import n1codec
 from n1codec import container, registry
-from n1codec.bench import cases, machine
+from n1codec.bench.measure import cases, machine
 from n1codec.codec import CodecError, FormatError, SpecError
 from n1codec.pipeline import get_codec
 

@@ -49,7 +49,11 @@ def test_it_is_in_the_grid(run: Run, folder: Path, wav_file: Path, tmp_path: Pat
     (summary,) = results.glob("*/summary.csv")
     assert "\nbitpack," in summary.read_text()
     listed = subprocess.run(
-        [sys.executable, "-c", "from n1codec.bench import cases; print(*(case.spec for case in cases.default()))"],
+        [
+            sys.executable,
+            "-c",
+            "from n1codec.bench.measure import cases; print(*(case.spec for case in cases.default()))",
+        ],
         capture_output=True,
         text=True,
         env={**os.environ, "N1CODEC_PATH": str(folder)},

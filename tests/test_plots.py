@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from n1codec.bench import store, summary
+from n1codec.bench.results import store, summary
 from n1codec.cli import run
 from n1codec.cli.plot import command
 from n1codec.codec import CodecError
@@ -112,7 +112,7 @@ def test_names_of_a_front_do_not_overlap_and_nothing_is_cut_off(tmp_path: Path) 
 
 
 def test_front_holds_what_no_other_beats() -> None:
-    from n1codec.bench.summary import front
+    from n1codec.bench.results.summary import front
 
     rng = np.random.default_rng(0)
     for _ in range(50):

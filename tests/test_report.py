@@ -17,7 +17,7 @@ import pytest
 from conftest import signal
 from test_plots import FAMILIES, results
 
-from n1codec.bench import store, summary
+from n1codec.bench.results import store, summary
 from n1codec.codec import CodecError
 from n1codec.datasets import dataset
 from n1codec.recordings import wav

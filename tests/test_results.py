@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from n1codec.bench import results, store, summary
+from n1codec.bench.results import store, summary, tables
 from n1codec.codec import CodecError
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -92,25 +92,25 @@ def test_intervals_hold_what_they_should() -> None:
     held = 0
     for _ in range(200):
         old = rng.normal(400, 20, 60)
-        change, low, high = results._change(old, old / rng.normal(1.02, 0.05, 60))
+        change, low, high = tables._change(old, old / rng.normal(1.02, 0.05, 60))
         held += low <= 0.02 <= high
         assert low < change < high
     assert 0.88 <= held / 200 <= 0.99
-    assert results._change(old, old) == (0, 0, 0)
+    assert tables._change(old, old) == (0, 0, 0)
 
 
 def test_versions_within_one_store(run: Run, old: Path) -> None:
     store.Store(old / store.FILE).append(rows("zstd", SIZES + 5, codec_version="bbbb", n1codec="1.1.0"))
     assert run("n1codec", "results", "compare", f"{old}@previous", old).returncode == 1
     assert run("n1codec", "results", "compare", old, f"{old}@1.0.0").returncode == 0
-    assert len(results.load(f"{old}@bbbb")) == FILES
+    assert len(tables.load(f"{old}@bbbb")) == FILES
     with pytest.raises(CodecError, match="no results of 9"):
-        results.load(f"{old}@9")
+        tables.load(f"{old}@9")
 
 
 def test_one_version_has_no_previous_one(old: Path) -> None:
     with pytest.raises(CodecError, match="one version"):
-        results.load(f"{old}@previous")
+        tables.load(f"{old}@previous")
 
 
 def test_columns_that_an_older_version_did_not_have_are_empty(run: Run, old: Path, monkeypatch) -> None:
@@ -129,12 +129,12 @@ def test_columns_that_an_older_version_did_not_have_are_empty(run: Run, old: Pat
 def test_columns_of_something_else_are_refused(tmp_path: Path) -> None:
     (tmp_path / store.FILE).write_bytes(gzip.compress(b"spec,other\nzstd,1\n"))
     with pytest.raises(CodecError, match="other"):
-        results.load(tmp_path)
+        tables.load(tmp_path)
 
 
 def test_a_sweep_that_was_killed_before_its_summary_has_results(old: Path) -> None:
     (old / summary.FILE).unlink()
-    assert len(results.load(old)) == len(results.load(old.parent)) == 3 * FILES
+    assert len(tables.load(old)) == len(tables.load(old.parent)) == 3 * FILES
 
 
 def test_show(run: Run, old: Path) -> None:

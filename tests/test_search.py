@@ -17,10 +17,12 @@ from pathlib import Path
 import pytest
 from conftest import signal
 
-from n1codec import registry
-from n1codec.bench import search
-from n1codec.bench.pool import Failure, Pool, Task, TimeUp
-from n1codec.bench.search import Candidate, Measured, Rung, Search
+from n1codec import container, registry
+from n1codec.bench.search import selection, space
+from n1codec.bench.search.halving import Found, Rung, Search
+from n1codec.bench.search.pool import Failure, Pool, Task, TimeUp
+from n1codec.bench.search.space import Candidate
+from n1codec.bench.search.trial import Measured
 from n1codec.codec import CodecError, Filter, SpecError
 from n1codec.pipeline import get_codec
 from n1codec.recordings import wav
@@ -29,10 +31,10 @@ from n1codec.recordings import wav
 
 
 def test_stages_are_those_that_can_run_and_are_wanted() -> None:
-    names = {stage.name for stage in search.stages()}
+    names = {stage.name for stage in space.stages()}
     assert {"remap", "zstd", "n1"} <= names
     assert "exec" not in names
-    names = {stage.name for stage in search.stages(["remap"], ["zstd", "n1", "rice"], ["n1"])}
+    names = {stage.name for stage in space.stages(["remap"], ["zstd", "n1", "rice"], ["n1"])}
     assert names == {"remap", "zstd", "rice"}
 
 
@@ -48,29 +50,29 @@ def test_stages_are_those_that_can_run_and_are_wanted() -> None:
 )
 def test_a_wrong_choice_says_so(wanted: tuple, says: str) -> None:
     with pytest.raises(SpecError, match=says):
-        search.stages(*wanted)
+        space.stages(*wanted)
 
 
 def test_variants_are_what_grids_declare_and_a_step_of_each_parameter() -> None:
-    found = search.variants("pcodec")
+    found = space.variants("pcodec")
     assert "pcodec:level=12,delta=conv1,order=8" in found
     assert {"pcodec:level=4", "pcodec:level=7", "pcodec:level=9", "pcodec:level=0", "pcodec:delta=none"} <= set(found)
     assert "pcodec" not in found and len(set(found)) == len(found)
-    blocks = [spec for spec in search.variants("lpc:block=64") if "block=" in spec]
+    blocks = [spec for spec in space.variants("lpc:block=64") if "block=" in spec]
     assert "lpc:block=128" in blocks and "lpc:block=32" not in blocks
-    assert search.variants("copy") == []
+    assert space.variants("copy") == []
 
 
 def test_neighbours_change_one_stage() -> None:
-    found = search.neighbours(Candidate(("remap", "lpc:order=8"), "rice"))
+    found = space.neighbours(Candidate(("remap", "lpc:order=8"), "rice"))
     assert Candidate(("remap", "lpc:order=16"), "rice") in found
     assert Candidate(("remap", "lpc"), "rice") in found
     assert all(get_codec(candidate.spec).spec == candidate.spec for candidate in found)
 
 
 def test_declared_chains_are_of_the_chosen_filters() -> None:
-    chosen = search.stages(["remap", "delta", "zigzag", "planes"])
-    chains = search.chains_declared(chosen)
+    chosen = space.stages(["remap", "delta", "zigzag", "planes"])
+    chains = space.chains_declared(chosen)
     assert () in chains and ("remap", "delta", "zigzag", "planes") in chains
     assert not {name for chain in chains for name in chain} - {stage.name for stage in chosen}
 
@@ -90,7 +92,7 @@ def test_the_front_is_what_nothing_dominates() -> None:
     slower = measured("bz2", 150, 1.1, 1.1)
     hardly_faster = measured("gzip", 150, 0.99, 0.99)
     everything = [slower, quick_back, hardly_faster, quick, best]
-    assert search.front(everything) == [best, quick, quick_back]
+    assert selection.front(everything) == [best, quick, quick_back]
 
 
 def test_leaders_are_the_best_of_all_and_of_each_coder() -> None:
@@ -98,9 +100,9 @@ def test_leaders_are_the_best_of_all_and_of_each_coder() -> None:
     second, third = measured("delta|rans:x", 110, 1, 1), measured("rans", 120, 1, 1)
     other, worse = measured("lzma", 500, 1, 1), measured("delta|lzma", 600, 1, 1)
     everything = [worse, other, third, second, same, best]
-    assert search.leaders(everything, 2) == [best, second]
-    assert search.leaders(everything, 1, 1) == [best, other]
-    assert search.leaders(everything, 0, 2) == [best, second, other, worse]
+    assert selection.leaders(everything, 2) == [best, second]
+    assert selection.leaders(everything, 1, 1) == [best, other]
+    assert selection.leaders(everything, 0, 2) == [best, second, other, worse]
 
 
 # -- processes -------------------------------------------------------------------------------------------------------
@@ -170,8 +172,8 @@ def watch(total: float, title: str) -> Iterator[Callable[..., None]]:
     yield lambda text="", step=1: None
 
 
-def hunt(data: Path, **options: object) -> search.Found:
-    chosen = search.stages(["remap", "delta", "zigzag"], ["rice", "zstd", "copy"])
+def hunt(data: Path, **options: object) -> Found:
+    chosen = space.stages(["remap", "delta", "zigzag"], ["rice", "zstd", "copy"])
     rungs = (Rung(1, 2000, 8, 1, 0.5), Rung(2, 4000, 4, 1, 0.7), Rung(3, 1 << 40, 3, 0, 0.9))
     options = {"jobs": 2, "depth": 2, "rungs": rungs, "watch": watch, "tell": lambda step: None} | options
     return Search(sorted(data.iterdir()), chosen, **options).run()  # type: ignore[arg-type]
@@ -186,12 +188,12 @@ def test_a_search_finds_verifies_and_counts(data: Path) -> None:
     assert "copy" in {m.candidate.coder for m in found.front}, "nothing is faster"
     best, total = found.finalists[0], sum(path.stat().st_size for path in data.iterdir())
     assert best.original_bytes == total
-    packed = [search.container.encode_bytes(p.read_bytes(), get_codec(best.candidate.spec))[0] for p in data.iterdir()]
+    packed = [container.encode_bytes(p.read_bytes(), get_codec(best.candidate.spec))[0] for p in data.iterdir()]
     assert best.compressed_bytes == sum(map(len, packed))
-    assert best.payload_bytes == sum(len(search.container.read(blob).payload) for blob in packed)
+    assert best.payload_bytes == sum(len(container.read(blob).payload) for blob in packed)
     chains = 1 + 3 + 6  # of up to two of three filters
     first, *_ = found.steps
-    declared = sum(len(search.settings_declared(registry.find(name))) for name in ("rice", "zstd", "copy"))
+    declared = sum(len(space.settings_declared(registry.find(name))) for name in ("rice", "zstd", "copy"))
     assert first.tried == chains * declared
     assert [step.tried - step.pruned - step.failed for step in found.steps] == [step.kept for step in found.steps]
 

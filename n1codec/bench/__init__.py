@@ -1,1 +1,1 @@
-"""Measuring codecs: what to run, how to run it, where the results are kept and what they add up to."""
+"""Measuring codecs, keeping the results, and searching for better pipelines."""

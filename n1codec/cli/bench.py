@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from n1codec.bench.kernels import Measurement, Speed
+    from n1codec.bench.measure.kernels import Measurement, Speed
     from n1codec.train.unseen import Cost
 
 _HEADINGS = ("ratio", "encode ns", "xRT", "spread", "decode ns", "xRT", "spread", "promised")
@@ -55,7 +55,7 @@ def command(
     """
     import numpy as np
 
-    from n1codec.bench import kernels, machine
+    from n1codec.bench.measure import kernels, machine
     from n1codec.codec import CodecError
     from n1codec.datasets import dataset
     from n1codec.recordings import wav
@@ -100,7 +100,7 @@ def command(
 
 
 def _unseen(folder: Path, text: str, jobs: int) -> dict[str, Cost | str]:
-    from n1codec.bench import kernels
+    from n1codec.bench.measure import kernels
     from n1codec.cli._progress import progress
     from n1codec.train import fit, unseen
 

@@ -56,8 +56,8 @@ def command(
     """  # fmt: skip
     import json
 
+    from n1codec.analysis import matrices
     from n1codec.analysis.correlation import MEASURES
-    from n1codec.bench import correlations
     from n1codec.cli._progress import progress
     from n1codec.codec import CodecError
     from n1codec.datasets import dataset
@@ -70,7 +70,7 @@ def command(
              for path, wave in waves for column in range(wave.samples.shape[1])]  # fmt: skip
     if not recordings:
         raise CodecError(f"{found.path}: there are no recordings in it")
-    signals = correlations.stack(recordings, channels, frames)
+    signals = matrices.stack(recordings, channels, frames)
     measures = measures or MEASURES
     with progress(100 * len(measures), "correlate", quiet=as_json) as advance:
         at = 0.0
@@ -81,12 +81,12 @@ def command(
             advance(name, now - at)
             at = now
 
-        result = correlations.run(signals, measures, distance=distance, jobs=jobs, progress=show)
-    groups, search = correlations.find_groups(recordings)
+        result = matrices.run(signals, measures, distance=distance, jobs=jobs, progress=show)
+    groups, search = matrices.find_groups(recordings)
     figures = result.as_dict()
     if out is not None:
         names = [names[channel % len(names)] for channel in range(len(signals))]
-        for path in correlations.save(result, names, out, form):
+        for path in matrices.save(result, names, out, form):
             click.echo(f"wrote {path}", err=True)
     if as_json:
         shape = {"channels": signals.shape[0], "frames": signals.shape[1]}

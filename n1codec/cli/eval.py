@@ -26,8 +26,8 @@ def command(codec: str | None, data: str | None) -> None:
     from tempfile import TemporaryDirectory
     from threading import Event
 
-    from n1codec.bench import cases
-    from n1codec.bench.run import Progress, Settings, run
+    from n1codec.bench.measure import cases
+    from n1codec.bench.measure.run import Progress, Settings, run
     from n1codec.cli._progress import progress
     from n1codec.codec import CodecError
     from n1codec.datasets import dataset

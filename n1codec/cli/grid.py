@@ -85,10 +85,12 @@ def command(
     from contextlib import ExitStack
     from functools import partial
 
-    from n1codec.bench import cases, cluster, limits, store, summary, view
-    from n1codec.bench import counters as counting
-    from n1codec.bench.run import Settings
-    from n1codec.bench.sweep import sweep
+    from n1codec.bench.measure import cases, cluster, limits
+    from n1codec.bench.measure import counters as counting
+    from n1codec.bench.measure.run import Settings
+    from n1codec.bench.measure.sweep import sweep
+    from n1codec.bench.results import store, summary
+    from n1codec.cli import _sweep_view as view
     from n1codec.datasets import dataset
 
     specs = [*cases.split(codecs), *single]

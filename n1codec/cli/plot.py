@@ -31,7 +31,7 @@ def command(results: Path) -> None:
       n1codec plot
       n1codec plot --results results/n1-372
     """
-    from n1codec.bench import summary
+    from n1codec.bench.results import summary
     from n1codec.report import page
     from n1codec.report.plots import draw
 

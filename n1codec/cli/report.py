@@ -34,7 +34,7 @@ def command(results: Path, data: str | None, output: Path | None, jobs: int) -> 
       n1codec report
       n1codec report --results results/n1-372 --data recordings/ -o report.html
     """
-    from n1codec.bench import summary
+    from n1codec.bench.results import summary
     from n1codec.cli._progress import progress
     from n1codec.datasets import dataset
     from n1codec.report import analyse, html

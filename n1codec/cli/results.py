@@ -42,9 +42,10 @@ def show(where: str, codecs: tuple[str, ...], family: str | None, as_json: bool)
       n1codec results show results/n1-372 --codec zstd --codec "remap|flac"
       n1codec results show results/n1-372 --family audio --json
     """
-    from n1codec.bench import results, summary, view
+    from n1codec.bench.results import summary, tables
+    from n1codec.cli import _sweep_view as view
 
-    table = results.select(summary.summarise(results.load(where)), codecs, family)
+    table = tables.select(summary.summarise(tables.load(where)), codecs, family)
     if as_json:
         click.echo(json.dumps(view.records(table), indent=2))
     else:
@@ -80,10 +81,11 @@ def compare(
       n1codec results compare old/n1-372 results/n1-372 --codec n1 --tolerance 0.1
       n1codec results compare results/n1-372@0.1.0 results/n1-372@0.2.0 --json
     """
-    from n1codec.bench import results, view
+    from n1codec.bench.results import tables
+    from n1codec.cli import _sweep_view as view
 
-    table = results.compare(results.load(before), results.load(after), tolerance / 100)
-    table = results.select(table, codecs, family)
+    table = tables.compare(tables.load(before), tables.load(after), tolerance / 100)
+    table = tables.select(table, codecs, family)
     if as_json:
         click.echo(json.dumps(view.records(table), indent=2))
     else:
@@ -105,8 +107,8 @@ def export(where: str, output: Path, summarised: bool) -> None:
       n1codec results export results/n1-372 files.csv
       n1codec results export results/n1-372 codecs.parquet --summary
     """
-    from n1codec.bench import results, summary
+    from n1codec.bench.results import summary, tables
 
-    rows = results.load(where)
-    results.export(summary.summarise(rows) if summarised else rows, output)
+    rows = tables.load(where)
+    tables.export(summary.summarise(rows) if summarised else rows, output)
     click.echo(output)

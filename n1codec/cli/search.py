@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from n1codec.bench.view import speed
+from n1codec.bench.results.summary import speed
 
 if TYPE_CHECKING:
-    from n1codec.bench.search import Found, Step
+    from n1codec.bench.search.halving import Found, Step
 
 _HEADINGS = ("ratio", "payload ratio", "encode xRT", "decode xRT", "bits/sample", "files")
 
@@ -72,7 +72,7 @@ def command(
       n1codec search --data recordings/ --coders "zstd bzip3 pcodec" --time-limit 120
       n1codec search --filters "remap delta lpc" --csv > found.csv
     """
-    from n1codec.bench import search
+    from n1codec.bench.search import halving, space
     from n1codec.cli._progress import progress
     from n1codec.codec import CodecError, SpecError
     from n1codec.datasets import dataset
@@ -80,7 +80,7 @@ def command(
     if as_json and as_csv:
         raise click.UsageError("--json or --csv, not both")
     try:
-        chosen = search.stages(filters.split(), coders.split(), exclude.split())
+        chosen = space.stages(filters.split(), coders.split(), exclude.split())
     except SpecError as error:
         raise click.UsageError(str(error)) from error
     recordings = dataset.resolve(data)
@@ -90,13 +90,13 @@ def command(
         click.echo(f"Data set: {recordings}; {len(chosen)} stages: {names}", err=True)
     tell = partial(_tell, quiet=quiet)
     watch = partial(progress, quiet=quiet)
-    found = search.Search(recordings.files, chosen, watch=watch, tell=tell, **options).run()
+    found = halving.Search(recordings.files, chosen, watch=watch, tell=tell, **options).run()
     if found.stopped:
         click.echo(f"n1codec search: {found.stopped}", err=True)
     if not found.finalists:
         raise CodecError(found.stopped or "no candidate could be measured (is there a recording with samples?)")
     _show(found, as_json=as_json, as_csv=as_csv)
-    return 130 if found.stopped == search.INTERRUPTED else 0
+    return 130 if found.stopped == halving.INTERRUPTED else 0
 
 
 def _tell(step: Step, *, quiet: bool) -> None:

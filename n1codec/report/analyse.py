@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from n1codec.analysis.stats import Settings, collect
-from n1codec.bench import summary
+from n1codec.bench.results import summary
 from n1codec.codec import CodecError
 from n1codec.datasets.dataset import Dataset
 from n1codec.report import tables

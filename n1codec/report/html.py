@@ -21,8 +21,8 @@ import numpy as np
 import n1codec
 from n1codec import registry
 from n1codec.analysis.stats import Settings
-from n1codec.bench import store, summary
-from n1codec.bench.view import speed
+from n1codec.bench.results import store, summary
+from n1codec.bench.results.summary import speed
 from n1codec.codec import CodecError
 from n1codec.pipeline import get_codec
 from n1codec.report import tables

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from n1codec import registry
-from n1codec.bench import summary
-from n1codec.bench.view import speed
+from n1codec.bench.results import summary
+from n1codec.bench.results.summary import speed
 from n1codec.codec import CodecError
 from n1codec.pipeline import get_codec
 

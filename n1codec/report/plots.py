@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from n1codec.bench import store, summary
-from n1codec.bench.view import speed as short_speed
+from n1codec.bench.results import store, summary
+from n1codec.bench.results.summary import speed as short_speed
 from n1codec.codec import CodecError
 from n1codec.report.style import GREY, INK, MATPLOTLIB, RULE, colour, marker, slots
 

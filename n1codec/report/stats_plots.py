@@ -10,7 +10,7 @@ import numpy as np
 
 from n1codec.analysis.spectrum import spectrogram
 from n1codec.analysis.stats import Settings, Stats
-from n1codec.bench import summary
+from n1codec.bench.results import summary
 from n1codec.datasets.dataset import Dataset
 from n1codec.recordings import wav
 from n1codec.report import tables

@@ -352,7 +352,7 @@ def chosen_results(state: State, results_home: Path) -> Path:
 
 
 def _results(state: State, size: Size, style: Theme, results_home: Path) -> Canvas:
-    from n1codec.bench import summary
+    from n1codec.bench.results import summary
 
     folder = chosen_results(state, results_home)
     table = summary.read(folder)

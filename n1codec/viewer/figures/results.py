@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from n1codec.bench import summary
+from n1codec.bench.results import summary
 from n1codec.report import style as families
 from n1codec.viewer.figures.style import Figure, Theme, axis, layout, typed
 

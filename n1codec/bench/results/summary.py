@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import os
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from n1codec.bench import store
+from n1codec.bench.results import store
 from n1codec.codec import CodecError
 
 if TYPE_CHECKING:
@@ -164,6 +165,13 @@ def front(speed: np.ndarray, ratio: np.ndarray) -> np.ndarray:
     order = np.lexsort((-ratio, -speed))
     highest = np.maximum.accumulate(np.concatenate(([-np.inf], ratio[order])))
     return order[ratio[order] > highest[:-1]]
+
+
+def speed(value: float) -> str:
+    """Return a measured speed with three significant digits, without an exponent; "" for NaN, which is none."""
+    if isnan(value):
+        return ""
+    return f"{value:.3g}" if value < 999.5 else f"{float(f'{value:.2e}'):.0f}"
 
 
 def write(folder: Path) -> pd.DataFrame:

@@ -15,9 +15,10 @@ from threading import Event
 from time import monotonic
 from typing import Any, Protocol
 
-from n1codec.bench import machine, remote, store, summary
-from n1codec.bench.cases import Case, Source
-from n1codec.bench.run import Outcome, Progress, Settings, run
+from n1codec.bench.measure import machine, remote
+from n1codec.bench.measure.cases import Case, Source
+from n1codec.bench.measure.run import Outcome, Progress, Settings, run
+from n1codec.bench.results import store, summary
 from n1codec.codec import CodecError
 
 WORK = ".work"
@@ -79,9 +80,9 @@ def sweep(
 
     Args:
         only_failed: run no codec but those that failed when they were last run.
-        executor: where the codecs run, in :func:`n1codec.bench.remote.measure`; by default in processes of this
+        executor: where the codecs run, in :func:`n1codec.bench.measure.remote.measure`; by default in processes of this
             machine, ``settings.jobs`` at a time, which go on in the middle of a codec after a kill.
-        machines: fingerprints of the machines of the executor (see :func:`n1codec.bench.machine.fingerprint`).
+        machines: fingerprints of the machines of the executor (see :func:`n1codec.bench.measure.machine.fingerprint`).
 
     Raises:
         KeyboardInterrupt: nothing is lost: the next sweep goes on from here.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from n1codec.bench import machine
+from n1codec.bench.measure import machine
 from n1codec.codec import CodecError, UnavailableError
 
 

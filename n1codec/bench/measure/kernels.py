@@ -9,7 +9,7 @@ from time import perf_counter
 import numpy as np
 
 from n1codec import registry
-from n1codec.bench import machine
+from n1codec.bench.measure import machine
 from n1codec.codec import CodecError, Coder, Filter, Layout, Stage
 from n1codec.pipeline import Pipeline, get_codec
 from n1codec.recordings.wav import Wav

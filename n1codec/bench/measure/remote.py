@@ -13,9 +13,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
 
-from n1codec.bench import cases
-from n1codec.bench.cases import Case, Source
-from n1codec.bench.run import Outcome, Progress, Settings, run
+from n1codec.bench.measure import cases
+from n1codec.bench.measure.cases import Case, Source
+from n1codec.bench.measure.run import Outcome, Progress, Settings, run
 from n1codec.codec import CodecError
 
 

@@ -8,9 +8,10 @@ from math import isnan
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from n1codec.bench.cases import Case
-from n1codec.bench.run import Outcome, Progress
-from n1codec.bench.sweep import BAD, Result
+from n1codec.bench.measure.cases import Case
+from n1codec.bench.measure.run import Outcome, Progress
+from n1codec.bench.measure.sweep import BAD, Result
+from n1codec.bench.results.summary import speed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,7 +158,7 @@ def overhead(result: Result) -> str:
 
 
 def figures(result: Result) -> dict[str, Any]:
-    """Return what became of a sweep, for JSON; ``overhead`` is explained at :class:`n1codec.bench.sweep.Result`."""
+    """Return what became of a sweep, for JSON; :class:`n1codec.bench.measure.sweep.Result` explains ``overhead``."""
     return {
         "folder": str(result.folder),
         "ran": result.ran,
@@ -166,13 +167,6 @@ def figures(result: Result) -> dict[str, Any]:
         "own_seconds": result.own_seconds,
         "overhead": result.overhead,
     }
-
-
-def speed(value: float) -> str:
-    """Return a measured speed with three significant digits, without an exponent; "" for NaN, which is none."""
-    if isnan(value):
-        return ""
-    return f"{value:.3g}" if value < 999.5 else f"{float(f'{value:.2e}'):.0f}"
 
 
 _HEADINGS = ("codec", "ratio", "encode xRT", "decode xRT", "bits/sample", "bytes", "verified", "family", "status")
@@ -230,7 +224,7 @@ _CHANGE_HEADINGS = ("codec", "files", "ratio before", "ratio after", "ratio chan
 
 
 def show_changes(table: pd.DataFrame) -> None:
-    """Print what :func:`n1codec.bench.results.compare` gives; the change of a ratio, which is exact, with 9 digits."""
+    """Print a table of :func:`n1codec.bench.results.tables.compare`; exact changes, those of ratios, with 9 digits."""
     lines = []
     for row in table.to_dict("records"):
         cells = [row["mode"], str(row["files"])]

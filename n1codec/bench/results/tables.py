@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from n1codec.bench import store, summary
+from n1codec.bench.results import store, summary
 from n1codec.codec import CodecError, UnavailableError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def load(where: str | Path) -> pd.DataFrame:
             ``@previous`` keeps, of each codec, the rows before its last version and machine.
 
     Returns:
-        Columns of :data:`n1codec.bench.store.COLUMNS`; numbers are float64, NaN where there is none.
+        Columns of :data:`n1codec.bench.results.store.COLUMNS`; numbers are float64, NaN where there is none.
 
     Raises:
         CodecError: there are no results, or none with that value.

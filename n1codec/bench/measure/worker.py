@@ -28,7 +28,7 @@ from time import perf_counter
 from typing import Any
 
 from n1codec import files
-from n1codec.bench import meter
+from n1codec.bench.measure import meter
 from n1codec.codec import CodecError
 from n1codec.container import decoder, open_source, read, restore, seal
 from n1codec.pipeline import Pipeline, get_codec

@@ -29,9 +29,9 @@ from threading import Event
 from typing import Any
 
 from n1codec.batch import SUFFIX
-from n1codec.bench import counters, machine
-from n1codec.bench.cases import Case, Source, byte_entropy
-from n1codec.bench.worker import LOG_COLUMNS, ONE_THREAD, Job
+from n1codec.bench.measure import counters, machine
+from n1codec.bench.measure.cases import Case, Source, byte_entropy
+from n1codec.bench.measure.worker import LOG_COLUMNS, ONE_THREAD, Job
 
 _POLL = 0.05
 _GRACE = 2.0
@@ -332,7 +332,7 @@ class _Step:
         environment = dict.fromkeys(ONE_THREAD, "1") | dict(os.environ)
         with errors.open("wb") as sink:
             process = subprocess.Popen(
-                [sys.executable, "-m", "n1codec.bench.worker"],
+                [sys.executable, "-m", "n1codec.bench.measure.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=sink,

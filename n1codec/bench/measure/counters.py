@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from n1codec.bench.worker import ONE_THREAD, Work
+from n1codec.bench.measure.worker import ONE_THREAD, Work
 from n1codec.codec import UnavailableError
 from n1codec.pipeline import get_codec
 
@@ -50,7 +50,7 @@ def _collect(direction: str, spec: str, path: str, timeout: float) -> int | None
     with TemporaryDirectory(prefix="n1-count-") as folder:
         out = Path(folder) / "out"
         command = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={out}", sys.executable,
-                   "-m", "n1codec.bench.counters", direction, spec, path]  # fmt: skip
+                   "-m", "n1codec.bench.measure.counters", direction, spec, path]  # fmt: skip
         try:
             subprocess.run(
                 command,

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from n1codec import registry
-from n1codec.bench import machine
+from n1codec.bench.measure import machine
 from n1codec.codec import CodecError, SpecError
 from n1codec.pipeline import Pipeline, get_codec
 from n1codec.recordings import wav

@@ -1,0 +1,1 @@
+"""Measure codecs: what to run, how to run it, and on which machine it ran."""

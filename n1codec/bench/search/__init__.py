@@ -1,0 +1,1 @@
+"""Search for the pipelines that compress recordings best."""
