@@ -197,10 +197,10 @@ def operations(codes: list[int], tables: bytes) -> dict[str, float]:
 if __name__ == "__main__":
     import numpy as np
 
-    from n1codec.native import Kernel
+    from n1codec.native import Kernel, writes
 
     tables = np.empty(1 << 13, np.uint8)
-    length = Kernel("n1c_n1_implant_tables", np.uint8)(tables)
+    length = Kernel("n1c_n1_implant_tables", writes(np.uint8))(tables)
     found = operations(integer_codes(3000), tables[:length].tobytes())
     for what, number in sorted(found.items()):
         print(f"{number:7.1f}  {what}")

@@ -14,7 +14,7 @@ from n1_reference import decode as reference
 
 from n1codec import container
 from n1codec.codec import CodecError, FormatError, Layout, SpecError, UnavailableError
-from n1codec.native import Kernel
+from n1codec.native import SCRATCH, Kernel, reads, writes
 from n1codec.pipeline import get_codec
 from n1codec.recordings import wav
 from n1codec.train import fit
@@ -24,9 +24,9 @@ from n1codec.train.profile import Profile, untrained
 COLD, N1 = b"", b"\x01"
 
 workspace = Kernel("n1c_n1_workspace", int)
-encode_kernel = Kernel("n1c_n1_encode", np.int16, np.uint8, np.uint8, np.uint8, int)
-decode_kernel = Kernel("n1c_n1_decode", np.uint8, np.uint8, np.uint8, np.int16, int)
-profile_kernel = Kernel("n1c_n1_profile", int, np.uint8)
+encode_kernel = Kernel("n1c_n1_encode", reads(np.int16), reads(np.uint8), SCRATCH, writes(np.uint8), int)
+decode_kernel = Kernel("n1c_n1_decode", reads(np.uint8), reads(np.uint8), SCRATCH, writes(np.int16), int)
+profile_kernel = Kernel("n1c_n1_profile", int, writes(np.uint8))
 
 
 def encode(x: np.ndarray, profile: bytes = N1, simd: int = 1) -> bytes:

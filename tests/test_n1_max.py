@@ -11,16 +11,16 @@ from conftest import ROOT, signal
 from n1_max_reference import decode as reference
 
 from n1codec.codec import CodecError, FormatError, Layout
-from n1codec.native import Kernel
+from n1codec.native import SCRATCH, Kernel, reads, writes
 from n1codec.pipeline import get_codec
 from n1codec.recordings import wav
 from n1codec.train import max as training
 from n1codec.train.fit import stretched
 
 workspace = Kernel("n1c_n1_max_workspace", int)
-encode_kernel = Kernel("n1c_n1_max_encode", np.int16, np.uint8, np.uint8, int)
-decode_kernel = Kernel("n1c_n1_max_decode", np.uint8, np.uint8, np.int16, int)
-tables_kernel = Kernel("n1c_n1_max_tables", np.uint8)
+encode_kernel = Kernel("n1c_n1_max_encode", reads(np.int16), SCRATCH, writes(np.uint8), int)
+decode_kernel = Kernel("n1c_n1_max_decode", reads(np.uint8), SCRATCH, writes(np.int16), int)
+tables_kernel = Kernel("n1c_n1_max_tables", writes(np.uint8))
 
 
 def encode(x: np.ndarray, simd: int = 1) -> bytes:

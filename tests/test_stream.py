@@ -13,7 +13,7 @@ from n1_stream_reference import Packets
 
 from n1codec.cli.latency import command
 from n1codec.codec import FormatError, SpecError, UnavailableError
-from n1codec.native import Kernel
+from n1codec.native import Kernel, writes
 from n1codec.pipeline import get_codec
 from n1codec.stream import PacketDecoder, PacketEncoder, latency, packets
 from n1codec.train.profile import untrained
@@ -175,7 +175,7 @@ def test_the_reference_writes_the_same_packets_of_the_implant(channels: int, fra
     x[3 * frames : 4 * frames] = rng.integers(-32768, 32768, (frames, channels))  # all are
     encoder = PacketEncoder(channels, RATE, "n1_implant", frames, key_seconds=(period + 0.1) * frames / RATE)
     tables = np.empty(1 << 13, np.uint8)
-    length = Kernel("n1c_n1_implant_tables", np.uint8)(tables)
+    length = Kernel("n1c_n1_implant_tables", writes(np.uint8))(tables)
     reference = Packets(tables[:length].tobytes(), channels, frames, period)
     for i, packet in enumerate(send(encoder, x)):
         assert packet == reference.push(x[i * frames : (i + 1) * frames].tolist())

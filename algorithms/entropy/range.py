@@ -9,12 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from n1codec.codec import Coder, Layout
-from n1codec.native import Kernel
+from n1codec.native import SCRATCH, Kernel, reads, writes
 
 _encode_work = Kernel("n1c_range_encode_work")
 _decode_work = Kernel("n1c_range_decode_work")
-_encode = Kernel("n1c_range_encode", np.int16, np.uint8, np.uint8)
-_decode = Kernel("n1c_range_decode", np.uint8, np.int16, np.uint8)
+_encode = Kernel("n1c_range_encode", reads(np.int16), writes(np.uint8), SCRATCH)
+_decode = Kernel("n1c_range_decode", reads(np.uint8), writes(np.int16), SCRATCH)
 
 
 class Range(Coder):

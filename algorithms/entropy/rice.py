@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from n1codec.codec import Coder, Layout
-from n1codec.native import Kernel
+from n1codec.native import Kernel, reads, writes
 
-_encode = Kernel("n1c_rice_encode", np.int16, np.uint8)
-_decode = Kernel("n1c_rice_decode", np.uint8, np.int16)
+_encode = Kernel("n1c_rice_encode", reads(np.int16), writes(np.uint8))
+_decode = Kernel("n1c_rice_decode", reads(np.uint8), writes(np.int16))
 
 
 class Rice(Coder):

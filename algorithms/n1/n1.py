@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from n1codec.codec import Coder, Layout, SpecError, Text, UnavailableError
-from n1codec.native import SIMD, Kernel
+from n1codec.native import SCRATCH, SIMD, Kernel, KernelError, reads, writes
 
 _workspace = Kernel("n1c_n1_workspace", int)
-_encode = Kernel("n1c_n1_encode", np.int16, np.uint8, np.uint8, np.uint8, int)
-_decode = Kernel("n1c_n1_decode", np.uint8, np.uint8, np.uint8, np.int16, int)
+_encode = Kernel("n1c_n1_encode", reads(np.int16), reads(np.uint8), SCRATCH, writes(np.uint8), int)
+_decode = Kernel("n1c_n1_decode", reads(np.uint8), reads(np.uint8), SCRATCH, writes(np.int16), int)
 
 _NONE, _BUILT_IN = b"", b"\x01"
 _OTHER = 3
@@ -40,11 +40,16 @@ class N1(Coder):
     floor_xrt = 1500
 
     def packet_model(self) -> tuple[int, bytes]:
-        return (4, _BUILT_IN) if self.profile == "none" else (0, self._profile().tobytes())
+        return (4, _BUILT_IN) if self.profile == "none" else (0, self._profile())
 
     def encode(self, x: np.ndarray) -> bytes:
         out = np.empty(2 * x.size + 32, np.uint8)
-        size = _encode(x, self._profile(), np.empty(_workspace(x.size), np.uint8), out, SIMD)
+        try:
+            size = _encode(x, self._profile(), np.empty(_workspace(x.size), np.uint8), out, SIMD)
+        except KernelError as error:
+            if self.profile in ("n1", "none"):
+                raise
+            raise SpecError(f"n1: profile {self.profile}: it is damaged (make one with n1codec train)") from error
         return out[:size].tobytes()
 
     def decode(self, data: bytes, layout: Layout) -> np.ndarray:
@@ -53,19 +58,19 @@ class N1(Coder):
             profile = _find(int.from_bytes(data[1:5], "little"))
         x = np.empty(layout.shape, np.int16)
         work = np.empty(_workspace(x.size), np.uint8)
-        _decode(np.frombuffer(data, np.uint8), np.frombuffer(profile, np.uint8), work, x, SIMD)
+        _decode(data, profile, work, x, SIMD)
         return x
 
-    def _profile(self) -> np.ndarray:
+    def _profile(self) -> bytes:
         if self.profile in ("n1", "none"):
-            return np.frombuffer(_BUILT_IN if self.profile == "n1" else _NONE, np.uint8)
+            return _BUILT_IN if self.profile == "n1" else _NONE
         try:
             data = Path(self.profile).read_bytes()
         except OSError as error:
             raise SpecError(f"n1: profile {self.profile}: {(error.strerror or str(error)).lower()}") from error
         if data[:4] != b"N1P\1":
             raise SpecError(f"n1: profile {self.profile}: it is none (make one with n1codec train)")
-        return np.frombuffer(data, np.uint8)
+        return data
 
 
 def _find(checksum: int) -> bytes:

@@ -13,12 +13,12 @@ from __future__ import annotations
 import numpy as np
 
 from n1codec.codec import Coder, Layout
-from n1codec.native import Kernel
+from n1codec.native import Kernel, reads, writes
 
-_encode = Kernel("n1c_n1_implant_encode", np.int16, np.uint8, np.int16, np.uint8)
-_decode = Kernel("n1c_n1_implant_decode", np.uint8, np.uint8, np.int16, np.int16)
+_encode = Kernel("n1c_n1_implant_encode", reads(np.int16), reads(np.uint8), writes(np.int16), writes(np.uint8))
+_decode = Kernel("n1c_n1_implant_decode", reads(np.uint8), reads(np.uint8), writes(np.int16), writes(np.int16))
 
-_BUILT_IN = np.empty(0, np.uint8)
+_BUILT_IN = b""
 
 
 class N1Implant(Coder):
@@ -39,5 +39,5 @@ class N1Implant(Coder):
 
     def decode(self, data: bytes, layout: Layout) -> np.ndarray:
         x = np.empty(layout.shape, np.int16)
-        _decode(np.frombuffer(data, np.uint8), _BUILT_IN, np.empty(x.size, np.int16), x)
+        _decode(data, _BUILT_IN, np.empty(x.size, np.int16), x)
         return x

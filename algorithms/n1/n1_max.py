@@ -14,11 +14,11 @@ from __future__ import annotations
 import numpy as np
 
 from n1codec.codec import Coder, Layout
-from n1codec.native import SIMD, Kernel
+from n1codec.native import SCRATCH, SIMD, Kernel, reads, writes
 
 _workspace = Kernel("n1c_n1_max_workspace", int)
-_encode = Kernel("n1c_n1_max_encode", np.int16, np.uint8, np.uint8, int)
-_decode = Kernel("n1c_n1_max_decode", np.uint8, np.uint8, np.int16, int)
+_encode = Kernel("n1c_n1_max_encode", reads(np.int16), SCRATCH, writes(np.uint8), int)
+_decode = Kernel("n1c_n1_max_decode", reads(np.uint8), SCRATCH, writes(np.int16), int)
 
 
 class N1Max(Coder):
@@ -36,5 +36,5 @@ class N1Max(Coder):
 
     def decode(self, data: bytes, layout: Layout) -> np.ndarray:
         x = np.empty(layout.shape, np.int16)
-        _decode(np.frombuffer(data, np.uint8), np.empty(_workspace(x.size), np.uint8), x, SIMD)
+        _decode(data, np.empty(_workspace(x.size), np.uint8), x, SIMD)
         return x

@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from n1codec.codec import Filter, FormatError, Int, Layout
-from n1codec.native import Kernel
+from n1codec.native import Kernel, reads, writes
 from n1codec.varint import Reader, put_uint
 
-_encode = Kernel("n1c_fixed_encode", np.int16, int, np.uint8, np.int16)
-_decode = Kernel("n1c_fixed_decode", np.int16, int, np.uint8, np.int16)
+_encode = Kernel("n1c_fixed_encode", reads(np.int16), int, writes(np.uint8), writes(np.int16))
+_decode = Kernel("n1c_fixed_decode", reads(np.int16), int, reads(np.uint8), writes(np.int16))
 
 _DIGITS = np.array([1, 5, 25], np.uint8)
 

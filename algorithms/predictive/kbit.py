@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from n1codec.codec import Choice, Filter, FormatError, Layout
-from n1codec.native import Kernel
+from n1codec.native import Kernel, reads, writes
 from n1codec.varint import Reader, put_uint
 
-_encode = Kernel("n1c_kbit_encode", np.int16, int, np.uint8)
-_decode = Kernel("n1c_kbit_decode", np.uint8, int, np.int16)
+_encode = Kernel("n1c_kbit_encode", reads(np.int16), int, writes(np.uint8))
+_decode = Kernel("n1c_kbit_decode", reads(np.uint8), int, writes(np.int16))
 
 
 class Kbit(Filter):

@@ -10,11 +10,13 @@ from __future__ import annotations
 import numpy as np
 
 from n1codec.codec import Filter, Int, Layout
-from n1codec.native import Kernel
+from n1codec.native import Kernel, reads, writes
 from n1codec.varint import Reader, put_uint
 
-_encode = Kernel("n1c_lpc_encode", np.int16, int, int, int, np.float64, np.uint8, np.int16)
-_decode = Kernel("n1c_lpc_decode", np.int16, int, np.uint8, np.int16)
+_encode = Kernel(
+    "n1c_lpc_encode", reads(np.int16), int, int, int, writes(np.float64), writes(np.uint8), writes(np.int16)
+)
+_decode = Kernel("n1c_lpc_decode", reads(np.int16), int, reads(np.uint8), writes(np.int16))
 
 _SIDE_BYTES = 70
 """What a block's coefficients take at most."""

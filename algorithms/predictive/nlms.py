@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from n1codec.codec import Filter, FormatError, Int, Layout
-from n1codec.native import Kernel
+from n1codec.native import Kernel, reads, writes
 
-_encode = Kernel("n1c_nlms_encode", np.int16, int, int, np.int16)
-_decode = Kernel("n1c_nlms_decode", np.int16, int, int, np.int16)
+_encode = Kernel("n1c_nlms_encode", reads(np.int16), int, int, writes(np.int16))
+_decode = Kernel("n1c_nlms_decode", reads(np.int16), int, int, writes(np.int16))
 
 
 class Nlms(Filter):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from n1codec.codec import Filter, Layout
-from n1codec.native import Kernel
+from n1codec.native import Kernel, reads, writes
 
-_shuffle = Kernel("n1c_bitshuffle16", np.int16, np.uint8)
-_unshuffle = Kernel("n1c_bitunshuffle16", np.uint8, np.int16)
+_shuffle = Kernel("n1c_bitshuffle16", reads(np.int16), writes(np.uint8))
+_unshuffle = Kernel("n1c_bitunshuffle16", reads(np.uint8), writes(np.int16))
 
 
 class BitShuffle(Filter):

@@ -26,7 +26,7 @@ import numpy as np
 
 from n1codec import files
 from n1codec.codec import CodecError
-from n1codec.native import Kernel
+from n1codec.native import Kernel, reads, writes
 
 MEASURES = ("pearson", "spearman", "kendall")
 
@@ -40,8 +40,10 @@ _BATCH = 32
 _MOST_CELLS = 1 << 22
 _CELLS_PER_FRAME = 16
 """A larger table takes longer than the tree; so it does when it leaves the caches."""
-_table = Kernel("n1c_kendall_table", np.uint16, np.int64, int, np.int64, np.uint32, np.int64)
-_tree = Kernel("n1c_kendall_tree", np.uint32, np.uint32, np.uint32, np.int64)
+_table = Kernel(
+    "n1c_kendall_table", reads(np.uint16), reads(np.int64), int, reads(np.int64), writes(np.uint32), writes(np.int64)
+)
+_tree = Kernel("n1c_kendall_tree", reads(np.uint32), reads(np.uint32), writes(np.uint32), writes(np.int64))
 
 
 class Cancelled(CodecError):

@@ -9,15 +9,15 @@ from typing import NamedTuple
 import numpy as np
 
 from n1codec.codec import FormatError, SpecError, UnavailableError
-from n1codec.native import SIMD, Kernel
+from n1codec.native import SIMD, Kernel, KernelError, reads, updates, writes
 from n1codec.pipeline import get_codec
 
 _bytes = Kernel("n1c_stream_bytes", int, int, int)
-_open = Kernel("n1c_stream_open", np.uint8, int, np.uint8, int, int, int)
+_open = Kernel("n1c_stream_open", writes(np.uint8), int, reads(np.uint8), int, int, int)
 _capacity = Kernel("n1c_stream_capacity", int, int)
-_encode = Kernel("n1c_stream_encode", np.uint8, np.int16, np.uint8, int)
-_decode = Kernel("n1c_stream_decode", np.uint8, np.uint8, np.int16, np.uint8, int)
-_restart = Kernel("n1c_stream_restart", np.uint8)
+_encode = Kernel("n1c_stream_encode", updates(np.uint8), reads(np.int16), writes(np.uint8), int)
+_decode = Kernel("n1c_stream_decode", updates(np.uint8), reads(np.uint8), writes(np.int16), writes(np.uint8), int)
+_restart = Kernel("n1c_stream_restart", updates(np.uint8))
 
 _WITH_PROFILE = 1
 """First byte of packets that bring the checksum of their profile, behind the packet's."""
@@ -77,8 +77,8 @@ class _Link:
         self._profile = zlib.crc32(profile).to_bytes(4, "little")
         self._state = np.empty(_bytes(model, channels, frames_per_packet), np.uint8)
         try:
-            _open(self._state, model, np.frombuffer(profile, np.uint8), channels, frames_per_packet, self.key_packets)
-        except FormatError as error:
+            _open(self._state, model, profile, channels, frames_per_packet, self.key_packets)
+        except KernelError as error:
             raise SpecError(f"{codec}: packets need a profile with code widths (n1codec train makes one)") from error
 
     @property
@@ -124,8 +124,8 @@ class PacketDecoder(_Link):
         frames = np.empty((self.frames_per_packet, self.channels), np.int16)
         valid = np.empty(self.channels, np.uint8)
         try:
-            lost = _decode(self._state, np.frombuffer(packet, np.uint8), frames.reshape(-1), valid, SIMD)
-        except FormatError as error:
+            lost = _decode(self._state, packet, frames.reshape(-1), valid, SIMD)
+        except (FormatError, KernelError) as error:  # damaged; late
             if profile := self._other_profile(packet):
                 raise UnavailableError(
                     f"its encoder has the profile {profile}, not this decoder's (give it that one's .n1p file: "

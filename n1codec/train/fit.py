@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from n1codec.codec import CodecError
-from n1codec.native import Kernel
+from n1codec.native import SCRATCH, Kernel, reads, writes
 from n1codec.recordings import wav
 from n1codec.train.profile import CELLS, ORDER, Profile, untrained
 
@@ -36,7 +36,7 @@ _CELLS = _FULL_SCALE // _CELL
 _SCALES = 1024
 
 _workspace = Kernel("n1c_n1_workspace", int)
-_trace = Kernel("n1c_n1_trace", np.int16, np.uint8, np.uint8, np.int32)
+_trace = Kernel("n1c_n1_trace", reads(np.int16), reads(np.uint8), SCRATCH, writes(np.int32))
 
 
 class Trace(NamedTuple):
@@ -63,7 +63,7 @@ def trace(samples: np.ndarray, profile: Profile) -> Trace:
     """Run the model over one channel of int16 samples, shape (frames,)."""
     work = np.empty(_workspace(samples.size), np.uint8)
     out = np.empty((samples.size, 6), np.int32)
-    count = _trace(samples, np.frombuffer(profile.to_bytes(), np.uint8), work, out.reshape(-1))
+    count = _trace(samples, profile.to_bytes(), work, out.reshape(-1))
     return Trace(*np.ascontiguousarray(out[:count].T))
 
 

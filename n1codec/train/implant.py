@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from n1codec.codec import CodecError
-from n1codec.native import Kernel
+from n1codec.native import Kernel, reads, writes
 from n1codec.train import fit
 from n1codec.train.profile import Profile, untrained
 
@@ -22,8 +22,8 @@ PASSES = fit.PASSES
 _START = np.array([0, 8192, 1024, 1024, 2048], "<i2")
 """Weights and mean error from which training begins."""
 
-_trace = Kernel("n1c_n1_implant_trace", np.int16, np.uint8, np.int32, np.int16)
-_encode = Kernel("n1c_n1_implant_encode", np.int16, np.uint8, np.int16, np.uint8)
+_trace = Kernel("n1c_n1_implant_trace", reads(np.int16), reads(np.uint8), writes(np.int32), writes(np.int16))
+_encode = Kernel("n1c_n1_implant_encode", reads(np.int16), reads(np.uint8), writes(np.int16), writes(np.uint8))
 
 
 def _reciprocals() -> np.ndarray:
@@ -44,7 +44,7 @@ def to_bytes(profile: Profile, start: np.ndarray = _START) -> bytes:
 
 def _run(samples: np.ndarray, tables: bytes) -> tuple[np.ndarray, np.ndarray]:
     out, state = np.empty(6 * samples.size, np.int32), np.empty(_STATE, np.int16)
-    count = _trace(samples, np.frombuffer(tables, np.uint8), out, state)
+    count = _trace(samples, tables, out, state)
     return out[: 6 * count].reshape(count, 6), state
 
 
@@ -94,7 +94,7 @@ def measure(recordings: Sequence[np.ndarray], tables: bytes) -> float:
     size = 0
     for x in recordings:
         out = np.empty(2 * x.size + 1, np.uint8)
-        size += _encode(x, np.frombuffer(tables, np.uint8), np.empty(x.size, np.int16), out)
+        size += _encode(x, tables, np.empty(x.size, np.int16), out)
     return size
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from n1codec.codec import CodecError
-from n1codec.native import Kernel
+from n1codec.native import SCRATCH, Kernel, reads, updates
 from n1codec.train import fit
 
 INPUTS, H1, H2, PARTS = 64, 64, 32, 8
@@ -23,7 +23,7 @@ TOGETHER = 12
 """Recordings that the network learns from in turn, 16 samples each."""
 FIRST_RATE, LAST_RATE = 1e-3, 1e-5
 
-_learn = Kernel("n1c_n1_max_learn", np.uint16, np.uint8, np.float32, np.uint8, int, int)
+_learn = Kernel("n1c_n1_max_learn", reads(np.uint16), reads(np.uint8), updates(np.float32), SCRATCH, int, int)
 
 
 def _codes(samples: np.ndarray) -> np.ndarray:
@@ -133,7 +133,7 @@ def train(
 def measure(recordings: Sequence[np.ndarray], tables: bytes) -> float:
     """Return the bytes of the ideal code; the codec's own are as many and a few for each recording."""
     work, net = np.empty(1 << 19, np.uint8), np.zeros(2 * NET, np.float32)
-    return sum(_learn(_codes(x), np.frombuffer(tables, np.uint8), net, work, 1, 0) for x in recordings) / 8
+    return sum(_learn(_codes(x), tables, net, work, 1, 0) for x in recordings) / 8
 
 
 def to_c(tables: bytes) -> str:

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from n1codec.native import Kernel
+from n1codec.native import SCRATCH, Kernel, reads, writes
 from n1codec.train import fit
 from n1codec.train.profile import Profile, to_c_tables, untrained
 
 PASSES = fit.PASSES
 
 _workspace = Kernel("n1c_n1_workspace", int)
-_encode = Kernel("n1c_n1_encode", np.int16, np.uint8, np.uint8, np.uint8, int)
+_encode = Kernel("n1c_n1_encode", reads(np.int16), reads(np.uint8), SCRATCH, writes(np.uint8), int)
 
 
 def train(recordings: Sequence[np.ndarray], advance: Callable[..., None] = lambda *_: None) -> bytes:
@@ -34,7 +34,7 @@ def measure(recordings: Sequence[np.ndarray], tables: bytes) -> float:
     size = 0
     for x in recordings:
         out = np.empty(2 * x.size + 32, np.uint8)
-        size += _encode(x, np.frombuffer(tables, np.uint8), np.empty(_workspace(x.size), np.uint8), out, 1)
+        size += _encode(x, tables, np.empty(_workspace(x.size), np.uint8), out, 1)
     return size
 
 

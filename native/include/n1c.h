@@ -23,6 +23,11 @@
 extern "C" {
 #endif
 
+/* The number of this interface: it goes up with every change that an old caller would not survive. n1c_version() returns
+ * that of the library, which a program that loads it at run time compares with the one it was written for. */
+#define N1C_VERSION 2
+N1C_API int64_t n1c_version(void);
+
 #define N1C_E_CORRUPT (-1)  /* the bytes are not what the encoder writes */
 #define N1C_E_CAPACITY (-2) /* the output array is too small */
 #define N1C_E_ARGUMENT (-3) /* an argument is out of its range */

@@ -44,8 +44,9 @@ int64_t n1c_fixed_encode(const int16_t *x, int64_t n, int64_t block, uint8_t *or
 
 int64_t n1c_fixed_decode(const int16_t *y, int64_t n, int64_t block, const uint8_t *orders, int64_t blocks, int16_t *x,
                          int64_t capacity) {
-  if (n < 0 || block < 1) return N1C_E_ARGUMENT;
+  if (n < 0) return N1C_E_ARGUMENT;
   if (capacity != n) return N1C_E_CAPACITY;
+  if (block < 1) return N1C_E_CORRUPT;
   if (blocks != n / block + (n % block != 0)) return N1C_E_CORRUPT;
   for (int64_t b = 0; b < blocks; b++) {
     const int64_t start = b * block, end = n - start < block ? n : start + block;

@@ -30,7 +30,8 @@ int64_t n1c_kbit_encode(const int16_t *x, int64_t n, int64_t bits, uint8_t *out,
 }
 
 int64_t n1c_kbit_decode(const uint8_t *in, int64_t length, int64_t bits, int16_t *x, int64_t n) {
-  if (n < 0 || bits < 2 || bits > 8) return N1C_E_ARGUMENT;
+  if (n < 0) return N1C_E_ARGUMENT;
+  if (bits < 2 || bits > 8) return N1C_E_CORRUPT;
   const int half = 1 << (bits - 1);
   const uint32_t mask = (1U << bits) - 1;
   uint32_t word = 0;

@@ -310,8 +310,9 @@ int64_t n1c_lpc_decode(const int16_t *y, int64_t n, int64_t block, const uint8_t
                        int64_t capacity) {
   Reader reader = {side, length, 0};
   Predictor current = {0};
-  if (n < 0 || block < 1) return N1C_E_ARGUMENT;
+  if (n < 0) return N1C_E_ARGUMENT;
   if (capacity != n) return N1C_E_CAPACITY;
+  if (block < 1) return N1C_E_CORRUPT;
   for (int64_t start = 0; start < n; start += block) {
     const int64_t end = n - start < block ? n : start + block;
     if (!get_predictor(&reader, &current)) return N1C_E_CORRUPT;

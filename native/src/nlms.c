@@ -45,7 +45,8 @@ static inline void run(const int16_t *in, int64_t n, int order, int rate, int16_
 
 static int64_t run_any(const int16_t *in, int64_t n, int64_t order, int64_t rate, int16_t *out, int64_t capacity,
                        int decode) {
-  if (n < 0 || order < 1 || order > MAX_ORDER || rate < 1 || rate > MAX_RATE) return N1C_E_ARGUMENT;
+  if (n < 0) return N1C_E_ARGUMENT;
+  if (order < 1 || order > MAX_ORDER || rate < 1 || rate > MAX_RATE) return decode ? N1C_E_CORRUPT : N1C_E_ARGUMENT;
   if (capacity != n) return N1C_E_CAPACITY;
   switch (order) {
     case 16: run(in, n, 16, (int)rate, out, decode); break;

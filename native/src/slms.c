@@ -44,7 +44,8 @@ static void run(const int16_t *in, int64_t n, int order, int step, int16_t *out,
 
 static int64_t run_any(const int16_t *in, int64_t n, int64_t order, int64_t step, int16_t *out, int64_t capacity,
                        int decode) {
-  if (n < 0 || order < 1 || order > MAX_ORDER || step < 1 || step > MAX_STEP) return N1C_E_ARGUMENT;
+  if (n < 0) return N1C_E_ARGUMENT;
+  if (order < 1 || order > MAX_ORDER || step < 1 || step > MAX_STEP) return decode ? N1C_E_CORRUPT : N1C_E_ARGUMENT;
   if (capacity != n) return N1C_E_CAPACITY;
   run(in, n, (int)order, (int)step, out, decode);
   return n;

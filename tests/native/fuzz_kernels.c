@@ -686,6 +686,7 @@ static void mutate(uint8_t **bytes, int64_t *length) {
 int main(int argc, char **argv) {
   const long iterations = argc > 1 ? atol(argv[1]) : 1000;
   state = argc > 2 ? (uint32_t)atol(argv[2]) | 1u : 1u;
+  if (n1c_version() != N1C_VERSION) abort();
   for (int i = 0; i < kernel_count; i++) {
     const kernel *k = &kernels[i];
     if (argc > 3 && strcmp(argv[3], k->name)) continue;

@@ -1,0 +1,4 @@
+/* Which interface a library has, for programs that load it at run time. */
+#include "n1c.h"
+
+int64_t n1c_version(void) { return N1C_VERSION; }

@@ -1,0 +1,229 @@
+"""Calls of libn1c through n1codec.native: what a kernel takes as input and output, and what its errors become."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from n1codec import native, registry
+from n1codec.codec import CodecError, FormatError, Layout, SpecError, UnavailableError
+from n1codec.native import Kernel, KernelError, reads, writes
+from n1codec.pipeline import get_codec
+
+HEADERS = sorted((ROOT / "native" / "include").glob("**/*.h"))
+encode = Kernel("n1c_rice_encode", reads(np.int16), writes(np.uint8))
+decode = Kernel("n1c_rice_decode", reads(np.uint8), writes(np.int16))
+C_TYPES = {"float32": "float", "float64": "double"}
+SAMPLES = (np.arange(100) % 7 - 3).astype(np.int16)
+
+
+def packed() -> bytes:
+    out = np.empty(2 * SAMPLES.size, np.uint8)
+    return out[: encode(SAMPLES, out)].tobytes()
+
+
+def misaligned(size: int, dtype: str) -> np.ndarray:
+    return np.zeros(size * np.dtype(dtype).itemsize + 1, np.uint8)[1:].view(dtype)
+
+
+def read_only(array: np.ndarray) -> np.ndarray:
+    array.flags.writeable = False
+    return array
+
+
+# -- outputs and inputs ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, list])
+def test_only_an_array_is_written_to(kind: type) -> None:
+    out = bytes(200)
+    before = bytes(bytearray(out))
+    with pytest.raises(TypeError, match=f"n1c_rice_encode writes an array of uint8, not {kind.__name__}"):
+        encode(SAMPLES, kind(out))
+    assert out == before
+
+
+def test_a_read_only_array_is_not_written_to() -> None:
+    out = read_only(np.zeros(200, np.uint8))
+    with pytest.raises(TypeError, match="read-only"):
+        encode(SAMPLES, out)
+    assert not out.any()
+
+
+UNFIT = {
+    "strided": np.zeros(400, np.uint8)[::2],
+    "Fortran order": np.zeros((10, 20), np.uint8, "F"),
+    "signed": np.zeros(200, np.int8),
+    "wide": np.zeros(200, np.uint16),
+}
+
+
+@pytest.mark.parametrize("name", UNFIT)
+def test_an_output_of_another_kind_is_refused(name: str) -> None:
+    with pytest.raises(TypeError, match="n1c_rice_encode takes C-contiguous, aligned arrays of uint8"):
+        encode(SAMPLES, UNFIT[name])
+    assert not UNFIT[name].any()
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        SAMPLES[::2],
+        SAMPLES.astype(">i2"),
+        SAMPLES.astype(np.uint16),
+        SAMPLES.astype(np.float32),
+        np.asfortranarray(SAMPLES.reshape(10, 10)),
+        misaligned(100, "int16"),
+        read_only(misaligned(100, "int16")),
+        SAMPLES.tobytes(),
+        SAMPLES.tolist(),
+    ],
+    ids=["strided", "big-endian", "unsigned", "float", "F", "misaligned", "misaligned read-only", "bytes", "list"],
+)
+def test_an_input_of_another_kind_is_refused(x: object) -> None:
+    with pytest.raises(TypeError, match="n1c_rice_encode"):
+        encode(x, np.empty(200, np.uint8))
+
+
+def test_a_misaligned_output_is_refused() -> None:
+    x = misaligned(100, "int16")
+    with pytest.raises(TypeError, match="misaligned"):
+        decode(packed(), x)
+    assert not x.any()
+
+
+@pytest.mark.parametrize(
+    "kind", [bytes, bytearray, memoryview, lambda b: np.frombuffer(b, np.uint8), lambda b: np.array(bytearray(b))]
+)
+def test_any_bytes_are_read(kind: type) -> None:
+    x = np.empty_like(SAMPLES)
+    assert decode(kind(packed()), x) == x.size
+    assert np.array_equal(x, SAMPLES)
+
+
+def test_samples_that_are_read_only_are_read() -> None:
+    out = np.empty(200, np.uint8)
+    assert out[: encode(read_only(SAMPLES.copy()), out)].tobytes() == packed()
+
+
+def test_empty_arrays_pass() -> None:
+    assert encode(SAMPLES[:0], np.empty(0, np.uint8)) == 0
+    assert decode(b"", np.empty(0, np.int16)) == 0
+
+
+def test_a_declaration_says_what_is_written() -> None:
+    with pytest.raises(TypeError, match="say reads"):
+        Kernel("n1c_rice_encode", np.int16, np.uint8)  # type: ignore[arg-type]
+
+
+# -- errors ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_encoders_error_is_no_damage() -> None:
+    with pytest.raises(KernelError, match="n1c_rice_encode: an array is too small") as short:
+        encode(SAMPLES, np.empty(199, np.uint8))
+    with pytest.raises(KernelError, match="not allowed") as wrong:
+        Kernel("n1c_kbit_encode", reads(np.int16), int, writes(np.uint8))(SAMPLES, 9, np.empty(999, np.uint8))
+    for error in (short.value, wrong.value):
+        assert isinstance(error, CodecError) and not isinstance(error, FormatError)
+        assert "damaged" not in str(error)
+
+
+def test_damage_is_a_format_error() -> None:
+    with pytest.raises(FormatError, match="damaged"):
+        decode(packed()[:-3], np.empty(100, np.int16))
+
+
+@pytest.mark.parametrize("number", [1 << 63, -(1 << 63) - 1, 1 << 64])
+def test_a_number_is_not_cut_to_64_bits(number: int) -> None:
+    with pytest.raises(KernelError, match="64 bits"):
+        Kernel("n1c_kbit_decode", reads(np.uint8), int, writes(np.int16))(b"", number, np.empty(1, np.int16))
+
+
+@pytest.mark.parametrize(
+    ("spec", "side"),
+    [(f"{name}|copy", bytes(side)) for name in ("slms", "nlms") for side in ([0, 1], [255, 1], [1, 0], [1, 17])],
+)
+def test_a_filters_numbers_in_a_file_are_checked(spec: str, side: bytes) -> None:
+    """They come from the file: what no encoder writes is damage."""
+    stage = get_codec(spec).filters[0]
+    with pytest.raises(FormatError):
+        stage.inverse(SAMPLES, side, Layout.of(SAMPLES))
+
+
+@pytest.mark.parametrize("bits", [0, 1, 9, 255])
+def test_kbits_width_in_a_file_is_checked(bits: int) -> None:
+    with pytest.raises(FormatError):
+        get_codec("kbit|copy").filters[0].inverse(np.zeros(500, np.uint8), bytes([bits, 1]), Layout.of(SAMPLES))
+
+
+def test_a_damaged_profile_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "bad.n1p"
+    path.write_bytes(b"N1P\1" + bytes(3000))
+    with pytest.raises(SpecError, match=r"bad\.n1p: it is damaged"):
+        get_codec(f"n1:profile={path}").encode(SAMPLES)
+
+
+# -- the library -----------------------------------------------------------------------------------------------------
+
+
+def test_the_interface_is_the_headers() -> None:
+    numbers = re.findall(r"#define N1C_VERSION (\d+)", "".join(path.read_text() for path in HEADERS))
+    assert numbers == [str(native.VERSION)]
+
+
+def test_another_interface_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path(native.library()._name)
+    monkeypatch.setattr(native, "VERSION", 1_000_000)
+    with pytest.raises(UnavailableError, match=r"this program needs 1000000 \(run make install\)") as error:
+        native._load(path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_library_from_before_there_were_versions_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native.ctypes, "CDLL", lambda path: object())
+    with pytest.raises(UnavailableError, match="interface version 1"):
+        native._load(Path("libn1c.so"))
+
+
+def prototypes() -> dict[str, list[str]]:
+    """Return every function in the public headers, with the types of its arguments."""
+    text = re.sub(r"/\*.*?\*/", "", "".join(path.read_text() for path in HEADERS), flags=re.S)
+    found = re.findall(r"N1C_API int64_t (n1c_\w+)\(([^)]*)\);", text)
+    return {name: [re.sub(r"\w+$", "", " ".join(a.split())).strip() for a in args.split(",")] for name, args in found}
+
+
+def kernels() -> dict[str, list[Kernel]]:
+    """Return all declarations of kernels in the program, by symbol."""
+    modules = [registry.find(name).__module__ for name in registry.names()]
+    modules += ["n1codec.analysis.correlation", "n1codec.stream.packets"]
+    modules += [f"n1codec.train.{name}" for name in ("fit", "n1", "implant", "max")]
+    found: dict[str, list[Kernel]] = {}
+    for name in modules:
+        module = sys.modules.get(name) or importlib.import_module(name)
+        for thing in vars(module).values():
+            if isinstance(thing, Kernel):
+                found.setdefault(thing.symbol, []).append(thing)
+    return found
+
+
+def test_declarations_are_those_of_the_headers() -> None:
+    """An argument is written if and only if it is no pointer to const, and has the dtype of the C type."""
+    known, declared = prototypes(), kernels()
+    for symbol, declarations in declared.items():
+        for kernel in declarations:
+            wanted: list[str] = []
+            for argument in kernel.arguments:
+                if isinstance(argument, native.Array):
+                    name = C_TYPES.get(str(argument.dtype), f"{argument.dtype}_t")
+                    wanted += [f"{name} *" if argument.written else f"const {name} *", "int64_t"]
+                else:
+                    wanted.append("int64_t")
+            assert [t.replace("void", "uint8_t") for t in known[symbol] if t] == wanted, symbol
+    assert len(declared) > 30
