@@ -111,6 +111,36 @@ def test_names_of_a_front_do_not_overlap_and_nothing_is_cut_off(tmp_path: Path) 
             assert not any(a.overlaps(b) for a, b in pairwise(labels))
 
 
+def test_what_is_not_shown_is_named_within_the_picture(tmp_path: Path) -> None:
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    from n1codec.report import plots
+
+    folder = results(tmp_path / "r", 3)
+    writer = store.Store(folder / store.FILE)
+    names = [f"remap|delta|zigzag|planes|{letter * 40}:level=12" for letter in "abcd"]
+    for status in ("failed", "timeout", "memory", "mismatch"):
+        writer.append(
+            [{"dataset": "made up", "spec": f"{status}{n}", "mode": f"{status}|{n}", "family": "audio",
+              "status": status, "reason": "gone", "verified": 0, "jobs": 1} for n in names]
+        )  # fmt: skip
+    summary.write(folder)
+    table = summary.read(folder)
+    table["cpu"] = "a processor with a long name " * 8
+    page = plots._Page(table, table[table["status"] == "ok"].reset_index(drop=True))
+    with matplotlib.rc_context(MATPLOTLIB):
+        for figure in (plots._ratio(page), page.figure(8, 3, "Speed", page.about, page.timed)):
+            FigureCanvasAgg(figure).draw()
+            boxes = [text.get_window_extent() for text in figure.texts]
+            assert all(box.x0 >= 0 and box.y0 >= 0 for box in boxes)
+            assert all(box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1 for box in boxes)
+            assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+            written = "".join("".join(text.get_text().split()) for text in reversed(figure.texts))
+            assert all("".join(f"{status}|{name}".split()) in written for status in ("memory",) for name in names)
+            assert not any(axes.get_tightbbox().overlaps(box) for axes in figure.axes for box in boxes)
+
+
 def test_front_holds_what_no_other_beats() -> None:
     from n1codec.bench.results.summary import front
 

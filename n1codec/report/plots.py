@@ -5,12 +5,14 @@ The same CSV files give the same bytes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from n1codec import files
 from n1codec.bench.results import store, summary
 from n1codec.bench.results.summary import speed as short_speed
 from n1codec.codec import CodecError
@@ -22,7 +24,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SPEEDS = ("average_compression_speed_xRT", "average_decompression_speed_xRT")
-_ROW = 0.185  # inches a codec takes in a plot with one line per codec
+_ROW = 0.185
+"""Inches that a codec takes in a plot with one line per codec."""
+_LINE = 0.16
+"""Inches that a line of small letters takes."""
+_SMALL, _SMALLER = 8.5, 7.5
+"""Sizes of small letters in points."""
+_MARGIN = 0.02
+"""The share of a figure's width that stays free on either side of its text."""
 
 
 def draw(folder: Path) -> list[Path]:
@@ -58,11 +67,64 @@ def save(plots: Mapping[str, Callable[[], Figure]], folder: Path) -> list[Path]:
             FigureCanvasAgg(figure)
             for ending, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
                 path = folder / f"{name}.{ending}"
-                temporary = folder / f".{path.name}.part"
-                figure.savefig(temporary, format=ending, dpi=130, facecolor="white", metadata=metadata)
-                temporary.replace(path)
+                with files.writing(path) as file:
+                    figure.savefig(file, format=ending, dpi=130, facecolor="white", metadata=metadata)
                 written.append(path)
     return written
+
+
+def headed(width: float, height: float, title: str, *lines: str, foot: str = "") -> Figure:
+    """Return an empty figure with a title, small lines under it, and one at its foot.
+
+    Lines that are too long are wrapped, and make the figure higher.
+
+    Args:
+        width: in inches.
+        height: in inches, if no line is wrapped.
+    """
+    from matplotlib.figure import Figure
+
+    room = (1 - 2 * _MARGIN) * width
+    head = [piece for line in lines for piece in wrapped(line, room, _SMALL)]
+    below = wrapped(foot, room, _SMALLER) if foot else []
+    height += _LINE * (len(head) - len(lines) + max(len(below) - 1, 0))
+    above = _LINE * (len(head) + 1) + 0.42
+    under = _LINE * len(below) + 0.06 if below else 0.05
+    figure = Figure((width, height), layout="constrained")
+    figure.get_layout_engine().set(rect=(0.01, under / height, 0.98, 1 - (above + under) / height))  # type: ignore[union-attr, call-arg]
+    figure.text(_MARGIN, 1 - 0.12 / height, title, fontsize=14, fontweight="bold", va="top")
+    for index, line in enumerate(head):
+        figure.text(_MARGIN, 1 - (0.42 + _LINE * index) / height, line, fontsize=_SMALL, color=GREY, va="top")
+    for index, line in enumerate(reversed(below)):
+        figure.text(_MARGIN, (0.06 + _LINE * index) / height, line, fontsize=_SMALLER, color=GREY, va="bottom")
+    return figure
+
+
+def wrapped(text: str, width: float, size: float) -> list[str]:
+    """Return text in lines that are at most so many inches wide, broken behind blanks, or anywhere in a long word.
+
+    Args:
+        size: of the letters, in points.
+    """
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextToPath
+
+    font, measure = FontProperties(family=MATPLOTLIB["font.family"], size=size), TextToPath()
+
+    def fits(piece: str) -> bool:
+        return measure.get_text_width_height_descent(piece, font, ismath=False)[0] <= 72 * width
+
+    lines, line = [], ""
+    for word in re.findall(r"\S+\s*", text):
+        if line and not fits((line + word).rstrip()):
+            lines.append(line.rstrip())
+            line = ""
+        line += word
+        while not fits(line.rstrip()):
+            end = next(end for end in range(len(line) - 1, 0, -1) if end == 1 or fits(line[:end]))
+            lines.append(line[:end])
+            line = line[end:]
+    return [*lines, line.rstrip()]
 
 
 class _Page:
@@ -103,22 +165,8 @@ class _Page:
             self.notes.append(f"{status}: {', '.join(names[:4])}{more}")
 
     def figure(self, width: float, height: float, title: str, *lines: str) -> Figure:
-        """Return a figure with a title and small lines under it, and with what is not shown at its foot."""
-        from matplotlib.figure import Figure
-
-        figure = Figure((width, height), layout="constrained")
-        top = 0.16 * (len(lines) + 1) + 0.42
-        foot = 0.22 if self.notes else 0.05
-        figure.get_layout_engine().set(rect=(0.01, foot / height, 0.98, 1 - (top + foot) / height))  # type: ignore[union-attr, call-arg]
-        figure.text(0.02, 1 - 0.12 / height, title, fontsize=14, fontweight="bold", va="top")
-        for index, line in enumerate(lines):
-            at = 1 - (0.42 + 0.16 * index) / height
-            figure.text(0.02, at, line, fontsize=8.5, color=GREY, va="top")
-        if self.notes:
-            figure.text(
-                0.02, 0.06 / height, "not shown: " + "; ".join(self.notes), fontsize=7.5, color=GREY, va="bottom"
-            )
-        return figure
+        """Return a figure with a title and small lines under it; its foot names what is not shown."""
+        return headed(width, height, title, *lines, foot="not shown: " + "; ".join(self.notes) if self.notes else "")
 
     def scatter(self, axes: Axes, x: pd.Series, y: Sequence[float] | pd.Series) -> None:
         """Draw one marker per codec in ``good``, family by family."""

@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from n1codec.analysis.histogram import histogram
 from n1codec.analysis.spectrum import spectrogram
 from n1codec.analysis.stats import Settings, Stats
 from n1codec.bench.results import summary
 from n1codec.datasets.dataset import Dataset
 from n1codec.recordings import wav
 from n1codec.report import tables
-from n1codec.report.plots import save
-from n1codec.report.style import COLOURS, GREY, INK, RULE, colour, marker, slots
+from n1codec.report.plots import headed, save
+from n1codec.report.style import COLOURS, INK, RULE, colour, marker, slots
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _BLUE, _ORANGE, _RED = COLOURS[2], COLOURS[1], COLOURS[7]
+_BARS = 256
+"""Bins of a histogram at the most."""
 _BOUNDS = {
     "entropy_0": "order 0",
     "entropy_diff": "first differences",
@@ -66,13 +69,7 @@ def _folder(results: Path, name: str) -> Path | None:
 
 
 def _figure(title: str, about: str, width: float = 9.0, height: float = 5.0) -> Figure:
-    from matplotlib.figure import Figure
-
-    figure = Figure((width, height), layout="constrained")
-    figure.get_layout_engine().set(rect=(0.01, 0.01, 0.98, 1 - 0.72 / height))  # type: ignore[union-attr, call-arg]
-    figure.text(0.02, 1 - 0.12 / height, title, fontsize=14, fontweight="bold", va="top")
-    figure.text(0.02, 1 - 0.44 / height, about, fontsize=8.5, color=GREY, va="top")
-    return figure
+    return headed(width, height, title, about)
 
 
 def _plain(axes: Axes) -> None:
@@ -91,10 +88,15 @@ def _amplitude(stats: Stats, about: str) -> Figure:
     total = stats.total
     figure = _figure("Amplitude", about)
     whole, core = figure.subplots(1, 2)
-    values, counts = tables.histogram(stats)
-    values = values.astype(np.float64)
-    for axes, scale, title in ((whole, "log", "all values"), (core, "linear", "around the mean")):
-        axes.fill_between(values, counts, step="mid", color=_BLUE, linewidth=0)
+    values, counts = stats.neighbours.values, stats.neighbours.counts
+    reach = 4 * stats.spread["sd"]["p50"] or 1.0
+    near = np.abs(values - total["mean"]) <= reach
+    for axes, chosen, scale, title in (
+        (whole, np.ones_like(near), "log", "all values"),
+        (core, near, "linear", "around the mean"),
+    ):
+        bars = histogram(values[chosen], counts[chosen], _BARS)
+        axes.stairs(bars.counts, bars.edges, fill=True, color=_BLUE)
         axes.set_yscale(scale)
         _plain(axes)
         axes.set_title(title)
@@ -103,7 +105,6 @@ def _amplitude(stats: Stats, about: str) -> Figure:
         axes.axvline(total["mean"], color=_RED, linewidth=1, label=f"mean {total['mean']:.6g}")
         axes.axvline(total["mode"], color=INK, linewidth=1, linestyle=(0, (4, 3)), label=f"mode {total['mode']:.6g}")
     whole.set_ylim(0.7, None)
-    reach = 4 * stats.spread["sd"]["p50"] or 1.0
     core.set_xlim(total["mean"] - reach, total["mean"] + reach)
     core.set_ylim(0, None)
     core.legend(frameon=True, framealpha=0.92, edgecolor=RULE, fontsize=8.5)

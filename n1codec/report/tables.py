@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterable, Mapping
 from math import isnan
@@ -12,6 +13,8 @@ from typing import Any
 import numpy as np
 
 import n1codec
+from n1codec import files
+from n1codec.analysis.histogram import histogram
 from n1codec.analysis.stats import Settings, Stats
 
 ABOUT = {
@@ -122,10 +125,13 @@ def lines(rows: list[tuple[str, ...]]) -> list[str]:
 
 
 def as_dict(name: str, stats: Stats, settings: Settings) -> dict[str, Any]:
-    """Return everything as what JSON knows: NaN is None.
+    """Return all statistics in terms of JSON; None stands for NaN.
 
-    ``histogram`` has each value and its count, or 1024 bins of equal width where there are more than 2048 values;
-    ``psd`` has percentiles over the files of one rate.
+    ``histogram`` has each value and its count. Where there are more than 2048 values it has at most 1024 bins, each of
+    the same whole number of the converter's steps. ``psd`` has percentiles over the files of one rate.
+
+    Args:
+        name: what the data set is called.
     """
     percentiles = np.percentile(stats.densities, (5, 50, 95), axis=0)
     return _plain(
@@ -136,7 +142,7 @@ def as_dict(name: str, stats: Stats, settings: Settings) -> dict[str, Any]:
             "total": stats.total,
             "spread": stats.spread,
             "groups": stats.groups,
-            "histogram": dict(zip(("values", "counts"), histogram(stats), strict=True)),
+            "histogram": dict(zip(("values", "counts"), bars(stats), strict=True)),
             "psd": {
                 "files": len(stats.densities),
                 "frequencies": stats.frequencies,
@@ -148,13 +154,13 @@ def as_dict(name: str, stats: Stats, settings: Settings) -> dict[str, Any]:
     )
 
 
-def histogram(stats: Stats) -> tuple[np.ndarray, np.ndarray]:
-    """Return values and their counts; where there are too many, the middles of bins."""
+def bars(stats: Stats) -> tuple[np.ndarray, np.ndarray]:
+    """Return values and how many samples have each; where there are more than 2048 values, the middles of bins."""
     values, counts = stats.neighbours.values, stats.neighbours.counts
     if values.size <= _MOST_VALUES:
         return values, counts
-    binned, edges = np.histogram(values.astype(np.float64), bins=_MOST_VALUES // 2, weights=counts.astype(np.float64))
-    return (edges[1:] + edges[:-1]) / 2, np.rint(binned).astype(np.int64)
+    found = histogram(values, counts, _MOST_VALUES // 2)
+    return found.values, found.counts
 
 
 def _plain(thing: Any) -> Any:
@@ -193,10 +199,9 @@ def write_csv(target: Path, stats: Stats) -> list[Path]:
 
 
 def _write(path: Path, columns: list[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    temporary = path.with_name(f".{path.name}.part")
-    with temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        writer = csv.DictWriter(file, columns, restval="", extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({k: "" if isinstance(v, float) and isnan(v) else v for k, v in row.items()})
-    temporary.replace(path)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: "" if isinstance(v, float) and isnan(v) else v for k, v in row.items()})
+    files.write_text(path, text.getvalue())

@@ -1,8 +1,13 @@
-"""The server: makes the app and serves it to this machine, or to those that it is told to listen to."""
+"""The server: it makes the app, and serves it to this machine or to the network that it is told to listen on.
+
+Nothing leaves the browser for another server: the headers of every answer tell the browser to refuse that, whatever a
+script on the page tries.
+"""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from dash import Dash
@@ -20,7 +25,14 @@ MOST_DROPPED = 4 * layout.MEGABYTES << 20
 
 
 def create(sessions: Sessions, results: Path, host: str = LOCAL[0]) -> Dash:
-    """Return the app on some sessions; ``results`` is a folder of the result store, or of such folders."""
+    """Return the app.
+
+    Args:
+        sessions: the recordings that it shows.
+        results: a folder of the result store, or a folder of such folders.
+        host: the address that it will be served on. On an address of this machine, requests that name another host are
+            refused with status 403.
+    """
     app = Dash(
         "n1codec.viewer",
         assets_folder=str(Path(__file__).with_name("assets")),
@@ -37,7 +49,7 @@ def create(sessions: Sessions, results: Path, host: str = LOCAL[0]) -> Dash:
 
     @app.server.before_request
     def only_by_its_own_name() -> None:
-        # A page elsewhere may have its name resolve to this machine (DNS rebinding); its requests carry that name.
+        # Another site may let its name resolve to this machine (DNS rebinding); its requests carry that name.
         if host in LOCAL and request.host.rsplit(":", 1)[0].strip("[]") not in LOCAL:
             abort(403)
 
@@ -46,17 +58,47 @@ def create(sessions: Sessions, results: Path, host: str = LOCAL[0]) -> Dash:
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["X-Frame-Options"] = "DENY"
         response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["Cross-Origin-Opener-Policy"] = "same-origin"  # windows of other sites cannot be spoken to
+        response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        response.headers["Content-Security-Policy"] = policy
         return response
 
     callbacks.register(app, sessions, results)
+    policy = content_policy(app.csp_hashes())
     return app
 
 
+def content_policy(scripts: Sequence[str]) -> str:
+    """Return the Content-Security-Policy (W3C, level 3) of the page: everything comes from this server.
+
+    Dash starts itself by an inline script, and Plotly makes style elements while it draws.
+
+    Args:
+        scripts: the hashes of the inline scripts that may run, such as ``'sha256-...'`` with its quotes.
+    """
+    rules = {
+        "default-src": "'self'",
+        "script-src": " ".join(["'self'", *scripts]),
+        "style-src": "'self' 'unsafe-inline'",
+        "img-src": "'self' data: blob:",
+        "font-src": "'self' data:",
+        "connect-src": "'self'",
+        "object-src": "'none'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    return "; ".join(f"{name} {sources}" for name, sources in rules.items())
+
+
 def server(app: Dash, host: str, port: int) -> BaseWSGIServer:
-    """Return a server that listens, with a thread per request; port 0 takes a free one.
+    """Return a server that listens already, and answers each request in a thread of its own.
+
+    Args:
+        port: 0 takes a free one; the server's ``server_port`` tells which.
 
     Raises:
-        CodecError: it cannot listen there.
+        CodecError: it cannot listen there, for instance because another program does.
     """
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     try:

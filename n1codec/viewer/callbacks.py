@@ -184,9 +184,8 @@ def register(app: Dash, sessions: Sessions, results: Path) -> None:
         Input("size", "data"),
         Input("dark", "data"),
         Input("finished", "data"),
-        State("main", "config"),
     )
-    def show(query: str | None, size: Any, dark: Any, finished: int, config: dict[str, Any]) -> tuple[Any, ...]:
+    def show(query: str | None, size: Any, dark: Any, finished: int) -> tuple[Any, ...]:
         if query is None or not size:
             return (no_update,) * 12
         now = state.parse(query)
@@ -198,7 +197,7 @@ def register(app: Dash, sessions: Sessions, results: Path) -> None:
         return (
             made.main,
             {"height": made.main["layout"].get("height", box.height)},
-            {**config, "scrollZoom": fits and now.view != "results"},
+            layout.toolbar(scroll_zoom=fits and now.view != "results"),
             made.detail or no_update,
             {"height": made.detail["layout"]["height"]} if made.detail else no_update,
             made.detail is None,
@@ -343,7 +342,7 @@ def where(opened: Session, now: state.State) -> str:
     start, stop = state.window(now, opened.frames)
     if now.view == "correlation" and now.other < 0:
         start, stop = 0, opened.common
-    first, last = state.shown(now, opened.channels)
+    first, last = state.visible(now, opened.channels)
     return (
         f"channels {first} to {last - 1} of {opened.channels}, samples {start:,} to {stop:,} "
         f"({start / opened.rate:.4f} to {stop / opened.rate:.4f} s)"

@@ -10,12 +10,13 @@ import numpy as np
 
 from n1codec.analysis import decimate, spectrum
 from n1codec.analysis.groups import Group
+from n1codec.analysis.histogram import histogram
 from n1codec.codec import CodecError
 from n1codec.viewer.figures import compression, correlation, image, results, signals, spectra
 from n1codec.viewer.figures.style import Figure, Theme, message
 from n1codec.viewer.jobs import Job
 from n1codec.viewer.session import Session
-from n1codec.viewer.state import MOST_PLOTS, State, shown, window
+from n1codec.viewer.state import State, shown, visible, window
 
 _POINTS = 160_000
 """Points of a figure, shared by its lines."""
@@ -27,6 +28,10 @@ _PLOT_HEIGHT = 58
 _NARROW = 720
 _SEGMENT = 256
 """Frames of a segment of a spectrogram, unless few are shown."""
+
+
+_BARS = 400
+"""Bins of a histogram at the most."""
 
 
 class Size(NamedTuple):
@@ -87,7 +92,7 @@ def draw(session: Session, state: State, size: Size, style: Theme, results_home:
 
 
 def _chosen(session: Session, state: State, order: Order) -> tuple[int, list[int], list[str]]:
-    first, last = shown(state, session.channels)
+    first, last = visible(state, session.channels)
     channels = [int(c) for c in order.channels[first:last]]
     return first, channels, [session.labels[c] for c in channels]
 
@@ -135,9 +140,9 @@ def _signals(session: Session, state: State, order: Order, size: Size, style: Th
     _, channels, _ = _chosen(session, state, order)
     start, stop = window(state, session.frames)
     note = ""
-    if state.mode == "separate" and len(channels) > MOST_PLOTS:
-        note = f"The first {MOST_PLOTS} of {len(channels)} chosen channels: [ and ] show others, overlaid shows all."
-        channels = channels[:MOST_PLOTS]
+    first, last = shown(state, session.channels)
+    if last - first > len(channels):
+        note = f"The first {len(channels)} of {last - first} chosen channels: [ and ] show others, overlaid shows all."
     made, width = lines(session, channels, start, stop, size.width)
     figure = signals.separate if state.mode == "separate" else signals.overlaid
     height = max(size.height, len(channels) * _PLOT_HEIGHT + 52) if state.mode == "separate" else size.height
@@ -319,17 +324,21 @@ def bins(x: np.ndarray, start: int, width: int) -> tuple[np.ndarray, np.ndarray]
 
 
 def counted(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the values between the rarest thousandths of x, and how often each occurs; neighbours share where many."""
-    if not x.size:
-        return np.zeros(0), np.zeros(0)
+    """Return the middles of bins of values, and how many samples each bin has.
+
+    The rarest values at either end, a thousandth of the samples, are left out. A bin holds one value, or a whole number
+    of the converter's steps where there are more than 400 values.
+
+    Args:
+        x: integers of any shape.
+    """
     values, counts = np.unique(x, return_counts=True)
-    share = np.cumsum(counts) / x.size
+    share = np.cumsum(counts) / max(x.size, 1)
     inside = (share > 0.001) & (share < 0.9995)
-    values, counts = (values[inside], counts[inside]) if inside.sum() > 2 else (values, counts)
-    if len(values) > 400:
-        counts, edges = np.histogram(values, 400, weights=counts)
-        values = (edges[1:] + edges[:-1]) / 2
-    return values, counts
+    if inside.sum() > 2:
+        values, counts = values[inside], counts[inside]
+    found = histogram(values, counts, _BARS)
+    return found.values, found.counts
 
 
 def folders(results_home: Path) -> list[Path]:

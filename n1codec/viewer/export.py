@@ -11,7 +11,7 @@ import numpy as np
 from n1codec.codec import CodecError
 from n1codec.viewer import canvas
 from n1codec.viewer.session import Session
-from n1codec.viewer.state import State, shown, window
+from n1codec.viewer.state import State, visible, window
 
 MOST_CELLS = 5_000_000
 
@@ -29,7 +29,7 @@ def csv(session: Session, state: State, results: Path) -> tuple[str, str]:
     if state.view == "results":
         path = canvas.chosen_results(state, results) / "summary.csv"
         return f"{path.parent.name}.csv", path.read_text(encoding="utf-8")
-    first, last = shown(state, session.channels)
+    first, last = visible(state, session.channels)
     channels = [int(c) for c in canvas.arrange(session, state).channels[first:last]]
     start, stop = window(state, session.frames)
     names = [session.names[c] for c in channels]

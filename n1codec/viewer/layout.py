@@ -62,8 +62,35 @@ CONTROLS = (
 """Components of the page that hold the field of the state of their name."""
 
 
+TOOLBAR = ("zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d")
+"""The buttons that a plot may have, by plotly.js's names. They are named one by one, because new versions of plotly.js
+bring new buttons, and some of these send the plot to a server."""
+
+
+def toolbar(scroll_zoom: bool = False) -> dict[str, Any]:
+    """Return the ``config`` of a graph: which buttons it has, and that nothing of it is sent anywhere.
+
+    Args:
+        scroll_zoom: whether the mouse wheel zooms; where the page is taller than its window, the wheel scrolls it.
+    """
+    return {
+        "modeBarButtons": [list(TOOLBAR)],
+        "displaylogo": False,  # it is a link to Plotly's site
+        "showSendToCloud": False,
+        "showEditInChartStudio": False,  # of older versions of plotly.js
+        "showLink": False,
+        "plotlyServerURL": "",
+        "doubleClick": "autosize",
+        "scrollZoom": scroll_zoom,
+    }
+
+
 def page(results: Sequence[str]) -> html.Div:
-    """Return the whole page; ``results`` names the folders of the result store."""
+    """Return the whole page.
+
+    Args:
+        results: the names of the folders of the result store.
+    """
     return html.Div(
         id="app",
         className="app",
@@ -157,9 +184,6 @@ def _side(results: Sequence[str]) -> list[Any]:
 
 
 def _canvas() -> list[Any]:
-    empty = message("", LIGHT)
-    config: Any = {"displaylogo": False, "doubleClick": "autosize", "scrollZoom": False,
-              "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "toImage"]}  # fmt: skip
     return [
         html.Div(
             className="headline",
@@ -175,11 +199,14 @@ def _canvas() -> list[Any]:
                 html.Button("Cancel", id="cancel"),
             ],
         ),
-        dcc.Graph(id="main", figure=empty, responsive=True, config=config),
-        html.Div(
-            id="detail-box", hidden=True, children=dcc.Graph(id="detail", figure=empty, responsive=True, config=config)
-        ),
+        _graph("main"),
+        html.Div(id="detail-box", hidden=True, children=_graph("detail")),
     ]
+
+
+def _graph(name: str) -> dcc.Graph:
+    config: Any = toolbar()
+    return dcc.Graph(id=name, figure=message("", LIGHT), responsive=True, config=config)
 
 
 def _help() -> html.Div:

@@ -9,6 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from dash import Dash
+from werkzeug.test import TestResponse
+
 from n1codec.codec import CodecError
 from n1codec.viewer import app, state
 from n1codec.viewer.callbacks import Sessions
@@ -17,6 +20,8 @@ from n1codec.viewer.session import Session
 from n1codec.viewer.state import State
 
 REPEATS = 5
+Ask = Callable[[str, dict[str, Any]], TestResponse]
+_NAMES = re.compile(r"([\w-]+)\.(\w+)")
 
 
 def answers(session: Session) -> dict[str, State]:
@@ -56,7 +61,7 @@ def report(sessions: Sessions, results: Path) -> Iterator[str]:
     state, both as the server sends them. What is computed once in the background is waited for before.
     """
     session = sessions.first
-    client = _client(sessions, results)
+    ask = client(app.create(sessions, results))
     started = time.process_time()
     yield f"{session.channels} channels of {session.frames} frames"
     yield f"Start, the recordings read: {started:.1f} s of CPU time"
@@ -73,22 +78,30 @@ def report(sessions: Sessions, results: Path) -> Iterator[str]:
         times, sent = [], 0
         for _ in range(REPEATS):
             begun = time.process_time()
-            sent = client("app.className", {"url.search": wanted.query()})
-            sent += client("main.figure", {"state.data": wanted.query(), "size.data": size, "main.config": {}})
+            sent = _bytes(ask("app.className", {"url.search": wanted.query()}))
+            sent += _bytes(ask("main.figure", {"state.data": wanted.query(), "size.data": size}))
             times.append(1000 * (time.process_time() - begun))
         yield f"{name:<28}{sorted(times)[REPEATS // 2]:>12.1f}{max(times):>12.1f}{sent / 1000:>12.0f}"
 
 
-def _client(sessions: Sessions, results: Path) -> Callable[[str, dict[str, Any]], int]:
-    """Return a function that has the callback with a certain output answer, and returns the bytes of the answer."""
-    made = app.create(sessions, results)
-    client = made.server.test_client()
-    client.get("/_dash-dependencies")  # the callbacks are complete from the first request on
-    known = {
-        tuple(re.findall(r"([\w-]+)\.(\w+)", output)): (output, spec) for output, spec in made.callback_map.items()
-    }
+def _bytes(answer: TestResponse) -> int:
+    if answer.status_code != 200:
+        raise CodecError(f"the viewer answered {answer.status}")
+    return len(answer.data)
 
-    def ask(wanted: str, values: dict[str, Any]) -> int:
+
+def client(made: Dash) -> Ask:
+    """Return a function that asks the app what a browser would ask it, without a browser.
+
+    The function takes the name of an output such as ``main.figure``, and the values of the inputs and states that the
+    callback of that output has, by their names; those that are left out are None. The first one is the input that
+    changed. It returns the server's answer.
+    """
+    sender = made.server.test_client()
+    sender.get("/_dash-dependencies")  # the callbacks are complete from the first request on
+    known = {tuple(_NAMES.findall(output)): (output, spec) for output, spec in made.callback_map.items()}
+
+    def ask(wanted: str, values: dict[str, Any]) -> TestResponse:
         names, (output, spec) = next(
             (names, found) for names, found in known.items() if tuple(wanted.split(".")) in names
         )
@@ -96,18 +109,16 @@ def _client(sessions: Sessions, results: Path) -> Callable[[str, dict[str, Any]]
         def filled(kind: str) -> list[dict[str, Any]]:
             return [{**one, "value": values.get(f"{one['id']}.{one['property']}")} for one in spec[kind]]
 
-        answer = client.post(
+        outputs: Any = [{"id": name, "property": what} for name, what in names]
+        return sender.post(
             "/_dash-update-component",
             json={
                 "output": output,
-                "outputs": [{"id": name, "property": what} for name, what in names],
+                "outputs": outputs if output.startswith("..") else outputs[0],
                 "inputs": filled("inputs"),
                 "state": filled("state"),
                 "changedPropIds": list(values)[:1],
             },
         )
-        if answer.status_code != 200:
-            raise CodecError(f"the viewer answered {answer.status}")
-        return len(answer.data)
 
     return ask

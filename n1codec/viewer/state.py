@@ -107,6 +107,14 @@ def shown(state: State, channels: int) -> tuple[int, int]:
     return state.first, min(state.first + PLOTS, channels) if state.view == "signals" else channels
 
 
+def visible(state: State, channels: int) -> tuple[int, int]:
+    """Return the positions (first, last) that have room: of those chosen, the signal view draws some at a time."""
+    first, last = shown(state, channels)
+    if state.view == "signals" and state.mode == "separate":
+        last = min(last, first + MOST_PLOTS)
+    return first, last
+
+
 def pan(state: State, share: float, frames: int) -> State:
     """Move the frames shown by a share of their number."""
     start, stop = window(state, frames)
@@ -124,8 +132,8 @@ def zoom(state: State, factor: float, frames: int) -> State:
 
 
 def page(state: State, steps: int, channels: int) -> State:
-    """Show the next channels, or those before, as many at a time as now."""
-    first, last = shown(state, channels)
+    """Show the channels that follow those that are visible, or those before, as many at a time as are visible now."""
+    first, last = visible(state, channels)
     count = last - first
     first = min(max(first + steps * count, 0), channels - count)
     return replace(state, first=first, last=first + count)

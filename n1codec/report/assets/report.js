@@ -452,11 +452,13 @@
   };
   const drawAmplitude = () => {
     if (!data.histogram) return;
-    const { values, counts } = data.histogram, { add, width, height } = canvas("amplitude", () => 250);
-    const left = 44, right = width - 12, bottom = height - 36, most = Math.max(...counts);
-    const bins = Math.max(1, Math.min(Math.floor((right - left) / 2), values.length)), low = values[0], high = values[values.length - 1], sums = new Array(bins).fill(0);
-    values.forEach((v, k) => { sums[Math.min(bins - 1, Math.floor(((v - low) / (high - low || 1)) * bins))] += counts[k]; });
-    const top = Math.max(...sums, most), x = linear(0, bins, left, right), y = log(0.8, top * 1.3, bottom, 10);
+    const { low: first, width: step, counts } = data.histogram, { add, width, height } = canvas("amplitude", () => 250);
+    const left = 44, right = width - 12, bottom = height - 36;
+    // Bins are joined by whole numbers of them: those of any other width would draw combs.
+    const together = Math.ceil(counts.length / Math.max(1, Math.floor((right - left) / 2))), bins = Math.max(1, Math.ceil(counts.length / together)), sums = new Array(bins).fill(0);
+    counts.forEach((count, k) => { sums[Math.floor(k / together)] += count; });
+    const low = first - step / 2, high = low + step * together * bins;
+    const top = Math.max(1, ...sums), x = linear(0, bins, left, right), y = log(0.8, top * 1.3, bottom, 10);
     for (const tick of decades(1, top)) { add("path", { d: `M${left} ${round(y(tick))}H${right}`, class: "grid" }); add("text", { x: left - 5, y: round(y(tick)) + 4, "text-anchor": "end" }, tickName(tick)); }
     add("path", { class: "area", d: `M${left} ${bottom}${sums.map((n, k) => `V${n ? round(y(n)) : bottom}H${round(x(k + 1))}`).join("")}V${bottom}z` });
     for (const tick of ticks(low, high, 4)) add("text", { x: round(linear(low, high, left, right)(tick)), y: bottom + 16, "text-anchor": "middle" }, tick.toLocaleString("en"));
