@@ -139,6 +139,8 @@ class Pipeline:
     def encode(self, x: np.ndarray) -> bytes:
         """Return the payload of ``x``: the side information of each filter, then the coder's bytes.
 
+        The array may lie in memory in any way: strided, misaligned, in the other byte order, read-only.
+
         Raises:
             UnavailableError: a library is missing.
             CodecError: a stage does not take such an array.
@@ -154,7 +156,7 @@ class Pipeline:
             raise UnavailableError(self.unavailable() or str(error)) from error
 
     def decode(self, payload: bytes, layout: Layout) -> np.ndarray:
-        """Return the array of ``layout`` that ``encode`` turned into ``payload``.
+        """Return the array of ``layout`` that ``encode`` turned into ``payload``, in the byte order of this machine.
 
         Raises:
             UnavailableError: a library is missing.
@@ -163,6 +165,7 @@ class Pipeline:
         try:
             reader = Reader(payload)
             steps = []
+            layout = Layout(layout.shape, layout.dtype.newbyteorder("="))
             for stage in self.filters:
                 side = reader.prefixed() if stage.side else b""
                 steps.append((stage, side, layout))
@@ -229,7 +232,15 @@ def _split(x: np.ndarray, stage: Stage) -> list[np.ndarray]:
         pieces = [words[..., plane] for plane in range(planes)]
     if channels := _channels(Layout.of(x), stage):
         pieces = [piece[:, channel] for piece in pieces for channel in range(channels)]
-    return [np.ascontiguousarray(piece) for piece in pieces]
+    return [_plain(piece) for piece in pieces]
+
+
+def _plain(x: np.ndarray) -> np.ndarray:
+    """Return the samples C-contiguous, aligned and in native byte order, copied only where they are not.
+
+    Libraries read samples through pointers of their type: openzl aborts the process if such a pointer is misaligned.
+    """
+    return np.require(x, x.dtype.newbyteorder("="), ["C_CONTIGUOUS", "ALIGNED"])
 
 
 def _join(pieces: list[np.ndarray], layout: Layout, stage: Stage) -> np.ndarray:
@@ -312,12 +323,12 @@ def _inverse(stage: Filter, y: np.ndarray, side: bytes, layout: Layout) -> np.nd
         return np.empty(layout.shape, layout.dtype)
     layouts, sides, outputs = _piece_outputs(stage, layout, side)
     if len(outputs) == 1:
-        pieces = [y]
+        pieces = [_plain(y)]
     elif _columns(outputs):
-        pieces = [np.ascontiguousarray(y[:, i]) for i in range(len(outputs))]
+        pieces = [_plain(y[:, i]) for i in range(len(outputs))]
     else:
         ends = np.cumsum([output.size for output in outputs])[:-1]
-        pieces = [part.reshape(o.shape) for part, o in zip(np.split(y, ends), outputs, strict=True)]
+        pieces = [_plain(part.reshape(o.shape)) for part, o in zip(np.split(y, ends), outputs, strict=True)]
     restored = [
         _checked(stage, stage.inverse(piece, s, wanted), wanted)
         for piece, s, wanted in zip(pieces, sides, layouts, strict=True)

@@ -119,6 +119,86 @@ def test_input_is_left_as_it_was(name: str) -> None:
     assert x.tobytes() == before
 
 
+def misaligned(x: np.ndarray) -> np.ndarray:
+    return np.frombuffer(b"\0" + x.tobytes(), x.dtype, offset=1).reshape(x.shape)
+
+
+def unusual(x: np.ndarray) -> dict[str, np.ndarray]:
+    """Return arrays that equal ``x``, of shape (frames, channels), and lie in memory in other ways."""
+    wide = np.zeros((2 * len(x), x.shape[1] + 3), x.dtype)
+    wide[::2, 1:-2] = x
+    read_only = x.copy()
+    read_only.flags.writeable = False
+    return {
+        "misaligned": misaligned(x),
+        "F-ordered": np.asfortranarray(x),
+        "strided": wide[::2, 1:-2],
+        "reversed": x[::-1, ::-1].copy()[::-1, ::-1],
+        "big-endian": x.astype(x.dtype.newbyteorder(">")),
+        "misaligned big-endian": misaligned(x.astype(x.dtype.newbyteorder(">"))),
+        "read-only": read_only,
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("dtype", ["int16", "int32", "float64"])
+def test_arrays_may_lie_in_memory_in_any_way(name: str, dtype: str) -> None:
+    two = signal(257, 2).astype(dtype)
+    for x in (two, np.ascontiguousarray(two[:, :1])):
+        expected = codec(name).encode(x)
+        for kind, same in unusual(x).items():
+            assert codec(name).encode(same) == expected, kind
+            restored = codec(name).decode(expected, Layout.of(same))
+            assert (restored.dtype, restored.tobytes()) == (x.dtype, x.tobytes()), kind
+    flat = misaligned(two.reshape(-1))
+    assert not flat.flags.aligned
+    assert codec(name).encode(flat) == codec(name).encode(two.reshape(-1))
+
+
+class Watching(Coder):
+    """A coder that takes only what a stage may be given."""
+
+    name, family, params = "watching", "test", {}
+
+    def encode(self, x: np.ndarray) -> bytes:
+        assert x.flags.c_contiguous and x.flags.aligned and x.dtype.isnative
+        return x.tobytes()
+
+    def decode(self, data: bytes, layout: Layout) -> np.ndarray:
+        assert layout.dtype.isnative
+        return misaligned(np.frombuffer(data, layout.dtype).reshape(layout.shape))
+
+
+class WatchingFilter(Filter):
+    """A filter that takes only what a stage may be given, and gives neither alignment nor order."""
+
+    name, family, params, side = "watching_filter", "test", {}, False
+
+    def forward(self, x: np.ndarray) -> tuple[np.ndarray, bytes]:
+        assert x.flags.c_contiguous and x.flags.aligned and x.dtype.isnative
+        return misaligned(x), b""
+
+    def inverse(self, y: np.ndarray, side: bytes, layout: Layout) -> np.ndarray:
+        assert y.flags.c_contiguous and y.flags.aligned and y.dtype.isnative
+        return y
+
+
+@pytest.mark.parametrize("dtypes", [(), ("int16",)])
+@pytest.mark.parametrize("per_channel", [False, True])
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "float64"])
+def test_a_stage_is_given_plain_arrays_alone(
+    dtype: str, per_channel: bool, dtypes: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for stage in (Watching, WatchingFilter):
+        monkeypatch.setattr(stage, "dtypes", dtypes)
+    monkeypatch.setattr(Watching, "per_channel", per_channel)
+    built = Pipeline([WatchingFilter(), WatchingFilter(), Watching()])
+    for x in unusual(signal(65, 3).astype(dtype)).values():
+        restored = built.decode(built.encode(x), Layout.of(x))
+        assert np.array_equal(restored, x)
+        assert restored.dtype.isnative
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_truncated_payload_is_refused_or_harmless(name: str) -> None:
     x = signal(400, 2)
