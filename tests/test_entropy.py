@@ -1,23 +1,23 @@
-"""The entropy coders against decoders in plain Python that share nothing with the kernels but the format."""
+"""The entropy coders against those in plain Python that share nothing with the kernels but the format."""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections import Counter
 from typing import Any
 
+import entropy_reference as reference
 import numpy as np
 import pytest
 from conftest import signal
+from entropy_reference import NAMES
 from hypothesis import given
 from hypothesis import strategies as st
 
 from n1codec import registry
 from n1codec.codec import Coder, FormatError, Layout
 
-NAMES = ("huffman", "range", "rans", "arange", "rice")
 STATIC = ("huffman", "range", "rans")
-TABLE_BITS = 20
 
 
 def coder(name: str) -> Coder:
@@ -28,200 +28,6 @@ def coder(name: str) -> Coder:
 
 def decode(name: str, payload: bytes, n: int) -> np.ndarray:
     return coder(name).decode(payload, Layout((n,), np.dtype(np.int16)))
-
-
-# -- reference decoders ------------------------------------------------------------------------------------------------
-
-
-class Arithmetic:
-    """A range decoder that keeps the code and the range as exact integers."""
-
-    def __init__(self, data: bytes) -> None:
-        self.words = (int.from_bytes(data[i : i + 4].ljust(4, b"\0"), "big") for i in range(0, len(data) + 16, 4))
-        self.range = 2**64 - 1
-        self.code = next(self.words) << 32 | next(self.words)
-
-    def narrow(self, skip: int, size: int) -> None:
-        self.code, self.range = self.code - skip, size
-        if size < 2**32:
-            self.code, self.range = self.code << 32 | next(self.words), size << 32
-
-    def slot(self, bits: int) -> int:
-        return self.code // (self.range >> bits)
-
-    def interval(self, start: int, size: int, bits: int) -> None:
-        unit = self.range >> bits
-        self.narrow(unit * start, unit * size)
-
-    def uniform(self, bits: int) -> int:
-        value = self.slot(bits)
-        self.interval(value, 1, bits)
-        return value
-
-    def bit(self, counters: dict[Any, tuple[int, int]], key: Any, limit: int) -> int:
-        """Decode a bit whose counter is (probability of a 1 in 2^-22, bits seen)."""
-        p, seen = counters.get(key, (1 << 21, 0))
-        one = (self.range >> 16) * (p >> 6 | 1)
-        bit = int(self.code < one)
-        self.narrow(0 if bit else one, one if bit else self.range - one)
-        rate = 131072 // (2 * seen + 3)
-        p += (2**22 - 1 - p) * rate >> 16 if bit else -(p * rate >> 16)
-        counters[key] = p, min(seen + 1, max(limit, seen))
-        return bit
-
-    def tree(self, counters: dict[Any, tuple[int, int]], key: Any, bits: int, limit: int) -> int:
-        path = 1
-        for _ in range(bits):
-            path = 2 * path + self.bit(counters, (key, path), limit)
-        return path - (1 << bits)
-
-
-def read_table(source: Arithmetic, exact: bool) -> tuple[list[int], list[int]]:
-    """Return the symbols of a table (0..65535, -32768 is 0) and their weights."""
-    counters: dict[Any, tuple[int, int]] = {}
-
-    def number(key: Any) -> int:
-        width = source.tree(counters, (key, "width"), 5, 60)
-        if width < 2:
-            return width
-        if width <= 4:
-            return (1 << width - 1) + source.tree(counters, (key, width), width - 1, 60)
-        return (1 << width - 1) + source.uniform(width - 1)
-
-    size = number("size") + 1
-    symbols, weights = [source.uniform(16)], []
-    if size == 1:
-        return symbols, [1]
-    older, newer, repeated, level, change = 1, 1, True, 0, 2
-    for i in range(size):
-        if i:
-            repeated_before, repeated = repeated, bool(source.bit(counters, ("new", repeated), 60))
-            if not repeated:
-                swapped = source.bit(counters, ("old", repeated_before), 60)
-                older, newer = newer, older if swapped else number("gap")
-            symbols.append(symbols[-1] + newer)
-        zigzag = number(("weight", min(abs(change), 2)))
-        change = zigzag >> 1 if zigzag % 2 == 0 else -(zigzag + 1 >> 1)
-        level += change
-        kept = 0 if exact or level < 6 else (level - 4) // 2
-        mantissa = (1 << kept) + (source.uniform(kept) if kept else 0)
-        lost = level - 1 - kept
-        weights.append(level if exact else int((mantissa + 0.5) * 2**lost) if lost else mantissa)
-    return symbols, weights
-
-
-def split_table(data: bytes) -> tuple[bytes, bytes]:
-    length = shift = at = 0
-    while True:
-        length |= (data[at] & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if data[at - 1] < 0x80:
-            return data[at : at + length], data[at + length :]
-
-
-def intervals(weights: list[int]) -> list[tuple[int, int]]:
-    """Return (start, size) of each weight in 2^20."""
-    sizes = [1 + w * (2**TABLE_BITS - len(weights)) // sum(weights) for w in weights]
-    sizes[weights.index(max(weights))] += 2**TABLE_BITS - sum(sizes)
-    return [(sum(sizes[:i]), size) for i, size in enumerate(sizes)]
-
-
-def reference_huffman(data: bytes, n: int) -> Iterator[int]:
-    table, rest = split_table(data)
-    symbols, lengths = read_table(Arithmetic(table), exact=True)
-    if len(symbols) == 1:
-        yield from (symbols[0] - 32768 for _ in range(n))
-        return
-    codes, code, last = {}, 0, 0
-    for length, symbol in sorted(zip(lengths, symbols, strict=True)):
-        code <<= length - last
-        codes[f"{code:0{length}b}"] = symbol
-        code, last = code + 1, length
-    bits = iter("".join(f"{byte:08b}" for byte in rest))
-    for _ in range(n):
-        word = ""
-        while word not in codes:
-            word += next(bits)
-        yield codes[word] - 32768
-
-
-def reference_range(data: bytes, n: int) -> Iterator[int]:
-    source = Arithmetic(data)
-    symbols, weights = read_table(source, exact=False)
-    table = intervals(weights)
-    for _ in range(n):
-        if len(symbols) == 1:
-            yield symbols[0] - 32768
-            continue
-        slot = source.slot(TABLE_BITS)
-        at = next(i for i, (start, size) in enumerate(table) if start <= slot < start + size)
-        source.interval(*table[at], TABLE_BITS)
-        yield symbols[at] - 32768
-
-
-def reference_rans(data: bytes, n: int) -> Iterator[int]:
-    head, rest = split_table(data)
-    symbols, weights = read_table(Arithmetic(head), exact=False)
-    table = intervals(weights)
-    states = [int.from_bytes(rest[:8], "little"), int.from_bytes(rest[8:16], "little")]
-    at = 16
-    for i in range(n):
-        if len(symbols) == 1:
-            yield symbols[0] - 32768
-            continue
-        high, slot = divmod(states[i % 2], 2**TABLE_BITS)
-        rank = next(r for r, (start, size) in enumerate(table) if start <= slot < start + size)
-        start, size = table[rank]
-        state = size * high + slot - start
-        if state < 2**31:
-            state = state << 32 | int.from_bytes(rest[at : at + 4], "little")
-            at += 4
-        states[i % 2] = state
-        yield symbols[rank] - 32768
-
-
-def unzigzag(u: int) -> int:
-    return -(u + 1 >> 1) if u % 2 else u >> 1
-
-
-def reference_arange(data: bytes, n: int) -> Iterator[int]:
-    source, total = Arithmetic(data), 0
-    counters: dict[Any, tuple[int, int]] = {}
-    for _ in range(n):
-        octave = total.bit_length()
-        context = (octave, octave > 1 and total >> octave - 2 & 1)
-        width = source.tree(counters, ("width", context), 5, 1000)
-        u = width
-        if width > 1:
-            u = (1 << width - 1) + source.tree(counters, ("bits", width), width - 1, 1000)
-        total += u - total // 4
-        yield unzigzag(u)
-
-
-def reference_rice(data: bytes, n: int) -> Iterator[int]:
-    bits = "".join(f"{byte:08b}" for byte in data) + "0" * 16
-    at = total = 0
-    for _ in range(n):
-        k = (total // 64).bit_length()
-        if k >= 15:
-            u, at = int(bits[at : at + 16], 2), at + 16
-        elif bits.startswith("1" * 20, at):
-            u, at = int(bits[at + 20 : at + 36], 2), at + 36
-        else:
-            zero = bits.index("0", at)
-            u = int("0" + bits[zero + 1 : zero + 1 + k], 2) | zero - at << k
-            at = zero + 1 + k
-        total += u - total // 32
-        yield unzigzag(u)
-
-
-REFERENCE: dict[str, Callable[[bytes, int], Iterator[int]]] = {name: globals()[f"reference_{name}"] for name in NAMES}
-
-
-def reference(name: str, payload: bytes, n: int) -> list[int]:
-    if len(payload) == 2 * n:
-        return np.frombuffer(payload, "<i2").tolist()
-    return list(REFERENCE[name](payload, n))
 
 
 # -- samples -----------------------------------------------------------------------------------------------------------
@@ -278,7 +84,7 @@ def test_round_trip(name: str, kind: str) -> None:
 @pytest.mark.parametrize("kind", [kind for kind, x in SAMPLES.items() if x.size <= 10_000])
 def test_reference_decodes_the_same(name: str, kind: str) -> None:
     x = SAMPLES[kind]
-    assert reference(name, coder(name).encode(x), x.size) == x.tolist()
+    assert reference.decode(name, coder(name).encode(x), x.size) == x.tolist()
 
 
 @st.composite
@@ -300,7 +106,7 @@ def arrays(draw: st.DrawFn) -> np.ndarray:
 def test_any_samples_and_the_reference(name: str, x: np.ndarray) -> None:
     payload = coder(name).encode(x)
     np.testing.assert_array_equal(decode(name, payload, x.size), x)
-    assert reference(name, payload, x.size) == x.tolist()
+    assert reference.decode(name, payload, x.size) == x.tolist()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -310,6 +116,148 @@ def test_channels_come_back(name: str) -> None:
         pytest.skip("takes one channel at a time")
     payload = coder(name).encode(x)
     np.testing.assert_array_equal(coder(name).decode(payload, Layout.of(x)), x)
+
+
+# -- what is rare ------------------------------------------------------------------------------------------------------
+# Each vector forces something that hardly ever happens; the reference counts it, and the bytes must be the same.
+
+
+def same_bytes(name: str, x: np.ndarray) -> Counter[str]:
+    """Check that the kernel writes what the reference writes and reads it back; return what happened on the way."""
+    expected, events = reference.encode(name, x)
+    payload = coder(name).encode(x)
+    assert payload == expected
+    np.testing.assert_array_equal(decode(name, payload, x.size), x)
+    return events
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kind", [kind for kind, x in SAMPLES.items() if x.size <= 10_000])
+def test_the_reference_writes_the_same_bytes(name: str, kind: str) -> None:
+    same_bytes(name, SAMPLES[kind][:1500])
+
+
+class _Aiming:
+    """A coder that goes for a carry when so many samples were coded."""
+
+    def __init__(self, samples: int, zeros: int) -> None:
+        self.steered, self.samples, self.zeros = reference.Steered(), samples, zeros
+
+    def tree(self, counters: reference.Counters, key: Any, bits: int, limit: int, value: int = 0) -> int:
+        if key[0] == "width":
+            self.samples -= 1
+            if self.samples == -1:
+                self.steered.aim(self.zeros)
+        return self.steered.tree(counters, key, bits, limit, value)
+
+
+def carrying_arange(zeros: int, steps: int) -> np.ndarray:
+    """Samples of which arange has a carry through about ``zeros`` bytes of 0xFF, or is ended before it."""
+    quiet = [3, -2, 0, 1, 5, -4, 2, 0, -1, 1] * 14
+    for samples in range(100, len(quiet)):
+        x = list(reference.code_adaptive(_Aiming(samples, zeros), samples + steps, quiet[:samples] + [0] * steps))
+        if all(abs(sample) < 32768 for sample in x):
+            return np.array(x, np.int16)
+    raise AssertionError("no such samples were found")
+
+
+def carrying_range(zeros: int) -> np.ndarray:
+    """Samples of which range has a carry through about ``zeros`` bytes of 0xFF."""
+    symbols, counts = [32768 + 7 * i for i in range(64)], [40] * 64
+    steered = reference.Steered()
+    _, weights = reference.code_table(steered, False, symbols, counts)
+    table = reference.intervals(weights)
+    left = Counter(dict(enumerate(counts)))
+    x = []
+    for i in range(30 + 3 * zeros):
+        if i == 10:
+            steered.aim(zeros)
+        rank = steered.symbol(table, reference.SCALE, i % 64)
+        x.append(7 * rank)
+        left[rank] -= 1
+    assert min(left.values()) >= 0
+    return np.array(x + [7 * rank for rank in left.elements()], np.int16)
+
+
+@pytest.mark.parametrize("name", ["range", "arange"])
+def test_carries_run_back_through_what_is_written(name: str) -> None:
+    events = Counter[str]()
+    for zeros in range(4, 21):
+        x = carrying_range(zeros) if name == "range" else carrying_arange(zeros, 3 * zeros + 45)
+        events += same_bytes(name, x)
+    assert {f"carry through {run}" for run in (0, 4, 5, 6, 7, 8, 10, 11, 13, 14)} <= set(events)
+
+
+def test_the_last_carry_comes_at_the_end() -> None:
+    events = Counter[str]()
+    for zeros in (60, 61, 62, 63):
+        x = carrying_arange(zeros, 110)
+        for size in (*range(zeros - 59, 100, 4), *range(x.size - 90, x.size, 3)):
+            events += same_bytes("arange", x[:size])
+    assert {f"final carry through {run}" for run in range(25)} <= set(events)
+    assert {f"ends with {count}" for count in range(1, 5)} <= set(events)
+
+
+# Two symbols of the same number: each takes one bit of a state, and 32 of the first fill it up to its bound exactly.
+HALVES = np.repeat(np.array([-1, 1], np.int16), 200)
+
+
+@pytest.mark.parametrize("x", [HALVES, HALVES[::-1].copy(), np.tile(HALVES, 2), HALVES.reshape(2, 200).T.ravel()])
+def test_rans_at_the_bounds_of_its_states(x: np.ndarray) -> None:
+    events = same_bytes("rans", x)
+    assert events["word of state 0"] and events["word of state 1"]
+    if x[0] == x[2] == -1:
+        assert events["state 0 at its bound"]
+    if x[1] == x[3] == -1:
+        assert events["state 1 at its bound"]
+
+
+def test_rans_has_a_carry_in_its_table_and_states_of_any_size() -> None:
+    events = Counter[str]()
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(0, rng.integers(1, 400), 120).astype(np.int16)
+        events += same_bytes("rans", x)
+        same_bytes("huffman", x)
+    assert {"table: carry through 0", "states of 8 bytes"} <= set(+events)
+
+
+def test_huffman_codes_of_every_length() -> None:
+    """Codes of one look-up and longer ones, the longest limited to 20 bits."""
+    events = same_bytes("huffman", skewed(25))
+    assert {f"code of {bits} bits" for bits in (2, 10, 11, 12, 13, 18, 19, 20)} <= set(events)
+    assert "code of 21 bits" not in events
+    events = same_bytes("huffman", skewed(18))
+    assert {f"code of {bits} bits" for bits in range(1, 18)} <= set(events)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_huffman_packages_of_equal_counts(seed: int) -> None:
+    """Where counts are equal, which is taken first decides about the lengths."""
+    rng = np.random.default_rng(seed)
+    counts = rng.choice([1, 1, 2, 2, 3, 4, 8, 500, 40_000], 40)
+    same_bytes("huffman", np.repeat(np.arange(40, dtype=np.int16), counts))
+
+
+def test_rice_with_every_parameter_and_escapes() -> None:
+    events = Counter[str]()
+    levels = [0, 1, 2, 3, 5, 9, 17, 33, 65, 129, 257, 600, 1200, 2400, 4800, 9600, 19200, 32767]
+    for up in (levels, levels[::-1]):
+        x = np.repeat(np.array(up, np.int16), 60)
+        x[::2] *= -1
+        events += same_bytes("rice", np.concatenate([x, np.zeros(4000, np.int16)]))
+    jumps = [sample for ones in (18, 19, 20, 21) for sample in (*(0,) * 300, reference.unzigzag(ones))]
+    events += same_bytes("rice", np.array(jumps, np.int16))
+    events += same_bytes("rice", np.array([0] * 99 + [-32768] + [0] * 99 + [32767], np.int16))
+    assert {*(f"parameter {k}" for k in range(16)), "escape", "0 ones", "18 ones", "19 ones"} <= set(events)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_would_grow_is_stored(name: str) -> None:
+    x = np.random.default_rng(8).integers(-32768, 32768, 300).astype(np.int16)
+    assert same_bytes(name, x) == {reference.STORED: 1}
+    for size in range(1, 30):
+        same_bytes(name, x[:size])
 
 
 # -- size --------------------------------------------------------------------------------------------------------------
@@ -356,8 +304,8 @@ def test_rice_is_close_to_the_entropy_of_a_residual(scale: float) -> None:
 
 
 def code_lengths(x: np.ndarray) -> list[int]:
-    table, _ = split_table(coder("huffman").encode(x))
-    return read_table(Arithmetic(table), exact=True)[1]
+    table, _ = reference.split_table(coder("huffman").encode(x))
+    return reference.code_table(reference.Decoder(table), exact=True)[1]
 
 
 def huffman_cost(counts: list[int]) -> int:
