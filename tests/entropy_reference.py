@@ -129,9 +129,12 @@ class Steered(Encoder):
 
     target = 0
     zeros = 0
+    sign = 1
     since: int | None = None
 
-    def aim(self, zeros: int) -> None:
+    def aim(self, zeros: int, carry: bool = True) -> None:
+        """Go for a carry through so many bytes of 0xFF; or, without, for as many of them that stay."""
+        self.sign = 1 if carry else -1
         grain = 8 * zeros % self.out  # so that runs of every length come, not only of whole words
         self.target, self.zeros, self.since = (self.low + self.size // 3) >> grain << grain, zeros, self.bytes_out
 
@@ -140,13 +143,7 @@ class Steered(Encoder):
         assert self.since is not None
         shift = self.bytes_out - self.since
         end = 0x80 << 8 * (shift - self.zeros - 1) if shift > self.zeros else 0
-        return (self.target << 8 * shift) + end - self.low
-
-    @property
-    def below(self) -> bool:
-        """Whether a carry is still to come."""
-        assert self.since is not None
-        return self.low < self.target << 8 * (self.bytes_out - self.since)
+        return (self.target << 8 * shift) + self.sign * end - self.low
 
     def choose(self, one: int, value: int) -> int:
         return super().choose(one, value if self.since is None else int(self.place() < one))

@@ -9,6 +9,8 @@ import struct
 from collections import Counter
 from typing import Any
 
+from entropy_reference import Steered
+
 TOTAL = 1 << 24
 TABLES = struct.Struct("<513I1025H32H4hH")
 
@@ -130,40 +132,70 @@ def follow(x: int, to: int, shift: int) -> int:
     return x + ((to - x + (1 << (shift - 1))) >> shift)
 
 
-class Coder:
-    """A range coder whose interval begins at a number of any length, behind a byte 1."""
+class Coder(Steered):
+    """A range coder whose interval begins at a number of any length, behind a byte 1.
+
+    Once it is steered (see ``Steered``), it chooses the codes itself.
+    """
 
     def __init__(self) -> None:
-        self.low, self.size, self.shifts = 1 << 32, (1 << 32) - 1, 0
-
-    def _take(self, start: int, size: int) -> None:
-        self.low, self.size = self.low + start, size
-        while self.size < TOTAL:
-            self.low, self.size, self.shifts = self.low << 8, self.size << 8, self.shifts + 1
+        super().__init__(1 << 32, (1 << 32) - 1, window=32, bottom=24, out=8)
 
     def first(self, t: Tables, code: int) -> Channel:
         part = self.size >> 10
-        self._take(part * code, part)
+        self.narrow(part * code, part)
         return Channel(t, code)
 
-    def next(self, t: Tables, channel: Channel, code: int) -> None:
+    def next(self, t: Tables, channel: Channel, code: int) -> int:
         channel.predict()
-        below, up_to, level = channel.bounds(t, code)
-        start = int(self.size) * int(below) >> 24
-        self._take(start, (int(self.size) * int(up_to) >> 24) - start)
+        if self.since is not None:
+            code = self._code_here(t, channel)
+        start, end, level = self._share(t, channel, code)
+        self.narrow(start, end - start)
         channel.learn(level)
+        return code
+
+    def _share(self, t: Tables, channel: Channel, code: int) -> tuple[int, int, int]:
+        below, up_to, level = channel.bounds(t, code)
+        return int(self.size) * int(below) >> 24, int(self.size) * int(up_to) >> 24, level
+
+    def _code_here(self, t: Tables, channel: Channel) -> int:
+        low, high, place = 0, 1024, self.place()
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self._share(t, channel, middle)[0] <= place else (low, middle)
+        return low
 
     def end(self) -> bytes:
-        return (self.low + TOTAL - 1 >> 24).to_bytes(self.shifts + 2, "big")
+        self._move(self.low + TOTAL - 1, "final carry")
+        return (self.low >> 24).to_bytes(self.shifts + 2, "big")
 
 
-def encode(codes: list[int], tables: bytes) -> bytes:
-    """Return the payload in mode 1 of codes 0 .. 1023."""
-    t, coder = Tables(tables), Coder()
+def encode(codes: list[int], tables: bytes, coder: Coder | None = None) -> bytes:
+    """Return the payload in mode 1 of codes 0 .. 1023; ``coder`` then knows what happened on the way."""
+    t, coder = Tables(tables), coder or Coder()
     channel = coder.first(t, codes[0])
     for code in codes[1:]:
         coder.next(t, channel, code)
     return coder.end().ljust(len(codes) // 2048 + 1, b"\0")
+
+
+def carrying(codes: list[int], tables: bytes, zeros: int, carry: bool = True) -> tuple[list[int], list[int]]:
+    """Return codes and more, which bring a carry through ``zeros`` bytes of 0xFF, or so many of them that stay.
+
+    Return also after how many codes the end would bring a carry.
+    """
+    t, coder = Tables(tables), Coder()
+    channel = coder.first(t, codes[0])
+    for code in codes[1:]:
+        coder.next(t, channel, code)
+    coder.aim(zeros, carry)
+    codes, ends = codes.copy(), []
+    while coder.bytes_out < coder.since + zeros + 5:
+        codes.append(coder.next(t, channel, 0))
+        if coder.low % 2**32 + TOTAL - 1 >= 2**32:
+            ends.append(len(codes))
+    return codes, ends
 
 
 def integer_codes(frames: int) -> list[int]:

@@ -1,8 +1,11 @@
-"""A decoder of n1_max payloads in NumPy, float32 and float64 in the order that docs/max.md asks for."""
+"""A coder of n1_max payloads in NumPy, float32 and float64 in the order that docs/max.md asks for."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+from entropy_reference import Decoder, Encoder, Steered
 
 f = np.float32
 STEP = [4096, 2048, 32, 768, 24]
@@ -238,25 +241,40 @@ class Model:
                 self.w[expert, 32 - order :] = y.astype(f)
 
 
-def decode(data: bytes, n: int, tables: bytes) -> np.ndarray:
-    """Return the n codes of a payload whose first byte is 128 or more, shape (n,), int64."""
-    model = Model(tables, data[0] & 127)
-    stream = data[1:] + bytes(16)
-    code, at, span = int.from_bytes(stream[:8], "big"), 8, 2**64 - 1
+def run(coder: Encoder | Decoder, tables: bytes, start: int, n: int, codes: Sequence[int] = ()) -> np.ndarray:
+    """Code n codes, those that are given first; the others are what a decoder's bytes say, or a steered encoder wants.
+
+    Return all of them, shape (n,), int64. The first code that is not given is where an encoder goes for its carry.
+    """
+    model = Model(tables, start)
     out = np.empty(n, np.int64)
     for t in range(n):
-        unit = span >> 24
-        slot = code // unit
         model.predict()
-        low, high = 0, 1024
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if model.below(middle) <= slot else (low, middle)
-        start, end = model.below(low), model.below(low + 1)
-        code, span = code - unit * start, unit * (end - start)
-        if not span >> 32:
-            code, span = code << 32 | int.from_bytes(stream[at : at + 4].ljust(4, b"\0"), "big"), span << 32
-            at += 4
+        if t < len(codes):
+            low = codes[t]
+        else:
+            unit = coder.size >> 24
+            slot = (coder.place() if isinstance(coder, Steered) else coder.code) // unit  # type: ignore[union-attr]
+            low, high = 0, 1024
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (middle, high) if model.below(middle) <= slot else (low, middle)
+        below = model.below(low)
+        coder.interval(below, model.below(low + 1) - below, 24)
         out[t] = low
         model.learn(low)
+        if isinstance(coder, Steered) and coder.since is None and t + 1 == len(codes) < n:
+            coder.aim(coder.zeros)
     return out
+
+
+def decode(data: bytes, n: int, tables: bytes) -> np.ndarray:
+    """Return the n codes of a payload whose first byte is 128 or more, shape (n,), int64."""
+    return run(Decoder(data[1:]), tables, data[0] & 127, n)
+
+
+def encode(codes: Sequence[int], start: int, tables: bytes, coder: Encoder | None = None) -> bytes:
+    """Return the payload of codes; ``coder`` then knows what happened on the way."""
+    coder = coder or Encoder()
+    run(coder, tables, start, len(codes), codes)
+    return bytes([128 | start]) + coder.end()

@@ -1,9 +1,10 @@
-"""A decoder of n1 payloads in plain Python, written from docs/codec.md: slow, and independent of the kernels."""
+"""A coder of n1 payloads in plain Python, written from docs/codec.md: slow, and independent of the kernels."""
 
 from __future__ import annotations
 
 import math
 import struct
+from collections import Counter
 
 import numpy as np
 
@@ -148,7 +149,14 @@ class Model:
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if slot >= self.below(middle, p, scale) else (low, middle)
-        code, centre = low, self.centre[low]
+        return low, *self.learn(lane, step, low, p, scale)
+
+    def give(self, lane: int, step: int, code: int) -> tuple[int, int]:
+        """Return the start and the length of a code's interval; learn from it."""
+        return self.learn(lane, step, code, *self.predict(lane, step))
+
+    def learn(self, lane: int, step: int, code: int, p: int, scale: int) -> tuple[int, int]:
+        centre = self.centre[code]
         self.past[lane].append(centre)
         self.count[code] += 1
         if step >= 32:
@@ -157,29 +165,37 @@ class Model:
             for i, window in enumerate((12, 7, 3)):
                 means[i] += square - (means[i] >> window)
         start = self.below(code, p, scale)
-        return code, start, self.below(code + 1, p, scale) - start
+        return start, self.below(code + 1, p, scale) - start
+
+
+class Head:
+    """What a payload in model mode says before its lanes; ``profiles`` holds the built-in ones by number."""
+
+    def __init__(self, payload: bytes, n: int, profiles: dict[int, bytes]) -> None:
+        head = payload[0]
+        assert head & 3 == 2
+        profile = Profile(profiles[head >> 3 & 3])
+        codes, at = profile.codes or 1024, 1
+        origin = 0
+        if head & 4:
+            first, step, phase, codes, origin = struct.unpack_from("<HIHHH", payload, at)
+            codes, at = codes + 1, at + 12
+            self.table = [first - 32768 + (k * step + phase >> 13) for k in range(codes)]
+        else:
+            self.table = [math.trunc(k * 65535 / 1023 - 32768) for k in range(codes)]
+        self.end = at + 1
+        self.lanes = 1 if n < 4096 else 8
+        self.model = Model(profile, codes, origin, self.lanes, payload[at])
+        length = n // self.lanes
+        self.steps = 0 if self.lanes == 1 else length - 8
+        self.ends = [length] * (self.lanes - 1) + [n - length * (self.lanes - 1)]
 
 
 def decode(payload: bytes, n: int, profiles: dict[int, bytes]) -> np.ndarray:
     """Return the samples of a payload in model mode; ``profiles`` holds the built-in ones by number."""
-    head = payload[0]
-    assert head & 3 == 2
-    profile = Profile(profiles[head >> 3 & 3])
-    codes, at = profile.codes or 1024, 1
-    origin = 0
-    if head & 4:
-        first, step, phase, codes, origin = struct.unpack_from("<HIHHH", payload, at)
-        codes, at = codes + 1, at + 12
-        table = [first - 32768 + (k * step + phase >> 13) for k in range(codes)]
-    else:
-        table = [math.trunc(k * 65535 / 1023 - 32768) for k in range(codes)]
-    start, at = payload[at], at + 1
-    lanes = 1 if n < 4096 else 8
-    model = Model(profile, codes, origin, lanes, start)
-    length = n // lanes
-    steps = 0 if lanes == 1 else length - 8
-    ends = [length] * (lanes - 1) + [n - length * (lanes - 1)]
-    out = [[0] * end for end in ends]
+    head = Head(payload, n, profiles)
+    model, lanes, steps, table, at = head.model, head.lanes, head.steps, head.table, head.end
+    out = [[0] * end for end in head.ends]
     tail = b""
     if lanes == 8:
         (lengths,) = struct.unpack_from("<H", payload, at)
@@ -205,7 +221,7 @@ def decode(payload: bytes, n: int, profiles: dict[int, bytes]) -> np.ndarray:
     tail += payload[at:]
     state, at = int.from_bytes(tail[:4], "big"), 4
     for lane in range(lanes):
-        for t in range(steps, ends[lane]):
+        for t in range(steps, head.ends[lane]):
             if lanes == 1 and t == model.next:
                 model.solve(t)
             code, low, frequency = model.take(lane, t, state % (1 << 24))
@@ -215,3 +231,69 @@ def decode(payload: bytes, n: int, profiles: dict[int, bytes]) -> np.ndarray:
                 state, at = state << 8 | tail[at], at + 1
     assert state == 1 << 24
     return np.array([table[code] for lane in out for code in lane], np.int16)
+
+
+def encode(x: np.ndarray, payload: bytes, profiles: dict[int, bytes]) -> tuple[bytes, Counter[str]]:
+    """Return the payload of samples, and what happened on the way; the head is taken from the kernel's ``payload``."""
+    head = Head(payload, x.size, profiles)
+    model, lanes, steps = head.model, head.lanes, head.steps
+    code = {value: k for k, value in enumerate(head.table)}
+    codes = [code[value] for value in x.tolist()]
+    starts = [0] + [sum(head.ends[: lane + 1]) for lane in range(lanes)]
+    lockstep: list[list[tuple[int, int]]] = []
+    for t in range(steps):
+        if t == model.next:
+            model.solve(t)
+        lockstep.append([model.give(lane, t, codes[starts[lane] + t]) for lane in range(lanes)])
+    tail = []
+    for lane in range(lanes):
+        for t in range(steps, head.ends[lane]):
+            if lanes == 1 and t == model.next:
+                model.solve(t)
+            tail.append(model.give(lane, t, codes[starts[lane] + t]))
+    body, events = ans(tail, lockstep, lanes > 1)
+    return (payload[: head.end] + body).ljust(x.size // 2048 + 1, b"\0"), events
+
+
+def ans(
+    tail: list[tuple[int, int]], lockstep: list[list[tuple[int, int]]], several: bool
+) -> tuple[bytes, Counter[str]]:
+    """Return the bytes of intervals (start, length) of 2^24, and what happened on the way.
+
+    Those of the tail share one state that bytes leave; those in lockstep have a state for each of eight lanes, which
+    begin with the tail's first bytes, and lose 32 bits at a time. A length of 0 is a lane without a sample.
+    """
+    events: Counter[str] = Counter()
+    state, out = 1 << 24, bytearray()
+    for start, length in reversed(tail):
+        count = 0
+        while state >= length << 8:
+            events["tail at its bound"] += state == length << 8
+            out.append(state & 255)
+            state, count = state >> 8, count + 1
+        events[f"tail loses {count} bytes"] += 1
+        state = (state // length << 24) + state % length + start
+    end = state.to_bytes(4, "big") + bytes(reversed(out))
+    if not several:
+        return end, events
+    events["tail shorter than the states"] += len(end) < 32
+    events["tail longer than the states"] += len(end) > 32
+    states = [1 << 32 | int.from_bytes(end[4 * lane : 4 * lane + 4], "little") for lane in range(8)]
+    words = bytearray()
+    for row in reversed(lockstep):
+        for lane in reversed(range(8)):
+            start, length = row[lane]
+            if not length:
+                events["idle"] += 1
+                continue
+            state = states[lane]
+            if state >= length << 40:
+                words += (state & 0xFFFFFFFF).to_bytes(4, "big")
+                state >>= 32
+                events[f"word of lane {lane}"] += 1
+            states[lane] = (state // length << 24) + state % length + start
+    sizes = [max((state.bit_length() + 7) // 8, 5) for state in states]
+    events.update(f"state of {size} bytes" for size in sizes)
+    lengths = sum(size - 5 << 2 * lane for lane, size in enumerate(sizes))
+    packed = b"".join(state.to_bytes(size, "little") for state, size in zip(states, sizes, strict=True))
+    return lengths.to_bytes(2, "little") + packed + bytes(reversed(words)) + end[32:], events

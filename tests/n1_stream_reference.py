@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections import Counter
 
 from n1_implant_reference import Channel, Coder, Tables
 
@@ -24,7 +25,13 @@ def stretch(code: int) -> int:
 
 
 class Packets:
-    """One packet after the other, from samples as lists of rows."""
+    """One packet after the other, from samples as lists of rows.
+
+    ``events`` counts what happens to the coders. From the packet on that ``aim`` is set for, after so many frames, the
+    coders choose the samples that bring a carry through so many bytes of 0xFF, and write them into the rows.
+    """
+
+    aim: tuple[int, int] | None = None
 
     def __init__(self, tables: bytes, channels: int, frames: int, period: int) -> None:
         self.t = Tables(tables)
@@ -35,6 +42,7 @@ class Packets:
         self.channels: list[Channel] = [Channel(self.t, 512)] * channels
         self.seed = zlib.crc32(tables)
         self.seed = zlib.crc32(struct.pack("<QQQ", channels, frames, period), self.seed)
+        self.events: Counter[str] = Counter()
 
     def push(self, rows: list[Row]) -> bytes:
         head = b"\2" + struct.pack("<I", self.sequence)
@@ -48,14 +56,17 @@ class Packets:
         stored = [c for c in members if any(row[c] not in self.code for row in rows)]
         coder = Coder()
         for t, row in enumerate(rows):
+            if self.aim and self.aim[0] == t:
+                coder.aim(self.aim[1])
             for c in members:
                 if c in stored:
                     continue
                 if key and t == 0:
                     self.channels[c] = coder.first(self.t, self.code[row[c]])
                 else:
-                    coder.next(self.t, self.channels[c], self.code[row[c]])
+                    row[c] = stretch(coder.next(self.t, self.channels[c], self.code[row[c]]))
         coded = coder.end()[1:]
+        self.events += coder.events
         if len(coded) > 2 * len(rows) * (len(members) - len(stored)):
             stored, coded = list(members), b""
         body, last = varint(len(stored)) if stored else b"", members[0] - 1

@@ -2,16 +2,18 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import re
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import signal
+from n1_implant_reference import Coder, carrying, integer_codes, operations
 from n1_implant_reference import encode as reference
-from n1_implant_reference import integer_codes, operations
 
 from n1codec.codec import CodecError, FormatError, Layout
 from n1codec.native import Kernel, KernelError, reads, writes
@@ -83,8 +85,7 @@ def others() -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("name", [*n1_signals(), "long"])
 def test_the_reference_writes_the_same_bytes(name: str) -> None:
-    """20,000 samples bring carries through bytes of 0xFF that are pending."""
-    x = mono(20_000) if name == "long" else n1_signals()[name]
+    x = mono(4000) if name == "long" else n1_signals()[name]
     expected = reference(((x.astype(int) + 32768) >> 6).tolist(), built_in())
     data = encode(x)
     if len(expected) <= min(2 * x.size, x.size * 5 // 4):
@@ -92,6 +93,42 @@ def test_the_reference_writes_the_same_bytes(name: str) -> None:
     else:
         assert len(data) <= min(len(expected), 2 * x.size + 1)
     assert np.array_equal(decode(data, x.size), x)
+
+
+def same_bytes(codes: list[int], tables: bytes) -> tuple[bytes, Counter[str]]:
+    """Check that the kernel writes what the reference writes and reads it back; return that and what happened."""
+    coder = Coder()
+    expected = reference(codes, tables, coder)
+    x = stretched()[codes]
+    assert encode(x) == expected
+    assert np.array_equal(decode(expected, x.size), x)
+    return expected, coder.events
+
+
+def test_carries_run_through_bytes_that_are_pending() -> None:
+    tables, found = built_in(), Counter[str]()
+    for zeros in range(1, 20):
+        codes, _ = carrying(integer_codes(30 + zeros), tables, zeros)
+        found += same_bytes(codes, tables)[1]
+    assert {f"carry through {run}" for run in (0, 1, 2, 3, 4, 6, 7, 8, 10, 11, 12, 13)} <= set(found)
+
+
+def test_pending_bytes_are_sent_as_they_are_without_a_carry() -> None:
+    tables = built_in()
+    for run in range(1, 16):
+        codes, _ = carrying(integer_codes(30 + run), tables, run, carry=False)
+        data, _ = same_bytes(codes, tables)
+        assert b"\xff" * run in data
+
+
+def test_the_last_carry_comes_at_the_end() -> None:
+    tables, runs = built_in(), set()
+    for start in (25, 28, 38):
+        codes, ends = carrying(integer_codes(start), tables, 20)
+        for end in ends:
+            _, events = same_bytes(codes[:end], tables)
+            runs |= {int(run) for what in events for run in re.findall(r"^final carry through (\d+)$", what)}
+    assert set(range(10)) <= runs
 
 
 @pytest.mark.parametrize("name", [*n1_signals(), *others()])

@@ -8,7 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ROOT, signal
+from entropy_reference import Encoder, Steered
 from n1_max_reference import decode as reference
+from n1_max_reference import encode as reference_encoder
+from n1_max_reference import run
 
 from n1codec.codec import CodecError, FormatError, Layout
 from n1codec.native import SCRATCH, Kernel, reads, writes
@@ -81,6 +84,32 @@ def test_awkward_signals_come_back_and_are_never_larger_than_n1s(name: str) -> N
     data = encode(x)
     assert np.array_equal(decode(data, x.size), x)
     assert len(data) <= len(get_codec("n1").encode(x)) <= 2 * x.size + 1
+
+
+def codes_of(x: np.ndarray) -> list[int]:
+    return (x.astype(int) + 32768 >> 6).tolist()
+
+
+@pytest.mark.parametrize(
+    ("size", "zeros", "start", "event"),
+    [
+        (150, 8, 35, "carry through 4"),
+        (160, 10, 36, "carry through 10"),
+        (138, 31, 36, "final carry through 7"),
+        (142, 31, 36, "final carry through 11"),
+    ],
+)
+def test_carries_run_back_through_what_is_written(size: int, zeros: int, start: int, event: str) -> None:
+    """``start`` is what the kernel says of these samples in its first byte; which one it is was found by trying."""
+    steered, coder = Steered(), Encoder()
+    steered.zeros = zeros
+    codes = run(steered, built_in(), start, size, codes_of(fixed(120))).tolist()
+    x = stretched()[codes]
+    data = encode(x)
+    assert data == reference_encoder(codes, data[0] & 127, built_in(), coder)
+    assert coder.events[event], coder.events
+    for simd in (0, 1):
+        assert np.array_equal(decode(data, size, simd), x)
 
 
 @pytest.mark.parametrize("name", awkward())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -179,6 +180,29 @@ def test_the_reference_writes_the_same_packets_of_the_implant(channels: int, fra
     reference = Packets(tables[:length].tobytes(), channels, frames, period)
     for i, packet in enumerate(send(encoder, x)):
         assert packet == reference.push(x[i * frames : (i + 1) * frames].tolist())
+
+
+def test_packets_of_the_implant_have_carries_of_every_kind() -> None:
+    """Through bytes of 0xFF that are pending, and at the end of a section; the byte before a section stays as it is."""
+    tables = np.empty(1 << 13, np.uint8)
+    length = Kernel("n1c_n1_implant_tables", np.uint8)(tables)
+    found = Counter[str]()
+    for zeros in (6, 8, 11, 30, 32, 33, 36):
+        for frames in (7, 8, 9) if zeros >= 30 else (12,):
+            x = neural(2 * frames, 3, zeros)
+            reference = Packets(tables[:length].tobytes(), 3, frames, 100)
+            encoder = PacketEncoder(3, RATE, "n1_implant", frames, key_seconds=100.1 * frames / RATE)
+            decoder = PacketDecoder(3, RATE, "n1_implant", frames, key_seconds=100.1 * frames / RATE)
+            for i in range(2):
+                reference.aim = (1, zeros)
+                rows = x[i * frames : (i + 1) * frames].tolist()
+                expected = reference.push(rows)  # which chooses the samples from the second row on
+                assert encoder.push(np.array(rows, np.int16)) == expected
+                assert decoder.push(expected).frames.tolist() == rows
+            found += reference.events
+    for what in ("carry", "final carry"):
+        runs = [int(event.split()[-1]) for event in found if event.startswith(f"{what} through")]
+        assert len(runs) >= 3 and max(runs) >= 5, found
 
 
 def test_packets_of_one_channel_are_files_of_the_implant_in_pieces() -> None:
