@@ -7,9 +7,15 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EXTRAS ?= audio,wavpack,numeric,more,dev
 
-export CODEC CODECS DATA JOBS
+# What a user says reaches the programs through the environment, letter for letter: neither make nor a shell reads it.
+SAID := CODEC CODECS DATA EXTRAS JOBS KERNELS PYTHON RESULTS RUNS
+$(foreach name,$(SAID) SECONDS,$(if $(filter undefined,$(origin $(name))),,$(eval override $(name) := $$(value $(name)))))
+export $(SAID)
 
 SOURCES := tools/install.sh pyproject.toml constraints.txt CMakeLists.txt $(wildcard native/CMakeLists.txt native/*/*.[ch] native/*/*/*.[ch])
+
+# The programs that pip puts into $(BIN) name it in their first line, which cannot hold every path.
+RUN := $(BIN)/python -m
 
 # n1enc and n1dec need a C compiler, nothing else; CMake builds them too, with -DN1C_TOOLS=ON.
 NATIVE ?= .
@@ -21,24 +27,27 @@ ifeq ($(shell uname),Darwin)
 UNUSED := -Wl,-dead_strip
 endif
 
-.PHONY: help install native encode decode eval grid plot report view bench data list test test-all fuzz lint format clean distclean
+.PHONY: help install native eval grid plot report view bench data list test test-all fuzz lint format clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "  CODEC=zstd      the codec of make eval          CODECS='a b'   the codecs of make grid (all)"
-	@echo "  DATA=folder     the WAV files                   JOBS=2         processes (grid: 1, so that times are comparable)"
+	@echo "  DATA=folder     the recordings                  RESULTS=dir    the folder of results (results)"
+	@echo "  JOBS=2          processes (grid: 1, so that times are comparable)"
+	@echo "  PYTHON=python3  what make install sets .venv up with, with the libraries of EXTRAS=$(EXTRAS)"
 
-INSTALL = PYTHON="$(PYTHON)" EXTRAS="$(EXTRAS)" sh tools/install.sh $(VENV) $(STAMP)
+INSTALL := sh tools/install.sh $(VENV) $(STAMP)
 
 install: $(STAMP) encode decode ## set up .venv with pinned versions and build the C kernels
-	@[ "`cat $(STAMP)`" = "$(EXTRAS)" ] || $(INSTALL)
+	@[ "`cat $(STAMP)`" = "$$EXTRAS" ] || $(INSTALL)
 
 # It holds the extras that are installed: what was missing is tried again by `make install`, and by nothing else.
 $(STAMP): $(SOURCES)
 	@$(INSTALL)
 
-encode decode: $(STAMP) ## link the executable
+# A link that is there is left alone, so that a checkout that cannot be written to works, too.
+encode decode: | $(STAMP) ## link the executable
 	@ln -sf $@.py $@
 
 native: $(NATIVE)/n1enc $(NATIVE)/n1dec ## build ./n1enc and ./n1dec, the codec n1 without Python
@@ -53,39 +62,41 @@ grid: $(STAMP) encode decode ## sweep every codec over all WAV files; an interru
 	@bash grid_search.sh
 
 plot: $(STAMP) ## draw the newest results
-	@$(BIN)/n1codec plot $(if $(RESULTS),--results $(RESULTS))
+	@$(RUN) n1codec plot $(if $(RESULTS),--results "$$RESULTS")
 
 report: $(STAMP) ## write the newest results as one HTML page: make report DATA=path/to/wavs
-	@$(BIN)/n1codec report $(if $(RESULTS),--results "$(RESULTS)") $(if $(DATA),--data "$(DATA)")
+	@$(RUN) n1codec report $(if $(RESULTS),--results "$$RESULTS") $(if $(DATA),--data "$$DATA")
 
 view: $(STAMP) ## look at recordings in the browser
-	@$(BIN)/python -c 'import dash, plotly' 2>/dev/null || EXTRAS="$(EXTRAS),viewer" PYTHON="$(PYTHON)" sh tools/install.sh $(VENV) $(STAMP)
-	@$(BIN)/n1codec view $(if $(DATA),"$(DATA)") $(if $(RESULTS),--results "$(RESULTS)")
+	@$(BIN)/python -c 'import dash, plotly' 2>/dev/null || EXTRAS="$$EXTRAS,viewer" $(INSTALL)
+	@$(RUN) n1codec view $(if $(RESULTS),--results "$$RESULTS") $(if $(DATA),-- "$$DATA")
 
 bench: $(STAMP) ## time our own kernels, and what trained codecs reach on unseen files
-	@$(BIN)/n1codec bench --unseen $(if $(DATA),--data "$(DATA)")
+	@$(RUN) n1codec bench --unseen $(if $(DATA),--data "$$DATA")
 
 data: $(STAMP) ## download the public recordings and verify them
-	@$(BIN)/n1codec data fetch
+	@$(RUN) n1codec data fetch
 
 list: $(STAMP) ## show every codec, filter and alias
-	@$(BIN)/n1codec list
+	@$(RUN) n1codec list
 
 test: $(STAMP) encode decode ## run the quick tests
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(RUN) pytest -m "not slow"
 
 test-all: $(STAMP) encode decode ## run every test
-	@$(BIN)/python -m pytest
+	@$(RUN) pytest
 
+# bash counts the seconds since its start in the variable SECONDS.
+fuzz: export LIMIT = $(SECONDS)
 fuzz: $(STAMP) ## fuzz every decoder under sanitizers: KERNELS="n1 rice" RUNS=10000000 SECONDS=60 JOBS=2
-	@$(BIN)/python tools/fuzz.py $(if $(RUNS),--runs $(RUNS)) $(if $(SECONDS),--seconds $(SECONDS)) \
-		$(if $(JOBS),--jobs $(JOBS)) --kernels "$(KERNELS)"
+	@$(BIN)/python tools/fuzz.py $(if $(RUNS),--runs "$$RUNS") $(if $(SECONDS),--seconds "$$LIMIT") \
+		$(if $(JOBS),--jobs "$$JOBS") --kernels "$$KERNELS"
 
 lint: $(STAMP) ## ruff and mypy
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	@$(RUN) ruff check . && $(RUN) ruff format --check . && $(RUN) mypy
 
 format: $(STAMP) ## let ruff format the code
-	@$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format .
+	@$(RUN) ruff check --fix -q . ; $(RUN) ruff format .
 
 clean: ## remove what was built, keep .venv, data and results
 	@rm -rf build dist encode decode n1enc n1dec .pytest_cache .mypy_cache .ruff_cache .hypothesis

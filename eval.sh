@@ -4,65 +4,73 @@
 #   CODEC=zstd DATA=path/to/wavs JOBS=4 bash eval.sh
 #   ENCODE=./mine DECODE=./theirs bash eval.sh        programs that take IN OUT
 # CODEC reaches the encoder as $N1_CODEC. DATA is a folder, a WAV file or a zip archive; without it the recordings in
-# data/ are used, else those in the archive $N1_DATA_ZIP, else a synthetic set.
+# data/ are used, else those in the archive $N1_DATA_ZIP, else a synthetic set. Copies are made in $TMPDIR.
 set -u
+unset CDPATH
 
-# xargs starts this script again for each file. What goes wrong first is left in $N1_EVAL_TMP/why;
-# exit code 255 keeps xargs from starting more.
+# xargs starts this script again for each file. Exit code 255 keeps it from starting more.
 if [ "${1:-}" = --one ]; then
     file=$2
+    work=$N1_EVAL_TMP/$$
+    # Whoever removes the file "first" is the first that fails, and alone speaks. Removing takes no space on a full disk.
     fail() {
-        # A link is there whole or not at all, and only the first can be made.
-        { cat "$work/said"; echo "eval.sh: $file: $1"; } >"$work/why" 2>/dev/null
-        ln "$work/why" "$N1_EVAL_TMP/why" 2>/dev/null
+        rm "$N1_EVAL_TMP/first" && printf '%s\n' ${said:+"$said"} "eval.sh: $file: $1" >&3
         exit 255
     }
-    [ -e "$N1_EVAL_TMP/why" ] && exit 255
-    work=$(mktemp -d "$N1_EVAL_TMP/file.XXXXXX") || exit 255
+    said=
+    [ -e "$N1_EVAL_TMP/first" ] || exit 255
+    mkdir "$work" || fail "no folder for its copy can be made in $N1_EVAL_TMP (is it full? TMPDIR names another)"
+    [ -r "$file" ] || fail "it cannot be read (no permission)"
     copy=$work/$(basename "$file")
     packed=$work/packed.n1c
     restored=$work/restored.wav
     # The encoder gets a copy, so that the original is safe; the decoder never sees it.
-    cp "$file" "$copy" 2>"$work/said" || fail "cannot be copied"
-    "$N1_EVAL_ENCODE" "$copy" "$packed" >"$work/said" 2>&1 </dev/null || fail "$N1_EVAL_ENCODE failed with exit code $?"
+    why=$(cp "$file" "$copy" 2>&1) || fail "it cannot be copied to $N1_EVAL_TMP:${why##*:} (TMPDIR names another folder)"
+    said=$("$N1_EVAL_ENCODE" "$copy" "$packed" 2>&1 </dev/null 3>&-) ||
+        fail "$N1_EVAL_ENCODE failed with exit code $?"
     [ -f "$packed" ] || fail "$N1_EVAL_ENCODE wrote no output"
     rm -f "$copy"
     # A .n1c file names no programs to run: our decoder is told which they are.
     set --
     case ${DECODE:-}${N1_CODEC:-} in exec:*) set -- --codec "$N1_CODEC" ;; esac
-    "$N1_EVAL_DECODE" "$@" "$packed" "$restored" >"$work/said" 2>&1 </dev/null ||
+    said=$("$N1_EVAL_DECODE" "$@" "$packed" "$restored" 2>&1 </dev/null 3>&-) ||
         fail "$N1_EVAL_DECODE failed with exit code $?"
     [ -f "$restored" ] || fail "$N1_EVAL_DECODE wrote no output"
-    cmp "$file" "$restored" >"$work/said" 2>&1 || fail "what was restored is not what was compressed"
+    said=
+    cmp -s "$file" "$restored" || fail "what was restored is not what was compressed"
     before=$(($(wc -c <"$file")))
     after=$(($(wc -c <"$packed")))
-    echo "$before $after" >>"$N1_EVAL_TMP/sizes"
-    printf '%s losslessly compressed from %s to %s bytes\n' "$file" "$before" "$after"
     rm -rf "$work"
+    echo "$before $after" >>"$N1_EVAL_TMP/sizes" || fail "its size cannot be written to $N1_EVAL_TMP (is it full?)"
+    printf '%s losslessly compressed from %s to %s bytes\n' "$file" "$before" "$after" ||
+        fail "the line about it cannot be printed"
     exit 0
 fi
 
 stop() {
-    echo "eval.sh: $1" >&2
+    printf 'eval.sh: %s\n' "$1" >&2
     exit 1
 }
+
+for tool in awk basename cmp cp dirname mkdir mktemp rm wc xargs; do
+    command -v "$tool" >/dev/null || stop "$tool: there is no such program on the PATH, and eval.sh needs it"
+done
 
 # Print the absolute path of a program that is given by path, or by name in this folder or on the PATH.
 program() {
     case $1 in
     */*) found=$1 ;;
-    *) if [ -f "$1" ]; then found=./$1; else found=$(command -v "$1"); fi ;;
+    *) if [ -f "$1" ]; then found=./$1; else found=$(command -v -- "$1"); fi ;;
     esac
-    [ -f "$found" ] && [ -x "$found" ] || return 1
-    echo "$(cd "$(dirname "$found")" && pwd)/$(basename "$found")"
+    [ -f "$found" ] || stop "$1: there is no such program (run make encode decode, or set $2)"
+    [ -x "$found" ] || stop "$1: it is not executable (run chmod +x on it, or set $2 to another program)"
+    echo "$(cd -- "$(dirname -- "$found")" && pwd)/$(basename -- "$found")"
 }
 
-here=$(cd "$(dirname "$0")" && pwd)
-self=$here/$(basename "$0")
-encode=${ENCODE:-$here/encode}
-decode=${DECODE:-$here/decode}
-N1_EVAL_ENCODE=$(program "$encode") || stop "$encode: there is no such program (run make encode decode, or set ENCODE)"
-N1_EVAL_DECODE=$(program "$decode") || stop "$decode: there is no such program (run make encode decode, or set DECODE)"
+here=$(cd -- "$(dirname -- "$0")" && pwd)
+self=$here/$(basename -- "$0")
+N1_EVAL_ENCODE=$(program "${ENCODE:-$here/encode}" ENCODE) || exit 1
+N1_EVAL_DECODE=$(program "${DECODE:-$here/decode}" DECODE) || exit 1
 [ -n "${CODEC:-}" ] && export N1_CODEC="$CODEC"
 
 jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)}
@@ -71,44 +79,61 @@ case $jobs in
 esac
 
 # n1codec knows where the recordings are and what the set is called; without it a folder of WAV files will do.
-n1codec=$here/.venv/bin/n1codec
-[ -x "$n1codec" ] || n1codec=$(command -v n1codec)
-if [ -n "$n1codec" ]; then
-    found=$("$n1codec" data path --dir "$here/data" -- ${DATA:+"$DATA"}) || exit 1
-    data=$(printf '%s\n' "$found" | sed '$d')
-    name=$(printf '%s\n' "$found" | sed -n '$p')
+if [ -x "$here/.venv/bin/python" ]; then
+    set -- "$here/.venv/bin/python" -P -m n1codec
+elif command -v n1codec >/dev/null; then
+    set -- n1codec
+else
+    set --
+fi
+if [ $# -gt 0 ]; then
+    found=$("$@" data path --dir "$here/data" -- ${DATA:+"$DATA"}) || exit 1
+    data=${found%$'\n'*}
+    name=${found##*$'\n'}
 else
     data=${DATA:-$here/data}
-    name=$(basename "$data" .wav)
+    name=$(basename -- "$data" .wav)
 fi
+case $data in -*) data=./$data ;; esac
+recordings=()
 if [ -d "$data" ]; then
-    set -- "$data"/*.[wW][aA][vV]
+    [ -r "$data" ] && [ -x "$data" ] || stop "$data: it cannot be read (no permission)"
+    for file in "$data"/*.[wW][aA][vV]; do
+        if [ -f "$file" ]; then
+            recordings+=("$file")
+        elif [ -L "$file" ] && ! [ -e "$file" ]; then
+            echo "eval.sh: $file: it is left out, a link to nothing" >&2
+        fi
+    done
+    [ ${#recordings[@]} -gt 0 ] || stop "$data: there are no WAV files in it (name a folder of some with DATA, or run make data)"
+elif [ -f "$data" ]; then
+    recordings=("$data")
 else
-    set -- "$data"
+    stop "$data: there is no such file or folder (name the recordings with DATA, or run make data)"
 fi
-[ -f "$1" ] || stop "$data: there are no WAV files (name a folder of some with DATA, or run make data)"
-echo "Data set: $name ($# files), codec: ${N1_CODEC:-the default of $(basename "$N1_EVAL_ENCODE")}, $jobs at a time"
+count=${#recordings[@]}
+if [ "$count" -eq 1 ]; then files="1 file"; else files="$count files"; fi
 
-N1_EVAL_TMP=$(mktemp -d "${TMPDIR:-/tmp}/n1-eval.XXXXXX") || exit 1
+N1_EVAL_TMP=$(mktemp -d "${TMPDIR:-/tmp}/n1-eval.XXXXXX" 2>/dev/null) ||
+    stop "${TMPDIR:-/tmp}: no temporary folder can be made in it (set TMPDIR to one with room)"
 export N1_EVAL_TMP N1_EVAL_ENCODE N1_EVAL_DECODE
 workers=
 trap 'rm -rf "$N1_EVAL_TMP"' EXIT
 # The workers are a process group of their own, so that all of them can be stopped at once.
 trap '[ -n "$workers" ] && kill -TERM -- "-$workers" && wait "$workers"; exit 130' HUP INT TERM
+{ : >"$N1_EVAL_TMP/first"; } 2>/dev/null || stop "$N1_EVAL_TMP: no file can be written to it (set TMPDIR to another)"
+echo "Data set: $name ($files), codec: ${N1_CODEC:-the default of $(basename "$N1_EVAL_ENCODE")}, $jobs at a time" \
+    2>/dev/null || stop "standard output: nothing can be written to it (is the disk full?)"
 set -m
-printf '%s\0' "$@" >"$N1_EVAL_TMP/files"
-xargs -0 -n 1 -P "$jobs" bash "$self" --one <"$N1_EVAL_TMP/files" 2>/dev/null &
+xargs -0 -n 1 -P "$jobs" bash "$self" --one 3>&2 2>/dev/null < <(printf '%s\0' "${recordings[@]}") &
 workers=$!
 wait "$workers"
 status=$?
 workers=
-if [ -e "$N1_EVAL_TMP/why" ]; then
-    cat "$N1_EVAL_TMP/why" >&2
-    exit 1
-fi
+[ -e "$N1_EVAL_TMP/first" ] || exit 1
 done=0
 [ -f "$N1_EVAL_TMP/sizes" ] && done=$(($(wc -l <"$N1_EVAL_TMP/sizes")))
-[ "$status" -eq 0 ] && [ "$done" -eq $# ] || stop "only $done of $# files were finished"
+[ "$status" -eq 0 ] && [ "$done" -eq "$count" ] || stop "only $done of $files were finished (xargs ended with exit code $status)"
 
 echo "All recordings successfully compressed."
 LC_ALL=C awk -v encode="$(($(wc -c <"$N1_EVAL_ENCODE")))" -v decode="$(($(wc -c <"$N1_EVAL_DECODE")))" '
@@ -118,8 +143,9 @@ LC_ALL=C awk -v encode="$(($(wc -c <"$N1_EVAL_ENCODE")))" -v decode="$(($(wc -c 
         printf "Original size (bytes): %.0f\n", before
         printf "Compressed size (bytes): %.0f\n", both
         printf "Compression ratio: %.9g\n", before / both
-        printf "Without the executables (%.0f and %.0f bytes):\n", encode, decode
+        printf "The compressed size is that of the compressed recordings, of the encoder (a file of %.0f bytes) and of the " \
+            "decoder (%.0f bytes). Libraries and interpreters that these two load are not counted.\n", encode, decode
         printf "Compressed recordings (bytes): %.0f\n", after
         printf "Compression ratio of the recordings: %.9g\n", after ? before / after : 0
     }' "$N1_EVAL_TMP/sizes"
-echo "Data set: $name ($# files)"
+echo "Data set: $name ($files)"

@@ -53,6 +53,21 @@ def run() -> Callable[..., subprocess.CompletedProcess[str]]:
     return call
 
 
+@pytest.fixture
+def unprivileged(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run programs to which permissions of files apply, as they do not to root."""
+    prefix = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    if prefix and (not shutil.which("setpriv") or subprocess.run([*prefix, "true"], capture_output=True).returncode):
+        pytest.skip("root may read and write everything here")
+
+    def call(*command: object, **env: object) -> subprocess.CompletedProcess[str]:
+        given = os.environ | {key: str(value) for key, value in env.items()}
+        call = [*prefix, *map(str, command)]
+        return subprocess.run(call, capture_output=True, text=True, cwd=tmp_path, env=given, timeout=300)
+
+    return call
+
+
 @pytest.fixture(scope="session")
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Some of the real N1 recordings that $N1_DATA_ZIP names."""

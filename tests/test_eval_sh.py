@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,19 @@ def evaluate(tmp_path: Path, **env: object) -> subprocess.CompletedProcess[str]:
     return done
 
 
+SMALL_DISK = 'mount -t tmpfs -o "size=$1" none "$2" && shift 2 && exec "$@"'
+
+
+def on_a_small_disk(tmp_path: Path, size: str, **env: object) -> subprocess.CompletedProcess[str]:
+    """Run eval.sh with a $TMPDIR that has room for ``size`` bytes only."""
+    small = ["unshare", "-Urm", "sh", "-c", SMALL_DISK, "sh", size, str(tmp_path / "scratch")]
+    env = environment(tmp_path / "scratch", **env)
+    if not shutil.which("unshare") or subprocess.run([*small, "true"], env=env, capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    call = [*small, "bash", str(ROOT / "eval.sh")]
+    return subprocess.run(call, capture_output=True, text=True, cwd=tmp_path, env=env, timeout=120)
+
+
 def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
     return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
 
@@ -104,7 +118,7 @@ def test_programs_and_data_are_found_from_the_callers_folder(tmp_path: Path, dat
     assert evaluate(tmp_path, DATA="some data", ENCODE="./mine", DECODE="theirs").returncode == 0
     one = evaluate(tmp_path, DATA=data / "b b.wav", ENCODE="./mine", DECODE="./theirs")
     assert one.returncode == 0
-    assert one.stdout.endswith("Data set: b-b (1 files)\n")
+    assert one.stdout.endswith("Data set: b-b (1 file)\n")
 
 
 def test_codec_reaches_a_program_of_two_arguments(tmp_path: Path, data: Path, gzipped: dict[str, str]) -> None:
@@ -176,8 +190,10 @@ def test_the_decoder_does_not_see_the_original(tmp_path: Path, data: Path, gzipp
     [
         ({"ENCODE": "./nowhere"}, "./nowhere: there is no such program"),
         ({"DECODE": "nowhere-at-all"}, "nowhere-at-all: there is no such program"),
-        ({"DECODE": "some data/a.wav"}, "there is no such program"),
+        ({"DECODE": "some data/a.wav"}, "some data/a.wav: it is not executable"),
+        ({"ENCODE": "some data"}, "some data: there is no such program"),
         ({"DATA": "nowhere"}, "nowhere: no such file or folder"),
+        ({"DATA": "dangling"}, "dangling: no such file or folder"),
         ({"DATA": "scratch"}, "scratch: there are no WAV files in it"),
         ({"JOBS": "many"}, "JOBS=many"),
         ({"JOBS": "0"}, "JOBS=0"),
@@ -186,6 +202,7 @@ def test_the_decoder_does_not_see_the_original(tmp_path: Path, data: Path, gzipp
 def test_wrong_use_is_one_line(
     tmp_path: Path, data: Path, gzipped: dict[str, str], env: dict[str, str], says: str
 ) -> None:
+    (tmp_path / "dangling").symlink_to("nowhere")
     done = evaluate(tmp_path, **({"DATA": data} | gzipped | env))
     assert done.returncode == 1
     assert done.stdout == ""
@@ -193,13 +210,124 @@ def test_wrong_use_is_one_line(
     assert says in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("room", "says"),
+    [
+        ("4k", "(TMPDIR names another folder)"),  # not even the copy
+        ("8k", "mine failed with exit code 1"),
+    ],
+)
+def test_a_full_disk_is_told(tmp_path: Path, gzipped: dict[str, str], room: str, says: str) -> None:
+    recording = tmp_path / "a.wav"
+    recording.write_bytes(wav.write(signal(3500), 19531))  # two pages, and one when it is packed
+    done = on_a_small_disk(tmp_path, room, DATA=recording, JOBS=1, **gzipped)
+    assert done.returncode == 1
+    assert "No space left on device" in done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"eval.sh: {recording}: ")
+    assert says in last
+
+
+def test_no_file_can_be_made(tmp_path: Path, data: Path, gzipped: dict[str, str]) -> None:
+    done = on_a_small_disk(tmp_path, "64k,nr_inodes=2", DATA=data, **gzipped)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
+    assert "set TMPDIR to" in done.stderr
+    done = evaluate(tmp_path, DATA=data, TMPDIR=tmp_path / "nowhere", **gzipped)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert (
+        done.stderr
+        == f"eval.sh: {tmp_path}/nowhere: no temporary folder can be made in it (set TMPDIR to one with room)\n"
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_output_that_cannot_be_written_is_told(tmp_path: Path, data: Path, gzipped: dict[str, str]) -> None:
+    call = f'exec bash "{ROOT}/eval.sh" > /dev/full'
+    env = environment(tmp_path / "scratch", DATA=data, **gzipped)
+    done = subprocess.run(["bash", "-c", call], capture_output=True, text=True, env=env)
+    assert done.returncode == 1
+    assert done.stderr == "eval.sh: standard output: nothing can be written to it (is the disk full?)\n"
+
+
+@pytest.mark.parametrize("missing", ["xargs", "mktemp", "cmp", "awk"])
+def test_a_tool_that_is_missing_is_named(tmp_path: Path, data: Path, gzipped: dict[str, str], missing: str) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in (
+        "awk",
+        "basename",
+        "bash",
+        "cmp",
+        "cp",
+        "dirname",
+        "gzip",
+        "mkdir",
+        "mktemp",
+        "rm",
+        "sh",
+        "wc",
+        "xargs",
+    ):
+        if name != missing:
+            (tools / name).symlink_to(shutil.which(name) or "")
+    done = evaluate(tmp_path, DATA=data, PATH=tools, **gzipped)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
+    assert done.stderr.startswith(f"eval.sh: {missing}: there is no such program")
+    (tools / missing).symlink_to(shutil.which(missing) or "")
+    assert evaluate(tmp_path, DATA=data, PATH=tools, **gzipped).returncode == 0
+
+
+def test_odd_names(tmp_path: Path, gzipped: dict[str, str]) -> None:
+    folder = tmp_path / "-a\nfolder"
+    folder.mkdir()
+    for name in ("two\nlines.wav", "-rf.wav", "$(false)`false`.wav", "*.wav", "a.WAV"):
+        (folder / name).write_bytes(wav.write(signal(500), 19531))
+    (folder / "b.wav").symlink_to("a.WAV")
+    (folder / "folder.wav").mkdir()
+    done = evaluate(tmp_path, DATA="-a\nfolder", **gzipped)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("(6 files)\n")
+    (folder / "gone.wav").symlink_to("nowhere")
+    done = evaluate(tmp_path, DATA=folder, **gzipped)
+    assert done.returncode == 0
+    assert done.stderr == f"eval.sh: {folder}/gone.wav: it is left out, a link to nothing\n"
+    assert evaluate(tmp_path, DATA=folder / "-rf.wav", **gzipped).returncode == 0
+
+
+@pytest.mark.parametrize("with_n1codec", [True, False])
+def test_recordings_that_cannot_be_read(
+    tmp_path: Path,
+    unprivileged: Callable[..., subprocess.CompletedProcess[str]],
+    gzipped: dict[str, str],
+    house: Path,
+    with_n1codec: bool,
+) -> None:
+    folder = tmp_path / "locked"
+    folder.mkdir()
+    recording = folder / "a.wav"
+    recording.write_bytes(wav.write(signal(500), 19531))
+    env = environment(tmp_path / "scratch", DATA=folder, **gzipped)
+    if not with_n1codec:
+        shutil.rmtree(house / ".venv")
+        env["PATH"] = "/usr/bin:/bin"
+    for locked in folder, recording:
+        mode = locked.stat().st_mode
+        locked.chmod(0)
+        done = unprivileged("bash", house / "eval.sh", **env)
+        locked.chmod(mode)
+        assert done.returncode == 1
+        (said,) = done.stderr.splitlines()
+        assert str(locked) in said
+        assert "permission" in said.lower()
+
+
 @pytest.fixture
 def house(tmp_path: Path) -> Path:
-    """Return a folder with eval.sh, as if it were the checkout, and nothing else of it but the command n1codec."""
+    """Return a folder with eval.sh, as if it were the checkout, and nothing else of it but its Python."""
     folder = tmp_path / "house"
     (folder / ".venv" / "bin").mkdir(parents=True)
     shutil.copy(ROOT / "eval.sh", folder)
-    script(folder / ".venv" / "bin" / "n1codec", f'exec "{sys.executable}" -m n1codec "$@"')
+    script(folder / ".venv" / "bin" / "python", f'exec "{sys.executable}" "$@"')
     return folder
 
 
@@ -234,7 +362,10 @@ def test_without_n1codec_a_folder_will_do(tmp_path: Path, data: Path, house: Pat
     call = ["bash", str(house / "eval.sh")]
     done = subprocess.run(call, capture_output=True, text=True, env=env)
     assert done.returncode == 1
-    assert "there are no WAV files" in done.stderr
+    assert done.stderr.startswith(f"eval.sh: {house}/data: there is no such file or folder")
+    (house / "data").mkdir()
+    done = subprocess.run(call, capture_output=True, text=True, env=env)
+    assert done.stderr.startswith(f"eval.sh: {house}/data: there are no WAV files in it")
     done = subprocess.run(call, capture_output=True, text=True, env=env | {"DATA": str(data)})
     assert done.returncode == 0
     assert done.stdout.endswith("Data set: some data (5 files)\n")

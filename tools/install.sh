@@ -23,7 +23,8 @@ if [ -r /etc/debian_version ] && [ "$(id -u)" = 0 ] && ! [ -e /usr/include/wavpa
     { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y wavpack libwavpack-dev; } >/dev/null 2>&1 || true
 fi
 
-export PIP_CONSTRAINT="$PWD/constraints.txt" PIP_BUILD_CONSTRAINT="$PWD/constraints.txt" PIP_DISABLE_PIP_VERSION_CHECK=1
+# pip splits these at blanks, which the path of this folder may have; what it starts to build packages starts here, too.
+export PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1
 pip() { "$venv/bin/python" -m pip install -q "$@"; }
 requirements() {
     "$venv/bin/python" -c '
