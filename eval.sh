@@ -52,7 +52,7 @@ stop() {
     exit 1
 }
 
-for tool in awk basename cmp cp dirname mkdir mktemp rm wc xargs; do
+for tool in awk basename cmp cp dirname mkdir mktemp rm sleep wc xargs; do
     command -v "$tool" >/dev/null || stop "$tool: there is no such program on the PATH, and eval.sh needs it"
 done
 
@@ -118,9 +118,20 @@ N1_EVAL_TMP=$(mktemp -d "${TMPDIR:-/tmp}/n1-eval.XXXXXX" 2>/dev/null) ||
     stop "${TMPDIR:-/tmp}: no temporary folder can be made in it (set TMPDIR to one with room)"
 export N1_EVAL_TMP N1_EVAL_ENCODE N1_EVAL_DECODE
 workers=
-trap 'rm -rf "$N1_EVAL_TMP"' EXIT
-# The workers are a process group of their own, so that all of them can be stopped at once.
-trap '[ -n "$workers" ] && kill -TERM -- "-$workers" && wait "$workers"; exit 130' HUP INT TERM
+# The workers are a process group of their own, so that all of them can be stopped at once. xargs does not wait for
+# those that still run when one of them has failed, and none may run when their folder is removed.
+clean() {
+    if [ -n "$workers" ] && kill -TERM -- "-$workers" 2>/dev/null; then
+        for ((i = 0; i < 50; i++)); do
+            kill -0 -- "-$workers" 2>/dev/null || break
+            sleep 0.1
+        done
+        kill -KILL -- "-$workers" 2>/dev/null
+    fi
+    rm -rf "$N1_EVAL_TMP"
+}
+trap clean EXIT
+trap 'exit 130' HUP INT TERM
 { : >"$N1_EVAL_TMP/first"; } 2>/dev/null || stop "$N1_EVAL_TMP: no file can be written to it (set TMPDIR to another)"
 echo "Data set: $name ($files), codec: ${N1_CODEC:-the default of $(basename "$N1_EVAL_ENCODE")}, $jobs at a time" \
     2>/dev/null || stop "standard output: nothing can be written to it (is the disk full?)"
@@ -129,7 +140,6 @@ xargs -0 -n 1 -P "$jobs" bash "$self" --one 3>&2 2>/dev/null < <(printf '%s\0' "
 workers=$!
 wait "$workers"
 status=$?
-workers=
 [ -e "$N1_EVAL_TMP/first" ] || exit 1
 done=0
 [ -f "$N1_EVAL_TMP/sizes" ] && done=$(($(wc -l <"$N1_EVAL_TMP/sizes")))

@@ -265,6 +265,7 @@ def test_a_tool_that_is_missing_is_named(tmp_path: Path, data: Path, gzipped: di
         "mktemp",
         "rm",
         "sh",
+        "sleep",
         "wc",
         "xargs",
     ):
