@@ -12,7 +12,7 @@ SAID := CODEC CODECS DATA EXTRAS JOBS KERNELS PYTHON RESULTS RUNS
 $(foreach name,$(SAID) SECONDS,$(if $(filter undefined,$(origin $(name))),,$(eval override $(name) := $$(value $(name)))))
 export $(SAID)
 
-SOURCES := tools/install.sh pyproject.toml constraints.txt CMakeLists.txt $(wildcard native/CMakeLists.txt native/*/*.[ch] native/*/*/*.[ch])
+SOURCES := tools/install.sh pyproject.toml constraints.txt CMakeLists.txt $(wildcard n1codec/__init__.py n1codec/*/__init__.py n1codec/*/*/__init__.py) $(wildcard native/CMakeLists.txt native/*/*.[ch] native/*/*/*.[ch])
 
 # The programs that pip puts into $(BIN) name it in their first line, which cannot hold every path.
 RUN := $(BIN)/python -m

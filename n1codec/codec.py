@@ -157,9 +157,15 @@ class Stage(ABC):
     """Dtypes taken as they are, () for all; others are adapted by ``pipeline`` (widened, or split in 16-bit planes)."""
     per_channel: ClassVar[bool] = False
     """True: takes 1-D arrays only, and several channels are handed over one by one."""
+    lossless: ClassVar[bool] = True
+    """False: what comes back is not always what was given."""
+    whole_file: ClassVar[bool] = False
+    """True: takes a file as it is, by programs that a .n1c file cannot name (see :class:`FileCoder`)."""
+    trainer: ClassVar[str] = ""
+    """The module that trains its tables (see :class:`n1codec.train.unseen.Trainer`); empty if it has none."""
     traits: ClassVar[frozenset[str]] = frozenset()
-    """Any of: streaming, trained, slow (below 50 xRT), inexact (for a lossy stage), external (a coder of whole files by
-    programs that a .n1c file cannot name)."""
+    """Other properties for people and for the choice of codecs, any of: streaming (no sample waits for a later one),
+    trained (its tables come from recordings of one kind), slow (below 50 xRT)."""
     grid: ClassVar[tuple[str, ...]] = ()
     """Specs that belong to the default grid."""
     floor_xrt: ClassVar[int] = 0
@@ -179,6 +185,18 @@ class Stage(ABC):
     def get_config(self) -> dict[str, Any]:
         """Return every parameter with its value."""
         return {key: getattr(self, key) for key in self.params}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle a stage as its name and parameters, so that it can be restored wherever the registry knows it."""
+        from n1codec import registry
+
+        return registry.build, (self.name, self.get_config())
+
+    @classmethod
+    def capabilities(cls) -> list[str]:
+        """Return what can be asked of this stage, sorted: its traits and what its class declares."""
+        declared = {"lossless": cls.lossless, "whole_file": cls.whole_file, "trainable": bool(cls.trainer)}
+        return sorted(cls.traits | {name for name, has in declared.items() if has})
 
     def files(self) -> list[Path]:
         """Return the files beside its module that its results depend on, such as programs."""
@@ -222,11 +240,6 @@ class Filter(Stage):
 class Coder(Stage):
     """Array -> bytes, without loss."""
 
-    overhead: float = 0.0
-    """Seconds of the last call that were not the codec's own work."""
-    start_seconds: float = 0.0
-    """Those among them that the start of a process takes, as it was measured."""
-
     def packet_model(self) -> tuple[int, bytes]:
         """Return its model for packets of many channels: the number (N1C_STREAM_ in n1c.h) and the profile.
 
@@ -235,7 +248,16 @@ class Coder(Stage):
         Raises:
             SpecError: there is none.
         """
-        raise SpecError(f"{self.name}: it does not code packets (n1 and n1_implant do)")
+        raise SpecError(f"{self.name}: it does not code packets (n1codec list shows which codecs do: packets)")
+
+    def needs(self, data: bytes) -> str:
+        """Return what decoding ``data`` takes beside this program, in words, such as a profile; empty for nothing."""
+        return ""
+
+    @classmethod
+    def capabilities(cls) -> list[str]:
+        packets = ["packets"] if cls.packet_model is not Coder.packet_model else []
+        return sorted([*super().capabilities(), *packets])
 
     @abstractmethod
     def encode(self, x: np.ndarray) -> bytes:
@@ -265,7 +287,44 @@ class ByteCoder(Coder):
         return self.compress(x.astype(x.dtype.newbyteorder("<"), copy=False).tobytes())
 
     def decode(self, data: bytes, layout: Layout) -> np.ndarray:
-        raw = self.decompress(data, layout.nbytes)
+        return self.as_array(self.decompress(data, layout.nbytes), layout)
+
+    def as_array(self, raw: bytes, layout: Layout) -> np.ndarray:
+        """Return decompressed bytes as the array of ``layout``.
+
+        Raises:
+            FormatError: there are more or fewer of them.
+        """
         if len(raw) != layout.nbytes:
             raise FormatError(f"{self.name} gave {len(raw)} bytes instead of {layout.nbytes}")
         return np.frombuffer(raw, layout.dtype.newbyteorder("<")).reshape(layout.shape).astype(layout.dtype, copy=False)
+
+
+class Run(NamedTuple):
+    """What a program made of a file, and how long its own work took."""
+
+    output: bytes
+    seconds: float
+    """Wall time of the program's own work, without what is not: temporary files, the start of a process."""
+    start_seconds: float
+    """Seconds that the start of a process took, as it was measured; they are not in ``seconds``."""
+
+
+class FileCoder(ByteCoder):
+    """A coder that takes a file as it is and gives it to programs; it measures the time of their own work itself."""
+
+    whole_file = True
+
+    @abstractmethod
+    def run_encoder(self, data: bytes) -> Run:
+        """Return what the encoder makes of the bytes of a file."""
+
+    @abstractmethod
+    def run_decoder(self, data: bytes, size: int) -> Run:
+        """Return what the decoder makes of what the encoder made, never more than ``size`` + 1 bytes of it."""
+
+    def compress(self, data: bytes) -> bytes:
+        return self.run_encoder(data).output
+
+    def decompress(self, data: bytes, size: int) -> bytes:
+        return self.run_decoder(data, size).output

@@ -82,11 +82,10 @@ def view(path: str | Path) -> memoryview:
 # -- writing ---------------------------------------------------------------------------------------------------------
 
 
-def write(path: str | Path, *pieces: Buffer, durable: bool = True) -> None:
-    """Write the pieces, one behind the other, as one file: see :func:`writing`."""
+def write(path: str | Path, *pieces: Buffer, durable: bool = True) -> int:
+    """Write the pieces, one behind the other, as one file, and return its bytes: see :func:`writing`."""
     with writing(path, durable=durable) as file:
-        for piece in pieces:
-            file.write(piece)
+        return sum(file.write(piece) for piece in pieces)
 
 
 def write_text(path: str | Path, text: str, *, durable: bool = True) -> None:

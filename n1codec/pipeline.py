@@ -14,13 +14,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from n1codec import registry
 from n1codec.codec import CodecError, Coder, Filter, FormatError, Layout, SpecError, Stage, UnavailableError
 from n1codec.varint import Reader, put_bytes
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
 
 _TOKEN = re.compile(r'\s*(?:"((?:\\.|[^"\\])*)"|([^|:,="\s]+)|([|:,=]))\s*')
 _BARE = re.compile(r'[^|:,="\s\\]+')
@@ -112,6 +115,9 @@ class Pipeline:
         if self.external and self.filters:
             raise SpecError(f"{coder.name} takes a file as it is: no filter can stand before it")
 
+    def __repr__(self) -> str:
+        return f"get_codec({self.spec!r})"
+
     @property
     def stages(self) -> list[Stage]:
         return [*self.filters, self.coder]
@@ -130,7 +136,7 @@ class Pipeline:
     @property
     def external(self) -> bool:
         """Whether it takes files instead of arrays, by programs that are given anew to whoever decodes."""
-        return "external" in self.coder.traits
+        return self.coder.whole_file
 
     def unavailable(self) -> str | None:
         """Return why this codec cannot run here, or None if it can."""
@@ -155,22 +161,18 @@ class Pipeline:
         except ImportError as error:
             raise UnavailableError(self.unavailable() or str(error)) from error
 
-    def decode(self, payload: bytes, layout: Layout) -> np.ndarray:
-        """Return the array of ``layout`` that ``encode`` turned into ``payload``, in the byte order of this machine.
+    def decode(self, payload: Buffer, layout: Layout) -> np.ndarray:
+        """Return the array of ``layout`` that ``encode`` turned into ``payload``, which may be any buffer.
+
+        Its byte order is that of this machine.
 
         Raises:
             UnavailableError: a library is missing.
             FormatError: the payload is not one of this codec, or not of this layout.
         """
         try:
-            reader = Reader(payload)
-            steps = []
-            layout = Layout(layout.shape, layout.dtype.newbyteorder("="))
-            for stage in self.filters:
-                side = reader.prefixed() if stage.side else b""
-                steps.append((stage, side, layout))
-                layout = _output(stage, layout, side)
-            x = _decode(self.coder, reader.rest(), layout)
+            steps, data, layout = self._unpacked(payload, layout)
+            x = _decode(self.coder, data, layout)
             for stage, side, wanted in reversed(steps):
                 x = _inverse(stage, x, side, wanted)
             return x
@@ -183,18 +185,43 @@ class Pipeline:
         except Exception as error:  # whatever a library raises on bytes that it does not like
             raise FormatError(f"its payload is damaged: {type(error).__name__}: {error}") from error
 
+    def _unpacked(self, payload: Buffer, layout: Layout) -> tuple[list[tuple[Filter, bytes, Layout]], bytes, Layout]:
+        """Return (filter, its side information, layout of its input) of each, the coder's bytes and their layout."""
+        reader = Reader(payload)
+        steps = []
+        layout = Layout(layout.shape, layout.dtype.newbyteorder("="))
+        for stage in self.filters:
+            side = reader.prefixed() if stage.side else b""
+            steps.append((stage, side, layout))
+            layout = _output(stage, layout, side)
+        return steps, reader.rest(), layout
+
+    def needs(self, payload: Buffer, layout: Layout) -> str:
+        """Return what decoding a payload takes beside this program, in words, such as a profile; empty for nothing.
+
+        Raises:
+            FormatError: the payload is not one of this codec, or not of this layout.
+        """
+        _, data, layout = self._unpacked(payload, layout)
+        if not layout.size:
+            return ""
+        parts = _unpack(data, len(_piece_layouts(layout, self.coder)))
+        return ", ".join(dict.fromkeys(filter(None, map(self.coder.needs, parts))))
+
 
 def get_codec(spec: str) -> Pipeline:
     """Return the codec that a spec such as ``delta|zstd:level=19`` or a classic name describes.
 
     Raises:
-        SpecError: unknown name, parameter or value; the message says what is valid.
+        SpecError: it is no text, or has an unknown name, parameter or value; the message says what is valid.
     """
+    if not isinstance(spec, str):
+        raise SpecError(f"a codec is named by a text such as 'delta|zstd:level=19', not by {spec!r}")
     return Pipeline([registry.find(name)(**values) for name, values in parse(spec)])
 
 
 def default_spec() -> str:
-    """Return $N1_CODEC, or registry.DEFAULT."""
+    """Return the default codec's spec, which the environment variable N1_CODEC overrides."""
     return os.environ.get("N1_CODEC") or registry.DEFAULT
 
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from n1codec import algorithms
 from n1codec.codec import SpecError, Stage, UnavailableError
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ ENTRY_POINTS = "n1codec.codecs"
 
 DEFAULT = "n1"
 """The codec of whoever names none."""
+STORED = "copy"
+"""The codec of files that no reader understands: their bytes are stored as they are."""
 
 CLASSIC = {
     "huff": "huffman",
@@ -41,12 +44,6 @@ CLASSIC |= {f"delta_{name}": f"delta|{coder}" for name, coder in CLASSIC.items()
 """The 24 classic mode names and what they stand for. A stage's defaults are the classic settings."""
 
 
-def _own_folder() -> Path:
-    package = Path(__file__).parent
-    installed = package / "algorithms"
-    return installed if installed.is_dir() else package.parent / "algorithms"  # the latter in a checkout
-
-
 class _Module(NamedTuple):
     family: str
     path: Path
@@ -58,13 +55,13 @@ def _modules() -> dict[str, _Module]:
     """Return {name: module} of every local module that is a stage; our own go before those of $N1CODEC_PATH."""
     _problems.clear()
     found: dict[str, _Module] = {}
-    own = _own_folder()
+    own = algorithms.HOME
     for folder in (own, *map(Path, filter(None, os.environ.get("N1CODEC_PATH", "").split(os.pathsep)))):
         if not folder.is_dir():
             _problems.append(f"{folder}: no such folder (look at N1CODEC_PATH)")
         for path in sorted((*folder.glob("*.py"), *folder.glob("*/*.py"))):
-            if path.name.startswith("_"):
-                continue
+            if path.name.startswith("_") or path.parent.name.startswith("_"):
+                continue  # helpers
             family = path.parent.name if path.parent != folder else "external"
             if path.stem in found:
                 _problems.append(f"{path}: it is left out, {found[path.stem].path} has that name (rename one of them)")
@@ -85,7 +82,7 @@ def problems() -> list[str]:
 @cache
 def _load(name: str) -> type[Stage]:
     family, path, _ = _modules()[name]
-    qualified = f"n1codec.algorithms.{family}.{name}"
+    qualified = f"{algorithms.__name__}.{family}.{name}"
     spec = spec_from_file_location(qualified, path)
     assert spec and spec.loader
     module = module_from_spec(spec)
@@ -150,6 +147,11 @@ def find(name: str) -> type[Stage]:
     near = get_close_matches(name.lower(), {*_modules(), *CLASSIC, *_entry_points()}, n=3, cutoff=0.5)
     hint = f"did you mean {', '.join(near)}?" if near else "see n1codec list"
     raise SpecError("; ".join([f"unknown codec or filter {name!r} ({hint})", *problems()]))
+
+
+def build(name: str, values: Mapping[str, Any]) -> Stage:
+    """Return the stage called ``name`` with these values of its parameters; pickled stages are restored by it."""
+    return find(name)(**values)
 
 
 def family(name: str) -> str:

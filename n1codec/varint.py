@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from n1codec.codec import FormatError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
 
 
 def put_uint(value: int) -> bytes:
@@ -20,16 +25,16 @@ def put_bytes(data: bytes) -> bytes:
 
 
 class Reader:
-    """A cursor over bytes that raises FormatError instead of reading past their end."""
+    """A cursor over the bytes of any buffer that raises FormatError instead of reading past their end."""
 
-    def __init__(self, data: bytes) -> None:
-        self.data, self.at = data, 0
+    def __init__(self, data: Buffer) -> None:
+        self.data, self.at = memoryview(data).cast("B"), 0
 
     def take(self, count: int) -> bytes:
         end = self.at + count
         if end > len(self.data):
             raise FormatError("it ends too early")
-        piece = self.data[self.at : end]
+        piece = bytes(self.data[self.at : end])
         self.at = end
         return piece
 

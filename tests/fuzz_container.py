@@ -53,8 +53,8 @@ def write_seeds(folder: Path) -> None:
             source = wav.header(3, channels, 19531, bits) + samples
             for more in (b"", b"LIST\2\0\0\0ab"):
                 for spec in ("copy", "delta|copy"):
-                    blobs.append(container.encode_bytes(source + more, pipeline.get_codec(spec))[0])
-    blobs.append(container.encode_bytes(b"no recording", pipeline.get_codec("copy"))[0])
+                    blobs.append(container.encode_bytes(source + more, pipeline.get_codec(spec)))
+    blobs.append(container.encode_bytes(b"no recording", pipeline.get_codec("copy")))
     blobs += [container.encode(np.arange(9, dtype=np.int16), spec) for spec in ("n1", "delta|zstd", "huffman")]
     for i, blob in enumerate(blobs):
         (folder / f"seed-{i:03}").write_bytes(blob[8:])

@@ -27,13 +27,13 @@ def main() -> None:
     sources = golden_wavs()
     wanted = list(KINDS.items())
     for name in registry.names():
-        if "external" in registry.find(name).traits:
+        if registry.find(name).whole_file:
             continue
         wanted.append(("mono16", name if issubclass(registry.find(name), Coder) else f"{name}|zstd"))
     for kind, spec in wanted:
         path = GOLDEN / f"{kind}~{spec.replace('|', '+').replace(':', '-').replace('=', '')}~v1.n1c"
         if not path.exists():
-            path.write_bytes(encode_bytes(sources[kind], get_codec(spec))[0])
+            path.write_bytes(encode_bytes(sources[kind], get_codec(spec)))
 
 
 if __name__ == "__main__":

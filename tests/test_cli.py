@@ -61,7 +61,8 @@ def test_many_files(run: Run, tmp_path: Path, jobs: int) -> None:
     (source / "notes.txt").write_text("no recording")
     log = tmp_path / "log.csv"
     done = run("encode", "--out-dir", packed, "--codec", "zstd:level=1", "--jobs", jobs, "--log", log, source)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    said = f"encode: {source}/notes.txt: stored as it is: it is no WAV file\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", said)
     assert sorted(p.name for p in packed.iterdir()) == ["notes.txt.n1c", *(f"r{i}.wav.n1c" for i in range(4))]
     rows = list(csv.DictReader(log.open()))
     assert list(rows[0]) == ["file", "codec", "original_bytes", "compressed_bytes", "seconds"]
@@ -105,8 +106,8 @@ def test_full_disk_ends_a_batch(wav_file: Path, tmp_path: Path, monkeypatch: pyt
         raise OSError(28, "No space left on device", "somewhere")
 
     (tmp_path / "b.wav").write_bytes(wav_file.read_bytes())
-    monkeypatch.setattr(batch, "encode_file", full)
-    options = {"jobs": 1, "log": None, "quiet": True, "out_dir": tmp_path / "o"}
+    monkeypatch.setattr(batch, "_convert", full)
+    options = {"jobs": 1, "log": None, "quiet": True, "out_dir": tmp_path / "o", "recursive": False}
     assert convert("encode", (str(tmp_path),), get_codec("zstd"), **options) == 1
     assert capsys.readouterr().err.splitlines() == [
         "encode: somewhere: no space left on its disk (free some, or write to another disk)"
@@ -148,7 +149,7 @@ def test_outputs_have_the_umasks_mode_and_links_stay(wav_file: Path, tmp_path: P
 
 def test_bad_input_to_decode(run: Run, wav_file: Path, tmp_path: Path) -> None:
     out, packed = tmp_path / "out.wav", tmp_path / "packed.n1c"
-    blob = n1codec.container.encode_bytes(wav_file.read_bytes(), get_codec("zstd"))[0]
+    blob = n1codec.container.encode_bytes(wav_file.read_bytes(), get_codec("zstd"))
     flipped = bytearray(blob)
     flipped[len(blob) // 2] ^= 4
     future = bytearray(blob)

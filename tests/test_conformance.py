@@ -19,7 +19,7 @@ from n1codec.codec import CodecError, Coder, Filter, FormatError, Layout, SpecEr
 from n1codec.container import DTYPES
 from n1codec.pipeline import Pipeline, get_codec
 
-NAMES = [name for name in registry.names() if "external" not in registry.find(name).traits]
+NAMES = [name for name in registry.names() if not registry.find(name).whole_file]
 GRID = sorted({get_codec(spec).spec for name in NAMES for spec in registry.find(name).grid})
 ARRAY_DTYPES = [dtype for dtype in DTYPES if dtype != "int24"]
 

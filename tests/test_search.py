@@ -188,7 +188,7 @@ def test_a_search_finds_verifies_and_counts(data: Path) -> None:
     assert "copy" in {m.candidate.coder for m in found.front}, "nothing is faster"
     best, total = found.finalists[0], sum(path.stat().st_size for path in data.iterdir())
     assert best.original_bytes == total
-    packed = [container.encode_bytes(p.read_bytes(), get_codec(best.candidate.spec))[0] for p in data.iterdir()]
+    packed = [container.encode_bytes(p.read_bytes(), get_codec(best.candidate.spec)) for p in data.iterdir()]
     assert best.compressed_bytes == sum(map(len, packed))
     assert best.payload_bytes == sum(len(container.read(blob).payload) for blob in packed)
     chains = 1 + 3 + 6  # of up to two of three filters

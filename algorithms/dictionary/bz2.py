@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from n1codec.codec import Int
-from n1codec.stream_coder import StreamCoder
+
+from .._shared.stream_coder import StreamCoder
 
 
 class Bz2(StreamCoder):

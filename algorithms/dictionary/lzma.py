@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from n1codec.codec import Int
-from n1codec.stream_coder import StreamCoder
+
+from .._shared.stream_coder import StreamCoder
 
 _MEMORY = 128 << 20  # preset 9 decodes with 65 MiB
 

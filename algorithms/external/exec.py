@@ -31,15 +31,14 @@ from typing import IO
 
 import numpy as np
 
-from n1codec.codec import ByteCoder, CodecError, SpecError, Text
+from n1codec.codec import CodecError, FileCoder, Run, SpecError, Text
 
 _NOTHING = "cmd /c exit" if os.name == "nt" else "true"
 _RUNS = 15
 
 
-class Exec(ByteCoder):
+class Exec(FileCoder):
     wire = "e"
-    traits = frozenset({"external"})
     enc: str
     dec: str
     start: str
@@ -62,16 +61,15 @@ class Exec(ByteCoder):
         words = [*self._words["enc"], *self._words["dec"]]
         return [path for word in dict.fromkeys(words) if (path := Path(shutil.which(word) or word)).is_file()]
 
-    def compress(self, data: bytes) -> bytes:
+    def run_encoder(self, data: bytes) -> Run:
         return self._run("enc", data, -1)
 
-    def decompress(self, data: bytes, size: int) -> bytes:
+    def run_decoder(self, data: bytes, size: int) -> Run:
         return self._run("dec", data, size + 1)
 
-    def _run(self, key: str, data: bytes, most: int) -> bytes:
+    def _run(self, key: str, data: bytes, most: int) -> Run:
         """Return what a program makes of a file of ``data``, at most ``most`` bytes of it unless that is negative."""
-        entered = perf_counter()
-        self.start_seconds, least = _process_start(self.start)
+        start_seconds, least = _process_start(self.start)
         with TemporaryDirectory(prefix="n1-exec-") as folder:
             source, target = Path(folder, "in.wav" if key == "enc" else "in"), Path(folder, "out")
             if key == "dec":
@@ -91,8 +89,7 @@ class Exec(ByteCoder):
                     result = file.read(most)
             except OSError:
                 raise CodecError(f"{words[0]} wrote no output") from None
-        self.overhead = perf_counter() - entered - max(seconds - self.start_seconds, least)
-        return result
+        return Run(result, max(seconds - start_seconds, least), start_seconds)
 
 
 def _split(key: str, command: str) -> list[str]:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from n1codec import files
 from n1codec.codec import Coder, Layout, SpecError, Text, UnavailableError
 from n1codec.native import SCRATCH, SIMD, Kernel, KernelError, reads, writes
 
@@ -36,6 +37,7 @@ class N1(Coder):
     profile: str
     params = {"profile": Text("n1", "n1 (built in), none (cold start), or a file made by n1codec train")}
     traits = frozenset({"trained"})
+    trainer = "n1codec.train.n1"
     grid = ("n1", "n1:profile=none")
     floor_xrt = 1500
 
@@ -53,24 +55,34 @@ class N1(Coder):
         return out[:size].tobytes()
 
     def decode(self, data: bytes, layout: Layout) -> np.ndarray:
-        profile = _NONE
-        if len(data) > 4 and data[0] >> 3 & 3 == _OTHER and data[0] & 3 == 2:
-            profile = _find(int.from_bytes(data[1:5], "little"))
+        checksum = _other_profile(data)
+        profile = _NONE if checksum is None else _find(checksum)
         x = np.empty(layout.shape, np.int16)
         work = np.empty(_workspace(x.size), np.uint8)
         _decode(data, profile, work, x, SIMD)
         return x
 
+    def needs(self, data: bytes) -> str:
+        checksum = _other_profile(data)
+        return "" if checksum is None else f"the profile {checksum:08x} (let N1CODEC_PROFILES name its .n1p file)"
+
     def _profile(self) -> bytes:
         if self.profile in ("n1", "none"):
             return _BUILT_IN if self.profile == "n1" else _NONE
         try:
-            data = Path(self.profile).read_bytes()
+            data = files.read(self.profile)
         except OSError as error:
-            raise SpecError(f"n1: profile {self.profile}: {(error.strerror or str(error)).lower()}") from error
+            raise SpecError(f"n1: profile {files.explain(error)}") from error
         if data[:4] != b"N1P\1":
             raise SpecError(f"n1: profile {self.profile}: it is none (make one with n1codec train)")
         return data
+
+
+def _other_profile(data: bytes) -> int | None:
+    """Return the CRC-32 of the profile that a payload was made with, None if it needs none but those built in."""
+    if len(data) > 4 and data[0] >> 3 & 3 == _OTHER and data[0] & 3 == 2:
+        return int.from_bytes(data[1:5], "little")
+    return None
 
 
 def _find(checksum: int) -> bytes:

@@ -26,6 +26,7 @@ class N1Implant(Coder):
     dtypes = ("int16",)
     per_channel = True
     traits = frozenset({"trained", "streaming"})
+    trainer = "n1codec.train.implant"
     grid = ("n1_implant",)
     floor_xrt = 500
 

@@ -26,6 +26,7 @@ class N1Max(Coder):
     dtypes = ("int16",)
     per_channel = True
     traits = frozenset({"slow", "trained"})
+    trainer = "n1codec.train.max"
     grid = ("n1_max",)
     floor_xrt = 20
 

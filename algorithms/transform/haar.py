@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from n1codec.lifting import Lifting
+from .._shared.lifting import Lifting
 
 
 class Haar(Lifting):

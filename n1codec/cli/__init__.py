@@ -100,9 +100,15 @@ def explain(error: BaseException) -> str:
     return str(error) if isinstance(error, CodecError) else files.explain(error)
 
 
-def fail(program: str, message: str, code: int = 1) -> int:
+def say(program: str, message: str) -> None:
+    """Print one line on stderr, whatever the names of files in it are made of."""
     line = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in message)
     print(f"{program}: {line}", file=sys.stderr)
+
+
+def fail(program: str, message: str, code: int = 1) -> int:
+    """Print an error on stderr and return the exit code."""
+    say(program, message)
     return code
 
 

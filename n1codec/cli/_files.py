@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from n1codec import __version__, batch
-from n1codec.cli import explain, fail
+from n1codec.cli import explain, fail, say
 from n1codec.cli._progress import progress
 from n1codec.pipeline import Pipeline
 
@@ -21,9 +21,14 @@ def file_options(command: Callable[..., Any]) -> Callable[..., Any]:
         (
             click.argument("paths", nargs=-1, required=True, metavar="IN..."),
             click.option("--out-dir", type=click.Path(file_okay=False, path_type=Path), help="Folder for the outputs."),
+            click.option("--recursive", is_flag=True, help="Go into subfolders, too; the outputs get the same ones."),
             click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes."),
             click.option("--log", type=click.Path(path_type=Path), help="CSV of sizes and the codec's own seconds."),
-            click.option("--quiet", is_flag=True, help="No progress bar."),
+            click.option(
+                "--quiet",
+                is_flag=True,
+                help="No progress bar, no notes on single files.",
+            ),
             click.version_option(__version__),
         )
     ):
@@ -37,6 +42,7 @@ def convert(
     stages: Pipeline | None,
     *,
     out_dir: Path | None,
+    recursive: bool,
     jobs: int,
     log: Path | None,
     quiet: bool,
@@ -44,23 +50,31 @@ def convert(
     """Encode or decode, print an error line for each file that fails, return the exit code."""
     if out_dir is None:
         source, target = paths
+        if recursive:
+            raise click.UsageError("--recursive is for folders, with --out-dir")
         if "-" not in paths and Path(target).exists() and Path(source).exists() and Path(target).samefile(source):
             raise click.UsageError(f"{target}: it is the input")
-        plan = [(source, target)]
+        pairs = [(source, target)]
     else:
         try:
-            plan = batch.plan(direction, paths, out_dir)
+            pairs, skipped = batch.plan(direction, paths, out_dir, recursive=recursive)
         except ValueError as error:
             raise click.UsageError(str(error)) from error
-        out_dir.mkdir(parents=True, exist_ok=True)
+        for line in skipped if not quiet else ():
+            say(direction, f"left out: {line}")
+        for folder in dict.fromkeys(Path(target).parent for _, target in pairs):
+            folder.mkdir(parents=True, exist_ok=True)
     failed = False
-    with progress(len(plan), direction, quiet=quiet) as advance:
-        for source, trouble in batch.convert(direction, plan, stages, jobs=jobs, log=log):
+    with progress(len(pairs), direction, quiet=quiet) as advance:
+        for source, outcome in batch.convert(direction, pairs, stages, jobs=jobs, log=log):
             advance(Path(source).name)
-            if trouble:
-                failed = True
-                about = "" if isinstance(trouble, OSError) else f"{source}: "
-                fail(direction, about + explain(trouble))
-                if isinstance(trouble, OSError) and trouble.errno == errno.ENOSPC:
-                    break  # the others would only say so again
+            if isinstance(outcome, batch.Outcome):
+                if outcome.stored and not quiet:
+                    say(direction, f"{source}: stored as it is: {outcome.stored}")
+                continue
+            failed = True
+            about = "" if isinstance(outcome, OSError) else f"{source}: "
+            fail(direction, about + explain(outcome))
+            if isinstance(outcome, OSError) and outcome.errno == errno.ENOSPC:
+                break  # the others would only say so again
     return 1 if failed else 0

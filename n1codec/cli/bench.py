@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -58,15 +59,19 @@ def command(
     from n1codec.bench.measure import kernels, machine
     from n1codec.codec import CodecError
     from n1codec.datasets import dataset
-    from n1codec.recordings import wav
+    from n1codec.recordings import UnknownFormat, open_recording
 
     chosen = [target for target in kernels.targets() if text in target.name]
     if not chosen:
         raise click.UsageError(f"no stage has {text!r} in its name")
     recordings = dataset.resolve(data)
     picked = np.unique(np.linspace(0, len(recordings.files) - 1, files).round().astype(int))
-    parsed = [wav.parse(recordings.files[index].read_bytes()) for index in picked]
-    signals = [signal for signal in parsed if signal and signal.samples.size and signal.rate]
+    signals = []
+    for index in picked:
+        with suppress(UnknownFormat):
+            recording = open_recording(recordings.files[index])
+            signals.append(kernels.Signal(recording.read(), recording.rate))
+    signals = [signal for signal in signals if signal.samples.size and signal.rate]
     if not signals:
         raise CodecError(f"{recordings.path}: no file in it has samples to measure on")
     width = max(len(_title(target)) for target in chosen)

@@ -23,8 +23,7 @@ def entries() -> list[dict[str, Any]]:
             continue
         kind = "codec" if issubclass(stage, Coder) else "filter"
         params = {k: {"default": p.default, "range": p.range, "help": p.help} for k, p in stage.params.items()}
-        traits = sorted(stage.traits | ({"lossless"} if "inexact" not in stage.traits else set()))
-        found.append(_entry(name, kind, stage.family, name, stage.unavailable(), params, traits))
+        found.append(_entry(name, kind, stage.family, name, stage.unavailable(), params, stage.capabilities()))
     for name, spec in registry.CLASSIC.items():
         if name != spec:
             codec = get_codec(spec)

@@ -61,7 +61,7 @@ def cost(codec: str, recordings: Sequence[np.ndarray], payload: float) -> Cost:
     stages, one = get_codec(codec), recordings[0][:, None]
     source = wav.write(one, _RATE)
     around = len(source) - one.nbytes
-    wrapped = len(container.encode_bytes(source, stages)[0]) - len(stages.encode(one))
+    wrapped = len(container.encode_bytes(source, stages)) - len(stages.encode(one))
     samples = sum(x.size for x in recordings)
     files = len(recordings)
     return Cost(8 * payload / samples, (2 * samples + around * files) / (payload + wrapped * files))

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from n1codec import registry
+from n1codec import files, registry
 from n1codec.bench.measure import machine
 from n1codec.codec import CodecError, SpecError
 from n1codec.pipeline import Pipeline, get_codec
-from n1codec.recordings import wav
+from n1codec.recordings import UnknownFormat, wav
 
 
 @dataclass(frozen=True)
@@ -114,24 +114,30 @@ class Source:
         return int(self.columns["original_bytes"])
 
 
-def byte_entropy(data: bytes) -> float:
+def byte_entropy(data: bytes | memoryview) -> float:
     """Return the order-0 entropy of the bytes, in bits per byte to nine decimals (Shannon 1948)."""
-    counts = np.bincount(np.frombuffer(data, np.uint8), minlength=1)
-    share = counts[counts > 0] / max(len(data), 1)
+    symbols = np.frombuffer(data, np.uint8)
+    counts = np.zeros(256, np.int64)
+    for start in range(0, symbols.size, 1 << 20):
+        counts += np.bincount(symbols[start : start + (1 << 20)], minlength=256)
+    share = counts[counts > 0] / max(symbols.size, 1)
     return round(float(-(share * np.log2(share)).sum()), 9) + 0.0
 
 
 def source(path: Path) -> Source:
     """Return a file with what result rows say of it."""
-    data = path.read_bytes()
+    data = files.view(path)
     columns: dict[str, str | int | float] = {
         "file": path.name,
         "original_bytes": len(data),
         "crc32": f"{zlib.crc32(data):08x}",
         "byte_entropy_before": byte_entropy(data),
     }
-    if parsed := wav.parse(data):
-        frames, channels = parsed.samples.shape
-        columns |= {"frames": frames, "channels": channels, "rate": parsed.rate, "bits": parsed.bits}
-    columns["recording_seconds"] = parsed.samples.shape[0] / parsed.rate if parsed and parsed.rate else 0.0
+    try:
+        found = wav.read(data)
+        frames, channels = found.shape
+        columns |= {"frames": frames, "channels": channels, "rate": found.rate, "bits": found.bits}
+        columns["recording_seconds"] = found.seconds
+    except UnknownFormat:
+        columns["recording_seconds"] = 0.0
     return Source(path, columns)

@@ -15,7 +15,8 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from n1codec.bench.measure.worker import ONE_THREAD, Work
+from n1codec.bench.measure.work import Work
+from n1codec.bench.measure.worker import ONE_THREAD
 from n1codec.codec import UnavailableError
 from n1codec.pipeline import get_codec
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,7 +13,6 @@ from n1codec import registry
 from n1codec.bench.measure import machine
 from n1codec.codec import CodecError, Coder, Filter, Layout, Stage
 from n1codec.pipeline import Pipeline, get_codec
-from n1codec.recordings.wav import Wav
 
 CODER_INPUT = "remap|delta"
 """What our coders are measured behind; a filter is measured behind what stands before it in its own grid."""
@@ -24,6 +24,15 @@ REFERENCES = (
     "remap|pcodec",
     "remap|pcodec:level=12,delta=conv1,order=8",
 )
+
+
+class Signal(NamedTuple):
+    """What stages are measured on."""
+
+    samples: np.ndarray
+    """Shape (frames, channels)."""
+    rate: float
+    """Frames a second."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +144,7 @@ def _variants(stage: type[Stage]) -> Iterator[Target]:
         yield Target(used, get_codec(f"{CODER_INPUT}|copy").filters if usual else before[name])
 
 
-def measure(target: Target, signals: Sequence[Wav], min_time: float) -> Measurement:
+def measure(target: Target, signals: Sequence[Signal], min_time: float) -> Measurement:
     """Measure a stage on signals, and check that it gives them back.
 
     Args:

@@ -24,13 +24,12 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 from n1codec import files
 from n1codec.bench.measure import meter
+from n1codec.bench.measure.work import Work
 from n1codec.codec import CodecError
-from n1codec.container import decoder, open_source, read, restore, seal
 from n1codec.pipeline import Pipeline, get_codec
 
 _GRACE = 2.0
@@ -66,43 +65,15 @@ class Job:
         return json.dumps(asdict(self)).encode() + b"\n"
 
 
-class Work:
-    """One direction of one codec on one file.
-
-    Args:
-        data: the file, or the .n1c file.
-    """
-
-    def __init__(self, data: bytes, direction: str, given: Pipeline | None) -> None:
-        self.data = data
-        self._run: Callable[[], Any]
-        if direction == "encode":
-            assert given
-            x, header, codec = open_source(data, given)
-            self._run = lambda: codec.encode(x)
-            self.finish: Callable[[Any], bytes] = lambda payload: seal(data, header, codec, payload)
-        else:
-            head = read(data)
-            layout, codec = head.layout, decoder(head, given)
-            self._run = lambda: codec.decode(head.payload, layout)
-            self.finish = lambda x: restore(head, x)
-        self.codec = codec
-
-    def run(self) -> tuple[Any, float]:
-        """Do it; return the result, and the seconds that were the codec's own."""
-        start = perf_counter()
-        result = self._run()
-        return result, perf_counter() - start - self.codec.coder.overhead
-
-    def repeat(self, least: float) -> tuple[list[float], float]:
-        """Do it until that took ``least`` seconds; return those of each pass, and the process time of one."""
-        before = meter.processor_seconds()
-        times: list[float] = []
-        total = 0.0
-        while total < least and len(times) < MOST_REPEATS:
-            times.append(self.run()[1])
-            total += times[-1]
-        return times, (meter.processor_seconds() - before) / len(times)
+def repeat(work: Work, least: float) -> tuple[list[float], float]:
+    """Do the work until that took ``least`` seconds; return those of each pass, and the process time of one."""
+    before = meter.processor_seconds()
+    times: list[float] = []
+    total = 0.0
+    while total < least and len(times) < MOST_REPEATS:
+        times.append(work.run().seconds)
+        total += times[-1]
+    return times, (meter.processor_seconds() - before) / len(times)
 
 
 class _Runner:
@@ -134,26 +105,24 @@ class _Runner:
         _, target, least = self.job.inputs[name]
         meter.reset_peak()
         before = meter.processor_seconds()
-        result, first = work.run()
+        result, first, start = work.run()
         processor = meter.processor_seconds() - before
         memory = meter.peak()
-        made = work.finish(result)
-        files.write(target, made, durable=False)
+        made = files.write(target, *work.finish(result), durable=False)
         times, spent = [first], first
         if first < least:
-            times, processor = work.repeat(least)
+            times, processor = repeat(work, least)
             spent += sum(times)
-        sizes = (len(work.data), len(made)) if self.job.direction == "encode" else (len(made), len(work.data))
+        sizes = (len(work.data), made) if self.job.direction == "encode" else (made, len(work.data))
         own = "" if memory is None or self.before is None else max(memory - self.before - len(work.data), 0)
         seconds = " ".join(f"{each:.9f}" for each in times)
-        start = work.codec.coder.start_seconds
         self._row(name, *sizes, own, f"{spent:.9f}", seconds, f"{processor:.9f}", f"{start:.9f}" if start else "")
 
     def run(self) -> None:
         names = list(self.job.inputs)
         if self.job.warm_up:
             with suppress(Exception):  # what is wrong is told with the file itself
-                self._row(names[0], "", "", "", f"{self._open(names[0]).run()[1]:.9f}", "", "", "")
+                self._row(names[0], "", "", "", f"{self._open(names[0]).run().seconds:.9f}", "", "", "")
         for name in names:
             try:
                 self._do(name)

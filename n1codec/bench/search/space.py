@@ -49,7 +49,7 @@ def stages(
         with suppress(CodecError):  # n1codec list says what is wrong with it
             stage = registry.find(name)
             names = wanted[Coder if issubclass(stage, Coder) else Filter]
-            usable = not stage.unavailable() and not stage.traits & {"inexact", "external"}
+            usable = stage.lossless and not stage.whole_file and not stage.unavailable()
             if usable and not {name, stage.family} & dropped and (not names or name in names):
                 found.append(stage)
     if not any(issubclass(stage, Coder) for stage in found):

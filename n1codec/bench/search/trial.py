@@ -6,17 +6,17 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache, lru_cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from n1codec import container
-from n1codec.bench.measure.kernels import Tap
+from n1codec import container, files
+from n1codec.bench.measure.kernels import Signal, Tap
+from n1codec.bench.measure.work import Work
 from n1codec.bench.search.space import Candidate
 from n1codec.codec import CodecError, Layout
 from n1codec.pipeline import Pipeline, get_codec
-from n1codec.recordings import wav
+from n1codec.recordings import UnknownFormat, open_recording
 
 Sample = tuple[tuple[str, int], ...]
 """(path of a WAV file, frames of it) of each file."""
@@ -80,12 +80,13 @@ class _Node(NamedTuple):
 
 
 @lru_cache(maxsize=1)
-def _signals(sample: Sample) -> list[wav.Wav]:
-    parsed = [(wav.parse(Path(path).read_bytes()), frames) for path, frames in sample]
-    cut = [
-        signal._replace(samples=np.ascontiguousarray(signal.samples[:frames])) for signal, frames in parsed if signal
-    ]
-    return [signal for signal in cut if signal.samples.size and signal.rate]
+def _signals(sample: Sample) -> list[Signal]:
+    found = []
+    for path, frames in sample:
+        with suppress(UnknownFormat):
+            recording = open_recording(path)
+            found.append(Signal(recording.read(0, frames), recording.rate))
+    return [signal for signal in found if signal.samples.size and signal.rate]
 
 
 @lru_cache(maxsize=16)
@@ -144,15 +145,18 @@ def measure(sample: Sample, filters: tuple[str, ...], coder: str) -> Measured:
 
 def verify(filters: tuple[str, ...], coder: str, path: str) -> Measured:
     candidate = Candidate(filters, coder)
-    codec, source = get_codec(candidate.spec), Path(path).read_bytes()
+    codec, source = get_codec(candidate.spec), files.read(path)
     _warm(coder)
-    blob, encode_seconds = container.encode_bytes(source, codec)
-    back, decode_seconds, _ = container.decode_bytes(blob)
-    if back != source:
+    encoding = Work(source, "encode", codec)
+    payload, encode_seconds, _ = encoding.run()
+    blob = b"".join(encoding.finish(payload))
+    decoding = Work(blob, "decode", None)
+    samples_again, decode_seconds, _ = decoding.run()
+    if b"".join(decoding.finish(samples_again)) != source:
         raise CodecError("it does not give back what it got")
     header = container.read(blob)
     samples = header.frames * header.channels
-    return Measured(candidate, len(source), len(blob), len(header.payload), samples, seconds(path),
+    return Measured(candidate, len(source), len(blob), len(memoryview(header.payload)), samples, seconds(path),
                     encode_seconds, decode_seconds, 1, True)  # fmt: skip
 
 
@@ -163,8 +167,10 @@ def nothing(*_: object) -> None:
 @cache
 def seconds(path: str) -> float:
     """Return how long a recording is, 0 if the file is none."""
-    parsed = wav.parse(Path(path).read_bytes())
-    return len(parsed.samples) / parsed.rate if parsed and parsed.rate else 0.0
+    try:
+        return open_recording(path).seconds
+    except UnknownFormat:
+        return 0.0
 
 
 def total(parts: Sequence[Measured]) -> Measured:

@@ -1,0 +1,113 @@
+"""Arrays to .n1c bytes and back: what ``n1codec.encode`` and ``n1codec.decode`` do."""
+
+from __future__ import annotations
+
+import numbers
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from n1codec.codec import CodecError, FormatError
+from n1codec.container.header import ARRAY, DTYPES, MOST_CHANNELS, Header, decode_samples, differs
+from n1codec.container.sources import pieces
+from n1codec.container.version1 import assemble, read
+from n1codec.pipeline import default_spec, get_codec
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
+
+_FASTEST = 1 << 53
+"""A sampling rate in Hz that is too high to be one; lower whole numbers are exact in float64."""
+
+
+def encode(samples: Any, spec: str | None = None, rate: float | None = None) -> bytes:
+    """Return .n1c bytes of an array.
+
+    Args:
+        samples: shape (frames,) or (frames, channels), any integer or float dtype of 8 to 64 bits: a NumPy array,
+            whatever NumPy makes an array of, or any buffer (``bytes`` are uint8).
+        spec: a codec such as ``delta|zstd:level=19``; the default codec if None.
+        rate: sampling rate in Hz, kept beside the samples.
+
+    Raises:
+        SpecError: the spec is wrong.
+        CodecError: the array has another shape or dtype, its mask would be lost, the rate is none, or the codec cannot
+            run here.
+    """
+    x = _array(samples)
+    hertz = _hertz(rate)
+    stages = get_codec(default_spec() if spec is None else spec)
+    if stages.external:
+        raise CodecError(f"{stages.coder.name} codes files, not arrays (use encode_file)")
+    channels = x.shape[1] if x.ndim == 2 else 1
+    header = Header(ARRAY, x.dtype.name, hertz, len(x), channels, x.ndim, b"", b"", stages.spec,
+                    _checksum(x), stages.encode(x))  # fmt: skip
+    return b"".join(assemble(header, stages))
+
+
+def decode(blob: Buffer) -> np.ndarray:
+    """Return the samples in .n1c bytes, as they were encoded, in an array that can be written to.
+
+    Samples of a WAV file have the shape (frames, channels).
+
+    Args:
+        blob: the whole file, in any buffer.
+
+    Raises:
+        FormatError: the bytes are damaged, or not .n1c, or no bytes at all.
+        UnavailableError: the codec that wrote them is not here.
+    """
+    try:
+        header = read(blob)
+    except TypeError as error:
+        raise FormatError(f".n1c bytes are wanted, not {type(blob).__name__} (read the file first)") from error
+    x = decode_samples(header)
+    checksum = _checksum(x) if header.source == ARRAY else _crc32(pieces(header, x))
+    if checksum != header.checksum:
+        raise differs()
+    return x if x.flags.writeable else x.copy()
+
+
+def _array(samples: Any) -> np.ndarray:
+    """Return what was given for samples as an array that can be coded, in this machine's byte order."""
+    if isinstance(samples, np.ma.MaskedArray):
+        raise CodecError("samples are a masked array, whose mask would be lost (fill it: samples.filled(value))")
+    try:
+        x = np.frombuffer(samples, np.uint8) if isinstance(samples, bytes | bytearray) else np.asarray(samples)
+    except ValueError as error:
+        raise CodecError(f"samples are no array: {error}") from error
+    if x.ndim not in (1, 2):
+        raise CodecError(f"samples have shape {x.shape}, not (frames,) or (frames, channels)")
+    if x.ndim == 2 and x.shape[1] > MOST_CHANNELS:
+        raise CodecError(f"samples have {x.shape[1]} channels, more than {MOST_CHANNELS} (are the axes swapped?)")
+    if x.dtype.name not in DTYPES:
+        known = ", ".join(name for name in DTYPES if name != "int24")
+        raise CodecError(f"samples have dtype {x.dtype}, not one of {known}")
+    return np.require(x, x.dtype.newbyteorder("="), ["C", "A"])
+
+
+def _hertz(rate: Any) -> float | None:
+    """Return a sampling rate as a float64.
+
+    Raises:
+        CodecError: it is no number of Hz.
+    """
+    if rate is None:
+        return None
+    if not isinstance(rate, numbers.Real) or isinstance(rate, bool):
+        raise CodecError(f"a sampling rate is a number of Hz, not {rate!r}")
+    if not 0 <= rate < _FASTEST:  # type: ignore[operator]
+        raise CodecError(f"a sampling rate of {rate} Hz makes no sense")
+    return float(rate)
+
+
+def _checksum(x: np.ndarray) -> int:
+    return zlib.crc32(np.ascontiguousarray(x, x.dtype.newbyteorder("<")).view(np.uint8).data) if x.size else 0
+
+
+def _crc32(parts: Any) -> int:
+    checksum = 0
+    for part in parts:
+        checksum = zlib.crc32(part, checksum)
+    return checksum
