@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 
 from n1codec import registry
-from n1codec.bench.measure import cases, limits, machine
+from n1codec.bench.measure import cases, limits
 from n1codec.bench.measure.run import Settings
 from n1codec.bench.measure.sweep import sweep
 from n1codec.bench.results import store, summary
@@ -379,25 +379,6 @@ def test_changed_code_is_run_again(data: Path, module) -> None:
     assert len(got.rows) == 2 * FILES
     assert len({row["codec_version"] for row in got.rows}) == 2
     assert got.table["mine"]["files"] == str(FILES)
-
-
-def test_the_framework_is_part_of_a_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert {path.name for path in machine._FRAMEWORK} >= {"codec.py", "container.py", "pipeline.py"}
-    before, after = tmp_path / "before.py", tmp_path / "after.py"
-    before.write_text("a = 1")
-    after.write_text("a = 2")
-    versions = set()
-    for path in (before, after):
-        monkeypatch.setattr(machine, "_FRAMEWORK", (path,))
-        versions.add(machine.code_version([registry.find("bz2")]))
-    assert len(versions) == 2
-
-
-def test_what_a_stage_inherits_is_part_of_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Path] = []
-    monkeypatch.setattr(machine, "_checksum", lambda path: asked.append(path) or 0)
-    machine.code_version([registry.find("haar")])
-    assert {"haar.py", "lifting.py"} <= {path.name for path in asked}
 
 
 def test_what_another_version_of_a_codec_left_behind_is_removed(data: Path) -> None:
@@ -905,7 +886,6 @@ def bench(data: Path, *options: str, code: int = 0) -> str:
 
 
 def test_bench_holds_each_stage_that_calls_the_kernels_or_promises_a_speed() -> None:
-    from n1codec import registry
     from n1codec.bench.measure import kernels
 
     measured = {target.stage.name for target in kernels.targets()}
@@ -915,7 +895,6 @@ def test_bench_holds_each_stage_that_calls_the_kernels_or_promises_a_speed() -> 
 
 
 def _file_of(name: str) -> str:
-    from n1codec import registry
 
     return str(sys.modules[registry.find(name).__module__].__file__)
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import platform
 import re
 import subprocess
 import sys
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.util import find_spec, resolve_name
 from pathlib import Path
 
 import n1codec
-from n1codec import codec, container, native, pipeline
+from n1codec import container, native
 from n1codec.codec import Stage, UnavailableError
-
-_FRAMEWORK = tuple(Path(module.__file__) for module in (codec, pipeline, container) if module.__file__)
 
 
 @cache
@@ -77,25 +77,72 @@ def _checksum(path: Path) -> int:
     return zlib.crc32(path.read_bytes())
 
 
+@cache
+def _imported(path: Path, package: str) -> frozenset[str]:
+    """Return the modules of n1codec that a source file of ``package`` imports, anywhere in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            home = resolve_name("." * node.level + (node.module or ""), package) if node.level else node.module or ""
+            found.update((home, *(f"{home}.{alias.name}" for alias in node.names)))
+    return frozenset(name for name in found if name.startswith("n1codec."))
+
+
+@cache
+def _source(module: str) -> tuple[Path, str] | None:
+    """Return a module's file and its package; None for what is no module, such as a class."""
+    try:
+        spec = find_spec(module)
+    except (ModuleNotFoundError, ValueError):
+        return None
+    if not spec or not spec.origin or not spec.has_location:
+        return None
+    return Path(spec.origin), spec.name if spec.submodule_search_locations else spec.parent or ""
+
+
+def sources(modules: Iterable[str]) -> dict[str, Path]:
+    """Return {name: file} of modules and of every module of n1codec that they import, sorted by name.
+
+    Packages count as imported with their modules; n1codec itself, which only names things, does not.
+    """
+    found: dict[str, Path] = {}
+    todo = list(modules)
+    while todo:
+        name = todo.pop()
+        source = None if name in found else _source(name)
+        if source:
+            found[name] = source[0]
+            parent = name.rpartition(".")[0]
+            todo += _imported(*source) | ({parent} if parent.startswith("n1codec.") else set())
+    return dict(sorted(found.items()))
+
+
+def _modules(stage: type[Stage]) -> list[str]:
+    """Return the modules of a stage and of what it inherits."""
+    return [base.__module__ for base in stage.__mro__ if issubclass(base, Stage)]
+
+
 def uses_kernels(stage: type[Stage]) -> bool:
-    """Whether a stage's module calls libn1c."""
-    return any(isinstance(thing, native.Kernel) for thing in vars(sys.modules[stage.__module__]).values())
+    """Return whether a stage's code calls libn1c."""
+    return native.__name__ in sources(_modules(stage))
 
 
 def code_version(stages: list[type[Stage]], files: Sequence[Path] = ()) -> str:
-    """Return 8 hex digits that change when what makes a file of these stages does.
+    """Return 8 hex digits that change when the code that makes a file of these stages does.
 
-    That is the code of the stages and of what they inherit, the framework that shapes the bytes around them, the
-    versions of their libraries, and, if one of them calls it, libn1c. The last is one file: an edit of any kernel is a
-    new version of every codec with a kernel, which is run again. Which kernels share code is not worth knowing here: a
-    result that is measured once too often does no harm, a stale one does. ``files`` are others that they depend on.
+    This is the code of the stages, of what they inherit, of the container, and of every module of n1codec that one of
+    these imports; the versions of the stages' libraries; and libn1c if a stage calls it. libn1c is one file: an edit of
+    any kernel is a new version of every codec with a kernel, which is run again. Which kernels share code is not worth
+    knowing here: a result that is measured once too often does no harm, a stale one does.
+
+    Args:
+        files: further files that the stages depend on.
     """
     digest = zlib.crc32(libraries(stages).encode())
-    paths = [*_FRAMEWORK, *files]
-    for stage in stages:
-        modules = dict.fromkeys(base.__module__ for base in stage.__mro__ if issubclass(base, Stage))
-        found = (getattr(sys.modules[module], "__file__", None) for module in modules)
-        paths += [Path(path) for path in found if path]
+    modules = sources([container.__name__, *(module for stage in stages for module in _modules(stage))])
+    paths = [*modules.values(), *files]
     if any(uses_kernels(stage) for stage in stages):
         with suppress(UnavailableError):
             paths.append(Path(native.library()._name))
