@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 EXTRAS ?= audio,wavpack,numeric,more,dev
 
 # What a user says reaches the programs through the environment, letter for letter: neither make nor a shell reads it.
-SAID := CODEC CODECS DATA EXTRAS JOBS KERNELS PYTHON RESULTS RUNS
+SAID := CODEC CODECS COUNT DATA EXTRAS JOBS KERNELS MUTANTS ONLY PYTHON RESULTS RUNS SEED
 $(foreach name,$(SAID) SECONDS,$(if $(filter undefined,$(origin $(name))),,$(eval override $(name) := $$(value $(name)))))
 export $(SAID)
 
@@ -27,7 +27,7 @@ ifeq ($(shell uname),Darwin)
 UNUSED := -Wl,-dead_strip
 endif
 
-.PHONY: help install native eval grid plot report view bench data list test test-all fuzz lint format clean distclean
+.PHONY: help install native eval grid plot report view bench data list test test-all fuzz mutants lint format clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -91,6 +91,10 @@ fuzz: export LIMIT = $(SECONDS)
 fuzz: $(STAMP) ## fuzz every decoder under sanitizers: KERNELS="n1 rice" RUNS=10000000 SECONDS=60 JOBS=2
 	@$(BIN)/python tools/fuzz.py $(if $(RUNS),--runs "$$RUNS") $(if $(SECONDS),--seconds "$$LIMIT") \
 		$(if $(JOBS),--jobs "$$JOBS") --kernels "$$KERNELS"
+
+mutants: $(STAMP) ## break one line at a time, show what no test notices: COUNT=200 SEED=0 JOBS=2 ONLY=n1codec/bench
+	@$(RUN) tools.mutants $(if $(COUNT),--count "$$COUNT") $(if $(SEED),--seed "$$SEED") $(if $(JOBS),--jobs "$$JOBS") \
+		$(if $(ONLY),--only "$$ONLY") $$MUTANTS
 
 lint: $(STAMP) ## ruff and mypy
 	@$(RUN) ruff check . && $(RUN) ruff format --check . && $(RUN) mypy

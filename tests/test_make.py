@@ -19,8 +19,10 @@ from n1codec.recordings import wav
 pytestmark = pytest.mark.skipif(not shutil.which("make") or sys.platform == "win32", reason="needs make")
 
 ODD = "a b'c$d`touch oops`$(touch oops)\"e"
+SAMPLE = ["--count", "COUNT", "--seed", "SEED", "--jobs", "JOBS", "--only", "ONLY"]
 GRID = ["-P", "-m", "n1codec", "grid", "--data", "DATA", "--codecs", "CODECS", "--jobs", "JOBS", "--results", "RESULTS"]
-SAID = ("CODEC", "CODECS", "DATA", "EXTRAS", "JOBS", "KERNELS", "PYTHON", "RESULTS", "RUNS", "SECONDS", "TMPDIR")
+SAID = ("CODEC", "CODECS", "COUNT", "DATA", "EXTRAS", "JOBS", "KERNELS", "MUTANTS", "ONLY", "PYTHON", "RESULTS", "RUNS",
+        "SECONDS", "SEED", "TMPDIR")  # fmt: skip
 
 
 def tracked(target: Path) -> Path:
@@ -80,6 +82,7 @@ def called(checkout: Path) -> list[str]:
         ("view", ["-m", "n1codec", "view", "--results", "RESULTS", "--", "DATA"]),
         ("bench", ["-m", "n1codec", "bench", "--unseen", "--data", "DATA"]),
         ("fuzz", ["tools/fuzz.py", "--runs", "RUNS", "--seconds", "SECONDS", "--jobs", "JOBS", "--kernels", "KERNELS"]),
+        ("mutants", ["-m", "tools.mutants", *SAMPLE]),
         ("grid", GRID),
     ],
 )

@@ -1,0 +1,208 @@
+"""Which tests run which line, measured once per test file in a working copy, and which of them a mutant gets."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .copies import Copy
+from .mutant import Mutant
+
+LONGEST = 3600
+"""Seconds that the tests of one file may take while they are measured."""
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path.is_file() else ""
+
+
+@dataclass
+class Selection:
+    """The tests and the lines that they run."""
+
+    root: Path
+    seconds: dict[str, float] = field(default_factory=dict)
+    """How long each test took that passed, by its name (node id)."""
+    slow: set[str] = field(default_factory=set)
+    """The names of those that are marked slow."""
+    lines: dict[str, dict[int, set[str]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(set)))
+    """The names of the tests that run a line, by file and line; none for a line of C that no test runs."""
+
+    def add(self, record: dict[str, Any]) -> None:
+        names = list(record["tests"])
+        for name, (seconds, slow) in record["tests"].items():
+            self.seconds[name] = seconds
+            if slow:
+                self.slow.add(name)
+        for file, lines in record["lines"].items():
+            for line, numbers in lines.items():
+                self.lines[file][int(line)].update(names[n] for n in numbers)
+
+    def covering(self, mutant: Mutant) -> set[str]:
+        """Return the tests that run the mutated line."""
+        lines = self.lines.get(mutant.file, {})
+        if mutant.at_import:
+            return self._users(mutant)
+        if mutant.line not in lines:  # within a statement of several lines
+            before = [line for line in lines if mutant.statement <= line <= mutant.line]
+            if not before and not mutant.file.endswith(".py"):
+                before = [line for line in lines if line < mutant.line][-1:]
+            return set[str]().union(*(lines[line] for line in before))
+        return lines[mutant.line]
+
+    def _users(self, mutant: Mutant) -> set[str]:
+        """Return the tests that run any line of the file, or of files that use what the mutant changes."""
+        tests = self._tests_of(mutant.file)
+        if mutant.file.endswith(".py"):
+            if tests:
+                return tests
+            word = Path(mutant.file).stem
+            files = [*self.root.glob("n1codec/**/*.py"), *self.root.glob("algorithms/**/*.py")]
+        else:
+            word, files = mutant.function, list(self.root.glob("native/**/*.[ch]"))
+        for path in files:
+            if re.search(rf"\b{re.escape(word)}\b", path.read_text(encoding="utf-8")):
+                tests |= self._tests_of(path.relative_to(self.root).as_posix())
+        return tests
+
+    def _tests_of(self, file: str) -> set[str]:
+        return set[str]().union(*self.lines.get(file, {}).values())
+
+    def choose(self, mutant: Mutant, limit: float, killers: Counter[str]) -> tuple[list[str], bool]:
+        """Return the tests to run, the likely killers and the quickest first, and whether some were left out.
+
+        Those come first that found other mutants of this file. Then comes the quickest case of each test function, then
+        the second quickest, and so on, until they take `limit` seconds. A slow test is taken where no quick one runs
+        the line. Tests that compile native/ themselves come last.
+        """
+        found = self.covering(mutant)
+        found = found - self.slow or found
+        groups: dict[str, list[str]] = defaultdict(list)
+        for test in sorted(found, key=lambda t: (self.seconds[t], t)):
+            groups[test.split("[")[0]].append(test)
+        rank = {test: (n, self.seconds[test]) for group in groups.values() for n, test in enumerate(group)}
+        order = [test for test, _ in killers.most_common(5) if test in rank]
+        order += sorted(set(rank) - set(order), key=lambda t: (rank[t], t))
+        if not mutant.file.endswith(".py"):
+            order += sorted(self._compiling() - found, key=lambda t: (self.seconds[t], t))
+        chosen: list[str] = []
+        total = 0.0
+        for test in order:
+            total += self.seconds[test]
+            if total <= limit or not chosen:
+                chosen.append(test)
+        # Those of a file run together, since they share fixtures.
+        likely = [test for test in chosen if killers[test] or rank.get(test, (1,))[0] == 0]
+        return [*_by_file(likely), *_by_file([t for t in chosen if t not in set(likely)])], len(chosen) < len(order)
+
+    def _compiling(self) -> set[str]:
+        """Return the tests in files that speak of the sources in native/."""
+        speaks = re.compile(r"\bnative[\"/]|\bn1enc\b")
+        files = {test.split("::")[0] for test in self.seconds}
+        files = {file for file in files if speaks.search((self.root / file).read_text(encoding="utf-8"))}
+        return {test for test in self.seconds if test.split("::")[0] in files and test not in self.slow}
+
+
+def _by_file(tests: list[str]) -> list[str]:
+    first: dict[str, int] = {}
+    for n, test in enumerate(tests):
+        first.setdefault(test.split("::")[0], n)
+    return sorted(tests, key=lambda t: first[t.split("::")[0]])
+
+
+def test_files(root: Path) -> list[str]:
+    found = (root / "tests").rglob("test_*.py")
+    return sorted(path.relative_to(root).as_posix() for path in found if path.name != "test_mutants.py")
+
+
+def helpers(root: Path) -> list[str]:
+    """Return the files that any test may depend on."""
+    found = (root / "tests").rglob("*.py")
+    return sorted(path.relative_to(root).as_posix() for path in found if not path.name.startswith("test_"))
+
+
+def cached(root: Path, store: Path, test_file: str, slow: bool) -> dict[str, Any] | None:
+    """Return what was measured of a test file, unless it, or a file that its tests run, has changed since."""
+    path = store / f"{test_file.replace('/', '.')}{'.slow' if slow else ''}.json"
+    if not path.exists():
+        return None
+    record: dict[str, Any] = json.loads(path.read_text())
+    return record if all(digest(root / file) == known for file, known in record["needs"].items()) else None
+
+
+def measure(copy: Copy, store: Path, test_file: str, slow: bool) -> dict[str, Any]:
+    """Run a test file in a copy that counts lines, keep what was measured in `store`, and return it."""
+    out = copy.folder / "build" / "measured"
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    (out / "coverage.ini").write_text(
+        f"[run]\ndata_file = {out}/lines\nparallel = true\nsigterm = true\npatch = _exit\n"
+        f"include = {copy.folder}/n1codec/*,{copy.folder}/algorithms/*\ncontext = ${{MUTANTS_TEST-}}\n"
+    )
+    (out / "seconds.json").write_text("{}")
+    plugins = ["-p", "tools.mutants.plugin"]
+    command = ["-m", "coverage", "run", f"--rcfile={out}/coverage.ini", "-m", "pytest", *plugins]
+    command += ["-q", "--tb=no", "-p", "no:cacheprovider", *([] if slow else ["-m", "not slow"]), test_file]
+    env = {"MUTANTS_OUT": str(out), "COVERAGE_PROCESS_START": f"{out}/coverage.ini"}
+    status, printed = copy.run(command, env, LONGEST)
+    if not (out / "tests.json").exists():
+        raise RuntimeError(f"{test_file} cannot be measured (exit status {status}):\n{printed}")
+    tests = json.loads((out / "tests.json").read_text())
+    passed = [name for name, test in tests.items() if test["passed"]]
+    number = {name: n for n, name in enumerate(passed)}
+    lines: dict[str, dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
+    _python_lines(copy.folder, out, number, lines)
+    for name, test in tests.items():
+        if "c" in test:
+            _c_lines(copy.folder, Path(test["c"]), number.get(name), lines)
+    record = {
+        "tests": {name: (round(tests[name]["seconds"], 3), tests[name]["slow"]) for name in passed},
+        "failed": [name for name, test in tests.items() if test["failed"]],
+        "lines": {file: {line: sorted(at[line]) for line in sorted(at)} for file, at in lines.items()},
+        "needs": {file: digest(copy.folder / file) for file in [test_file, *helpers(copy.root), *lines]},
+    }
+    store.mkdir(parents=True, exist_ok=True)
+    (store / f"{test_file.replace('/', '.')}{'.slow' if slow else ''}.json").write_text(json.dumps(record))
+    shutil.rmtree(out)
+    return record
+
+
+def _python_lines(folder: Path, out: Path, number: dict[str, int], lines: dict[str, dict[int, set[int]]]) -> None:
+    """Add the lines of Python that tests and their child processes ran."""
+    from coverage import CoverageData
+
+    for path in out.glob("lines.*"):
+        data = CoverageData(basename=str(path))
+        data.read()
+        for file in data.measured_files():
+            relative = Path(file).relative_to(folder).as_posix()
+            for line, contexts in data.contexts_by_lineno(file).items():
+                lines[relative][line].update(number[name] for name in contexts if name in number)
+
+
+def _c_lines(folder: Path, counted: Path, test: int | None, lines: dict[str, dict[int, set[int]]]) -> None:
+    """Add the lines of C that one test ran; those that it did not are known as lines, too."""
+    # Programs that a test compiles itself are not counted.
+    files = list((counted / folder.relative_to("/")).rglob("*.gcda"))
+    for path in files:
+        notes = Path("/", *path.relative_to(counted).parts).with_suffix(".gcno")
+        if not path.with_suffix(".gcno").exists():
+            path.with_suffix(".gcno").symlink_to(notes)
+    if not files:
+        return
+    printed = subprocess.run(["gcov", "--json-format", "--stdout", *files], capture_output=True, cwd=counted).stdout
+    for report in printed.splitlines():
+        for file in json.loads(report)["files"]:
+            path = Path(folder / "build" / "counting", file["file"]).resolve()
+            if not path.is_relative_to(folder):
+                continue
+            at = lines[path.relative_to(folder).as_posix()]
+            for line in file["lines"]:
+                at[line["line_number"]].update([test] if test is not None and line["count"] else [])
