@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import csv
+import gzip
+import io
 import os
 import shutil
 import subprocess
@@ -28,6 +31,19 @@ def signal(frames: int, channels: int = 1, seed: int = 0) -> np.ndarray:
     smooth = sum(white[i : i + frames] * w for i, w in enumerate((1, 0.9, 0.7, 0.5, 0.3, 0.1)))
     codes = np.clip(512 + smooth, 0, 1023).astype(np.int64)
     return np.trunc(codes * 65535 / 1023 - 32768).astype(np.int16)
+
+
+def stored(path: Path) -> list[dict[str, str]]:
+    """The rows of a result store, as text by column: read with no code of the program's."""
+    text = gzip.decompress(path.read_bytes()).decode("utf-8", "surrogateescape")
+    columns: list[str] = []
+    rows = []
+    for row in csv.reader(io.StringIO(text, newline="")):
+        if row[:4] == ["dataset", "file", "mode", "spec"]:
+            columns = row
+        else:
+            rows.append(dict(zip(columns, row, strict=True)))
+    return rows
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
-import io
 import json
 import os
 import re
@@ -20,6 +18,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from conftest import stored
 
 from n1codec import registry
 from n1codec.bench.measure import cases, limits
@@ -90,7 +89,7 @@ def grid(data: Path, *options: str, code: int = 0) -> SimpleNamespace:
     if (folder / summary.FILE).exists():
         table = {line["spec"]: line for line in csv.DictReader((folder / summary.FILE).open())}
     return SimpleNamespace(
-        folder=folder, rows=store.read(folder / store.FILE), table=table, out=done.stdout, err=done.stderr
+        folder=folder, rows=stored(folder / store.FILE), table=table, out=done.stdout, err=done.stderr
     )
 
 
@@ -235,7 +234,7 @@ def test_relative_paths(data: Path, module, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("N1CODEC_PATH", "modules")
     got = grid(Path(data.name), "--codecs", "mine", "--results", "there")
     assert got.rows == []
-    assert len(store.read(Path("there") / data.name / store.FILE)) == FILES
+    assert len(stored(Path("there") / data.name / store.FILE)) == FILES
 
 
 @pytest.mark.parametrize(
@@ -252,7 +251,7 @@ def test_script(data: Path, named: dict[str, str], codecs: int) -> None:
         assert "make install" in done.stderr
         return
     assert done.returncode == 0, done.stderr
-    assert len(store.read(data.parent / "there" / data.name / store.FILE)) == codecs * FILES
+    assert len(stored(data.parent / "there" / data.name / store.FILE)) == codecs * FILES
 
 
 def test_wrong_use(data: Path, tmp_path: Path) -> None:
@@ -317,7 +316,7 @@ def test_two_folders_of_one_name_do_not_mix(data: Path) -> None:
     plain, second = _folders(data)
     assert (plain, re.fullmatch(r"tiny-[0-9a-f]{8}", second) is not None) == ("tiny", True)
     assert f"data set {second}: 2 files" in said
-    rows = store.read(data.parent / "results" / second / store.FILE)
+    rows = stored(data.parent / "results" / second / store.FILE)
     assert {row["dataset"] for row in rows} == {second}
     assert [int(row["original_bytes"]) for row in rows] == [path.stat().st_size for path in sorted(other.iterdir())]
     assert "1 codec has verified results already" in grid(other, "--codecs", "copy", *results).err
@@ -576,7 +575,7 @@ def test_any_executor_measures_the_same(data: Path, tmp_path: Path) -> None:
         there = sweep(data.name, chosen, sources, tmp_path / "there", way, view.Quiet(), executor=pool)
         again = sweep(data.name, chosen, sources, tmp_path / "there", way, view.Quiet(), executor=pool)
     assert (here.ran, there.ran, again.ran) == (2, 2, 0)
-    rows = [store.read(result.folder / store.FILE) for result in (here, there)]
+    rows = [stored(result.folder / store.FILE) for result in (here, there)]
     assert exact(rows[0]) == exact(rows[1])
     assert len(rows[0]) == 2 * FILES
 
@@ -659,7 +658,7 @@ def test_a_cluster_that_loses_a_worker(data: Path, module, tmp_path: Path) -> No
             process.kill()
             process.wait()
     assert len(journal.read_text().split()) > FILES, "the codec was not begun anew on the other worker"
-    rows = store.read(tmp_path / "there" / data.name / store.FILE)
+    rows = stored(tmp_path / "there" / data.name / store.FILE)
     here = grid(data, "--codecs", specs)
     assert len(rows) == 8 * FILES
     assert exact(rows) == exact(here.rows)
@@ -743,83 +742,7 @@ def test_a_module_that_does_not_load_is_a_row_of_the_default_grid(module, monkey
     assert "ZeroDivisionError" in done.stdout, done.stderr
 
 
-# -- the store -------------------------------------------------------------------------------------------------------
-
-
-def _row(index: int) -> dict[str, str]:
-    return dict.fromkeys(store.COLUMNS, "") | {"file": f"{index}.wav", "reason": 'a "quoted", reason\nof two lines'}
-
-
-def _written(path: Path, members: int) -> list[int]:
-    """Write members of one row each; return where each ends."""
-    writer = store.Store(path)
-    ends = []
-    for index in range(members):
-        writer.append([_row(index)])
-        ends.append(path.stat().st_size)
-    assert store.read(path) == writer.rows
-    return ends
-
-
-def test_store_is_a_gzipped_csv(tmp_path: Path) -> None:
-    path = tmp_path / store.FILE
-    _written(path, 3)
-    plain = list(csv.DictReader(io.StringIO(gzip.decompress(path.read_bytes()).decode(), newline="")))
-    assert plain == [_row(index) for index in range(3)]
-
-
-def test_any_prefix_of_the_store_gives_its_whole_members_and_is_mended(tmp_path: Path) -> None:
-    path = tmp_path / store.FILE
-    ends = _written(path, 3)
-    whole = path.read_bytes()
-    for cut in range(len(whole)):
-        path.write_bytes(whole[:cut])
-        kept = sum(end <= cut for end in ends)
-        assert store.read(path) == [_row(index) for index in range(kept)]
-    for cut in (0, 5, ends[0], ends[1] - 1, ends[1] + 4):
-        path.write_bytes(whole[:cut])
-        kept = sum(end <= cut for end in ends)
-        store.Store(path).append([_row(9)])
-        assert [row["file"] for row in store.read(path)] == [f"{i}.wav" for i in range(kept)] + ["9.wav"]
-
-
-def test_zeros_that_a_crash_leaves_behind_are_cut_off(tmp_path: Path) -> None:
-    path = tmp_path / store.FILE
-    _written(path, 2)
-    with path.open("ab") as file:
-        file.write(bytes(1000))
-    assert len(store.read(path)) == 2
-    store.Store(path).append([_row(2)])
-    assert len(store.read(path)) == 3
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_leaves_the_store_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / store.FILE
-    _written(path, 2)
-    before = path.read_bytes()
-    writer = store.Store(path)
-    write = os.write
-
-    def full(descriptor: int, data: bytes) -> int:
-        write(descriptor, bytes(data)[:20])
-        with Path("/dev/full").open("wb", buffering=0) as sink:
-            return sink.write(data)
-
-    monkeypatch.setattr(os, "write", full)
-    with pytest.raises(OSError, match="No space left"):
-        writer.append([_row(2)])
-    monkeypatch.undo()
-    assert path.read_bytes() == before
-    writer.append([_row(2)])
-    assert len(store.read(path)) == 3
-
-
-def test_a_store_with_other_columns_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / store.FILE
-    path.write_bytes(gzip.compress(b"mode,ratio\nzstd,2\n"))
-    with pytest.raises(CodecError, match="another version"):
-        store.Store(path)
+# -- the summary ----------------------------------------------------------------------------------------------------
 
 
 def test_unstable_and_parallel_times_get_a_warning(tmp_path: Path) -> None:

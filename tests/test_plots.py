@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from conftest import stored
 
 from n1codec.bench.results import store, summary
 from n1codec.cli import run
@@ -219,7 +220,7 @@ def test_files_that_are_no_recordings_have_no_speeds(tmp_path: Path) -> None:
 
 def test_page_marks_the_rough_speeds_alone_and_aligns_words_left(tmp_path: Path) -> None:
     folder = results(tmp_path / "r", 2, specs=("zstd", "bz2"))
-    rows = [row for row in store.read(folder / store.FILE) if row["spec"] == "bz2"]
+    rows = [row for row in stored(folder / store.FILE) if row["spec"] == "bz2"]
     assert "~" not in page.write(folder).read_text()
     store.Store(folder / store.FILE).append(row | {"jobs": "4"} for row in rows)
     summary.write(folder)

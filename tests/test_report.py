@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import signal
+from conftest import signal, stored
 from test_plots import FAMILIES, results
 
 from n1codec.bench.results import store, summary
@@ -114,7 +114,7 @@ def test_page_has_what_the_store_has(folder: Path) -> None:
         dict(zip(good["spec"], good["compression_ratio"], strict=True)), rel=1e-11
     )
     assert [c["ratio"] for c in found["codecs"]] == sorted((c["ratio"] for c in found["codecs"]), reverse=True)
-    rows = [row for row in store.read(folder / store.FILE) if row["file"]]
+    rows = [row for row in stored(folder / store.FILE) if row["file"]]
     index = {codec["spec"]: i for i, codec in enumerate(found["codecs"])}
     for row in rows:
         sizes = np.frombuffer(base64.b64decode(found["sizes"][index[row["spec"]]]), "<u4")

@@ -112,3 +112,21 @@ def export(where: str, output: Path, summarised: bool) -> None:
     rows = tables.load(where)
     tables.export(summary.summarise(rows) if summarised else rows, output)
     click.echo(output)
+
+
+@command.command("recover")
+@click.argument("damaged", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
+def rescue(damaged: Path, output: Path) -> None:
+    """Write the whole rows of the damaged store DAMAGED to the new store OUTPUT.
+
+    DAMAGED is not changed.
+
+    \b
+    Example:
+      n1codec results recover results/n1-372/files.csv.gz rescued.csv.gz
+    """
+    from n1codec.bench.results.recovery import recover
+
+    count = recover(damaged, output)
+    click.echo(f"{output}: {count} whole row{'s' * (count != 1)}")

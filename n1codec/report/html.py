@@ -211,7 +211,7 @@ def _stats(folder: Path) -> dict[str, Any] | None:
 
 def _sizes(folder: Path, specs: Sequence[str]) -> tuple[list[str], str, list[str]]:
     """Return the names of the files, their sizes, and those that each codec made of them: uint32 in base64."""
-    rows = summary.latest(store.read_frame(folder / store.FILE))
+    rows = summary.latest(store.read(folder / store.FILE))
     rows = rows[(rows["file"] != "") & rows["spec"].isin(specs) & (rows["status"] == "ok")]
     compressed = rows.pivot(index="spec", columns="file", values="compressed_bytes").reindex(list(specs))
     originals = rows.groupby("file")["original_bytes"].last().reindex(compressed.columns)

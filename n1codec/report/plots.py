@@ -41,7 +41,7 @@ def draw(folder: Path) -> list[Path]:
         CodecError: there are no results, or not one codec was verified.
     """
     table = summary.read(folder)
-    rows = summary.latest(store.read_frame(folder / store.FILE))
+    rows = summary.latest(store.read(folder / store.FILE))
     good = table[table["status"] == "ok"].reset_index(drop=True)
     if good.empty:
         raise CodecError(f"{folder}: no codec has verified results (see {summary.FILE} for the reasons)")

@@ -63,6 +63,11 @@ class Settings:
         pin = "+".join(map(str, self.cpus)) or "off"
         return f"min_time={self.min_time:g} pin={pin}" + (" counters=callgrind" if self.counters else "")
 
+    @staticmethod
+    def key_of(text: str) -> str:
+        """Return the key of the settings that a result row tells."""
+        return " ".join(word for word in text.split() if not word.startswith(("memory=", "timeout=")))
+
     @property
     def text(self) -> str:
         """What a result row says of them."""

@@ -13,15 +13,24 @@ from queue import SimpleQueue
 from shutil import rmtree
 from threading import Event
 from time import monotonic
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
 
 from n1codec.bench.measure import machine, remote
 from n1codec.bench.measure.cases import Case, Source
 from n1codec.bench.measure.run import Outcome, Progress, Settings, run
 from n1codec.bench.results import store, summary
+from n1codec.bench.results.lock import Lock
 from n1codec.codec import CodecError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 WORK = ".work"
+_NEEDED = ("spec", "file", "crc32", "status", "reason", "verified", "settings", "jobs", "codec_version", "machine",
+           "cpu", "python", "n1codec", "encode_seconds", "decode_seconds")  # fmt: skip
+"""Columns of the rows that a sweep goes by."""
 BAD = frozenset({"failed", "memory", "timeout", "mismatch"})
 
 
@@ -92,14 +101,14 @@ def sweep(
     started = monotonic()
     folder = folder_of(dataset, sources, results)
     work = folder / WORK
-    with store.Lock(work / "lock"):
-        rows = store.Store(folder / store.FILE)
-        tasks = list(_plan(cases, sources, rows.rows, settings, machines or [machine.fingerprint()], force=force))
+    with Lock(work / "lock"):
+        kept = store.Store(folder / store.FILE, _NEEDED)
+        tasks = list(_plan(cases, sources, kept.rows, settings, machines or [machine.fingerprint()], force=force))
         if only_failed:
-            failed = _failed(rows.rows)
+            failed = _failed(kept.rows)
             tasks = [(case, left) for case, left in tasks if case.spec in failed]
         if settings.jobs > 1:
-            tasks = _longest_first(tasks, rows.rows)
+            tasks = _longest_first(tasks, kept.rows)
         view.plan([(case, len(left)) for case, left in tasks], len(cases) - len(tasks))
         local = None if executor else _Local(work, settings, view)
         if local:
@@ -117,7 +126,7 @@ def sweep(
                 done, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
                 for future in done:
                     outcome = _outcome(future, waiting.pop(future), settings, lost=executor is not None)
-                    rows.append({"dataset": folder.name} | row for row in _news(outcome, rows.rows))
+                    kept.append(_row(row, folder.name, len(sources)) for row in _news(outcome, kept.rows))
                     outcomes.append(outcome)
                     if local:
                         local.forget(outcome)
@@ -127,12 +136,17 @@ def sweep(
                 future.cancel()
             if local:
                 local.stop()
-            if rows.rows:
+            if not kept.empty:
                 summary.write(folder)
     seconds = monotonic() - started
     bad = [outcome for outcome in outcomes if outcome.status in BAD]
     own, overhead = _overhead(outcomes, seconds * settings.jobs)
     return Result(folder, len(tasks), bad, seconds, own, overhead if local else None)
+
+
+def _row(row: dict[str, Any], dataset: str, files: int) -> dict[str, Any]:
+    """Return a row of an outcome as it is stored; a codec as a whole gets the number of files it was asked for."""
+    return {"dataset": dataset} | row | ({} if row.get("file") else {"files": files})
 
 
 class _Local:
@@ -188,12 +202,9 @@ def _outcome(future: Future[Outcome], case: Case, settings: Settings, *, lost: b
         return run(replace(case, problem=("failed", reason)), [], Path(), settings, lambda _: None, Event())
 
 
-def _longest_first(tasks: list[tuple[Case, list[Source]]], rows: list[dict[str, str]]) -> list[Any]:
+def _longest_first(tasks: list[tuple[Case, list[Source]]], rows: pd.DataFrame) -> list[tuple[Case, list[Source]]]:
     """Sort, so that no long codec runs alone at the end; those that nothing is known of come first."""
-    known: dict[str, float] = {}
-    for row in rows:
-        seconds = float(row["encode_seconds"] or 0) + float(row["decode_seconds"] or 0)
-        known[row["spec"]] = known.get(row["spec"], 0.0) + seconds
+    known = rows.groupby("spec")[["encode_seconds", "decode_seconds"]].sum().sum(axis=1).to_dict()
     return sorted(tasks, key=lambda task: -known.get(task[0].spec, inf))
 
 
@@ -204,16 +215,13 @@ def _overhead(outcomes: Sequence[Outcome], seconds: float) -> tuple[float, float
     return own, (seconds - sum(outcome.seconds for outcome in copies)) / own if own else None
 
 
-def _failed(rows: list[dict[str, str]]) -> set[str]:
-    """Return the specs that were bad when they were last run."""
-    bad: dict[str, set[str]] = {}
-    for row in rows:
-        files = bad.setdefault(row["spec"], set())
-        if row["status"] in BAD:
-            files.add(row["file"])
-        else:
-            files -= {row["file"], ""}
-    return {spec for spec, files in bad.items() if files}
+def _failed(rows: pd.DataFrame) -> set[str]:
+    """Return the specs that were bad when they were last run, as a whole or with a file."""
+    bad, whole = rows["status"].isin(BAD), rows["file"] == ""
+    files = rows[bad & ~whole & ~rows.duplicated(["spec", "file"], keep="last")]
+    last_good = dict(zip(rows["spec"][~bad], np.flatnonzero(~bad), strict=True))
+    last_bad = dict(zip(rows["spec"][bad & whole], np.flatnonzero(bad & whole), strict=True))
+    return {*files["spec"], *(spec for spec, at in last_bad.items() if at > last_good.get(spec, -1))}
 
 
 def folder_of(dataset: str, sources: Sequence[Source], results: Path) -> Path:
@@ -223,11 +231,11 @@ def folder_of(dataset: str, sources: Sequence[Source], results: Path) -> Path:
     been replaced since. Then it is ``results/<dataset>-<digest>``, the digest being that of the files' names and sums.
 
     Raises:
-        CodecError: the rows there have other columns.
+        CodecError: the store there is not understood.
     """
     files = sorted((source.name, str(source.columns["crc32"])) for source in sources)
-    rows = store.Store(results / dataset / store.FILE).rows
-    if {(row["file"], row["crc32"]) for row in rows if row["file"]} <= set(files):
+    rows = store.Store(results / dataset / store.FILE, ("file", "crc32")).rows.drop_duplicates()
+    if {pair for pair in zip(rows["file"], rows["crc32"], strict=True) if pair[0]} <= set(files):
         return results / dataset
     listed = "".join(f"{crc32}  {name}\n" for name, crc32 in files)
     return results / f"{dataset}-{hashlib.sha256(listed.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
@@ -252,26 +260,28 @@ def _key(case: Case, fingerprint: Mapping[str, str]) -> dict[str, str]:
 def _plan(
     cases: Iterable[Case],
     sources: Sequence[Source],
-    rows: list[dict[str, str]],
+    rows: pd.DataFrame,
     settings: Settings,
     machines: Sequence[Mapping[str, str]],
     *,
     force: bool,
 ) -> Iterator[tuple[Case, list[Source]]]:
     """Yield the codecs that have something left to do, and the files that are left."""
+    cases = list(cases)
     failed = _failed(rows)
-    columns = list(_key(Case("", ""), machines[0]))
-    last = {
-        (*(row[c] for c in columns), row["file"], row["crc32"]): row["verified"]
-        for row in rows
-        if row["settings"].startswith(settings.key + " ") and (settings.jobs > 1 or row["jobs"] == "1")
-    }
+    columns = [*_key(Case("", ""), machines[0]), "file", "crc32"]
+    same_way = {text for text in rows["settings"].unique() if Settings.key_of(text) == settings.key}
+    rows = rows[rows["codec_version"].isin({case.version for case in cases}) & rows["settings"].isin(same_way)]
+    if settings.jobs == 1:
+        rows = rows[rows["jobs"] == 1]
+    last = rows[~rows.duplicated(columns, keep="last")]
+    done = set(last[last["verified"] == 1][columns].itertuples(index=False, name=None))
     for case in cases:
         keys = [tuple(_key(case, each).values()) for each in machines]
         left = [
             source
             for source in sources
-            if force or all(last.get((*key, source.name, str(source.columns["crc32"]))) != "1" for key in keys)
+            if force or not any((*key, source.name, str(source.columns["crc32"])) in done for key in keys)
         ]
         if not left and case.spec in failed:  # verified once, and failed as a whole when it was run again
             left = list(sources)
@@ -279,11 +289,11 @@ def _plan(
             yield case, left
 
 
-def _news(outcome: Outcome, rows: list[dict[str, str]]) -> list[dict[str, Any]]:
+def _news(outcome: Outcome, rows: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of an outcome, none if all it says is once more that the codec cannot run here."""
     if outcome.case.problem:
         key = _key(outcome.case, machine.fingerprint())
-        known = next((row for row in reversed(rows) if all(row[c] == v for c, v in key.items())), None)
-        if known and (known["status"], known["reason"]) == outcome.case.problem:
+        known = rows[(rows[list(key)] == list(key.values())).all(axis=1)]
+        if len(known) and tuple(known[["status", "reason"]].iloc[-1]) == outcome.case.problem:
             return []
     return outcome.rows

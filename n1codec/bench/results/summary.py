@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import os
+from collections.abc import Callable
+from itertools import pairwise
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from n1codec.bench.results import store
+from n1codec import files
+from n1codec.bench.results import parsing, store
 from n1codec.codec import CodecError
 
 if TYPE_CHECKING:
@@ -62,12 +63,16 @@ COLUMNS = (
     "libraries",
     "timestamp",
 )
+DIRECTIONS = ("encode", "decode")
 MOST_SPREAD = 0.1
 """A codec with a larger spread of its repeats, in either direction, gets a warning."""
 MOST_WAITING = 0.1
 """And so does one whose process time falls short of its wall time by a larger share: the machine was busy."""
 LEAST_TO_JUDGE = 0.1
 """Seconds below which such a difference says nothing."""
+NUMBERS = frozenset(COLUMNS) - {"mode", "spec", "family", "status", "reason", "warning", "settings", "dataset",
+                                 "machine", "cpu", "python", "n1codec", "codec_version", "libraries",
+                                 "timestamp"}  # fmt: skip
 _LAST = ("mode", "spec", "family", "settings", "dataset", "machine", "cpu", "python", "n1codec", "codec_version",
          "libraries", "timestamp")  # fmt: skip
 
@@ -77,9 +82,11 @@ def latest(rows: pd.DataFrame) -> pd.DataFrame:
 
     The row that says that a codec failed as a whole counts only if nothing was added after it.
     """
-    identity = ["codec_version", "machine", "python", "n1codec"]
-    last = rows.groupby("spec")[identity].transform("last")
-    rows = rows[(rows[identity] == last).all(axis=1)]
+    last = rows.drop_duplicates("spec", keep="last").set_index("spec")
+    counts = np.ones(len(rows), bool)
+    for column in ("codec_version", "machine", "python", "n1codec"):
+        counts &= rows[column].to_numpy() == rows["spec"].map(last[column]).to_numpy()
+    rows = rows[counts]
     rows = rows[~rows.duplicated(["spec", "file"], keep="last")]
     final = ~rows.duplicated("spec", keep="last")
     return rows[(rows["file"] != "") | final]
@@ -89,74 +96,109 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     """Return one line per codec, the highest ratio first; figures only where every file was verified."""
     import pandas as pd
 
-    table = pd.DataFrame([_line(group) for _, group in latest(rows).groupby("spec")], columns=list(COLUMNS))
+    rows = latest(rows).sort_values("spec", kind="stable")
+    columns = {name: rows[name].to_numpy() for name in store.COLUMNS}
+    spec = columns["spec"]
+    bounds = [0, *(np.flatnonzero(spec[1:] != spec[:-1]) + 1), len(spec)]
+    lines = [_line({name: cells[a:b] for name, cells in columns.items()}) for a, b in pairwise(bounds)]
+    table = pd.DataFrame(lines, columns=list(COLUMNS))
+    for column in NUMBERS:
+        if table[column].dtype == object:  # there is no number in it, or not in each line
+            table[column] = table[column].astype(float)
     return table.sort_values(["compression_ratio", "mode"], ascending=[False, True], ignore_index=True)
 
 
-def _line(rows: pd.DataFrame) -> dict[str, Any]:
-    files = rows[rows["file"] != ""]
-    bad = rows[rows["status"] != "ok"]
-    line: dict[str, Any] = {column: rows[column].iloc[-1] for column in _LAST}
+Cells = dict[str, np.ndarray]
+"""The rows of one codec: by column an array of shape (rows,), float64 or str objects."""
+
+
+def _line(rows: Cells) -> dict[str, Any]:
+    line: dict[str, Any] = {column: rows[column][-1] for column in _LAST}
+    bad = rows["status"] != "ok"
+    jobs = int(_most(rows["jobs"]) or 1)
     line |= {
-        "files": len(files),
-        "verified": int(files["verified"].sum()),
-        "status": bad["status"].iloc[0] if len(bad) else "ok",
-        "reason": bad["reason"].iloc[0] if len(bad) else "",
-        "jobs": int(rows["jobs"].max()),
+        "files": max(int(np.count_nonzero(rows["file"] != "")), int(_most(rows["files"]) or 0)),
+        "verified": int(_sum(rows["verified"])),
+        "status": rows["status"][bad][0] if bad.any() else "ok",
+        "reason": rows["reason"][bad][0] if bad.any() else "",
+        "jobs": jobs,
     }
-    if len(bad):
-        return line
-    original, compressed = int(files["original_bytes"].sum()), int(files["compressed_bytes"].sum())
-    samples = int((files["frames"] * files["channels"]).sum())
+    return line if bad.any() else line | _figures(rows, jobs)
+
+
+def _figures(files: Cells, jobs: int) -> dict[str, Any]:
+    """Return the columns of a codec that only one has that did all files.
+
+    Args:
+        files: rows of files, each verified.
+        jobs: the most codecs that were measured at the same time.
+    """
+    original, compressed = int(_sum(files["original_bytes"])), int(_sum(files["compressed_bytes"]))
+    samples = int(_sum(files["frames"] * files["channels"]))
     ratios = files["original_bytes"] / files["compressed_bytes"]
-    encode, decode, recording = (float(files[f"{what}_seconds"].sum()) for what in ("encode", "decode", "recording"))
-    line |= {
-        "encode_spread": files["encode_spread"].median(),
-        "decode_spread": files["decode_spread"].median(),
-    }
-    return line | {
-        "warning": _warning(line, files),
+    encode, decode, recording = (_sum(files[f"{what}_seconds"]) for what in ("encode", "decode", "recording"))
+    repeats = _over(np.min, np.concatenate([files[f"{d}_repeats"] for d in DIRECTIONS]))
+    return {
+        "warning": _warning(files, jobs),
         "total_original_size_bytes": original,
         "total_compressed_size_bytes": compressed,
         "compression_ratio": original / compressed,
         "average_compression_speed_xRT": recording / encode if recording and encode else None,
         "average_decompression_speed_xRT": recording / decode if recording and decode else None,
         "bits_per_sample": 8 * compressed / samples if samples else None,
-        "byte_entropy_before": float((files["byte_entropy_before"] * files["original_bytes"]).sum()) / original,
-        "byte_entropy_after": float((files["byte_entropy_after"] * files["compressed_bytes"]).sum()) / compressed,
-        "ratio_p5": ratios.quantile(0.05),
-        "ratio_p50": ratios.quantile(0.5),
-        "ratio_p95": ratios.quantile(0.95),
+        "byte_entropy_before": _mean(files["byte_entropy_before"], files["original_bytes"]),
+        "byte_entropy_after": _mean(files["byte_entropy_after"], files["compressed_bytes"]),
+        **{f"ratio_p{percent}": float(np.percentile(ratios, percent)) for percent in (5, 50, 95)},
+        **{f"{d}_spread": _over(np.median, files[f"{d}_spread"]) for d in DIRECTIONS},
         "encode_seconds": encode,
         "decode_seconds": decode,
-        **{f"{d}_cpu_seconds": files[f"{d}_cpu_seconds"].sum(min_count=1) for d in ("encode", "decode")},
-        **{f"{d}_start_seconds": files[f"{d}_start_seconds"].median() for d in ("encode", "decode")},
-        **{f"{d}_memory_bytes": files[f"{d}_memory_bytes"].max() for d in ("encode", "decode")},
-        **{f"{d}_instructions": _per_sample(files, f"{d}_instructions") for d in ("encode", "decode")},
+        **{f"{d}_cpu_seconds": _over(np.sum, files[f"{d}_cpu_seconds"]) for d in DIRECTIONS},
+        **{f"{d}_start_seconds": _over(np.median, files[f"{d}_start_seconds"]) for d in DIRECTIONS},
+        **{f"{d}_memory_bytes": _most(files[f"{d}_memory_bytes"]) for d in DIRECTIONS},
+        **{f"{d}_instructions": _per_sample(files, f"{d}_instructions") for d in DIRECTIONS},
         "recording_seconds": recording,
-        "repeats": int(files[["encode_repeats", "decode_repeats"]].min().min()),
+        "repeats": None if repeats is None else int(repeats),
     }
 
 
-def _warning(line: dict[str, Any], files: pd.DataFrame) -> str:
+def _warning(files: Cells, jobs: int) -> str:
     warnings = [
-        f"{direction} times spread {line[f'{direction}_spread']:.0%}"
-        for direction in ("encode", "decode")
-        if line[f"{direction}_spread"] > MOST_SPREAD
+        f"{direction} times spread {spread:.0%}"
+        for direction in DIRECTIONS
+        if (spread := _over(np.median, files[f"{direction}_spread"]) or 0) > MOST_SPREAD
     ]
-    for direction in ("encode", "decode"):
-        wall, process = (files[f"{direction}_{which}"].sum() for which in ("seconds", "cpu_seconds"))
+    for direction in DIRECTIONS:
+        wall, process = (_sum(files[f"{direction}_{which}"]) for which in ("seconds", "cpu_seconds"))
         if wall >= LEAST_TO_JUDGE and 0 < process < (1 - MOST_WAITING) * wall:
             warnings.append(f"{direction} waited {1 - process / wall:.0%} of its time")
-    if line["jobs"] > 1:
-        warnings.append(f"timed {line['jobs']} at a time")
+    if jobs > 1:
+        warnings.append(f"timed {jobs} at a time")
     return ", ".join(warnings)
 
 
-def _per_sample(files: pd.DataFrame, column: str) -> float | None:
-    counted = files[files[column].notna()]
-    samples = (counted["frames"] * counted["channels"]).sum()
-    return counted[column].sum() / samples if samples else None
+def _sum(cells: np.ndarray) -> float:
+    return float(np.nansum(cells))
+
+
+def _over(function: Callable[[np.ndarray], Any], cells: np.ndarray) -> float | None:
+    """Return what a function makes of the numbers that are there, None if there are none."""
+    there = cells[~np.isnan(cells)]
+    return float(function(there)) if len(there) else None
+
+
+def _most(cells: np.ndarray) -> float | None:
+    return _over(np.max, cells)
+
+
+def _mean(cells: np.ndarray, weights: np.ndarray) -> float | None:
+    whole = _sum(weights)
+    return _sum(cells * weights) / whole if whole else None
+
+
+def _per_sample(files: Cells, column: str) -> float | None:
+    counted = ~np.isnan(files[column])
+    samples = _sum((files["frames"] * files["channels"])[counted])
+    return _sum(files[column]) / samples if samples else None
 
 
 def front(speed: np.ndarray, ratio: np.ndarray) -> np.ndarray:
@@ -180,16 +222,11 @@ def write(folder: Path) -> pd.DataFrame:
     Raises:
         CodecError: there are no results.
     """
-    table = summarise(store.read_frame(folder / store.FILE))
+    table = summarise(store.read(folder / store.FILE))
     for column in ("total_original_size_bytes", "total_compressed_size_bytes", "encode_memory_bytes",
                    "decode_memory_bytes", "repeats"):  # fmt: skip
         table[column] = table[column].astype("Int64")  # whole numbers, also where some are missing
-    temporary = folder / f".{FILE}.part"
-    with temporary.open("w", newline="", encoding="utf-8") as file:
-        table.to_csv(file, index=False, lineterminator="\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(folder / FILE)
+    files.write_text(folder / FILE, table.to_csv(index=False, lineterminator="\n"))
     return table
 
 
@@ -202,9 +239,15 @@ def read(folder: Path) -> pd.DataFrame:
     path = folder / FILE
     if not path.exists():
         raise CodecError(f"{path}: there is no summary (run n1codec grid first)")
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = [dict.fromkeys(COLUMNS, "") | row for row in csv.DictReader(file)]
-    return store.frame(rows, (*_LAST, "status", "reason", "warning"))
+    title, _, text = files.read(path).partition(b"\n")
+    columns = title.decode("utf-8", "replace").strip().split(",")
+    if "mode" not in columns:
+        raise CodecError(f"{path}: it is no summary of results (remove it, and run n1codec grid)")
+    table = parsing.parse(columns, NUMBERS, text)
+    if table is None:
+        wrong = parsing.what_is_wrong(columns, NUMBERS, text)
+        raise CodecError(f"{path}: {wrong} (mend it, or remove it and run n1codec grid)")
+    return parsing.complete(table, COLUMNS, NUMBERS)
 
 
 def newest(results: Path, name: str = FILE) -> Path:

@@ -39,7 +39,7 @@ def load(where: str | Path) -> pd.DataFrame:
     path, _, value = (str(where), "", "") if Path(where).exists() else str(where).rpartition("@")
     path, value = (path, value) if path else (value, "")
     file = Path(path)
-    rows = store.read_frame(file if file.is_file() else summary.newest(file, store.FILE) / store.FILE)
+    rows = store.read(file if file.is_file() else summary.newest(file, store.FILE) / store.FILE)
     if value == PREVIOUS:
         last = rows.groupby("spec")[list(VERSIONS)].transform("last")
         rows = rows[(rows[list(VERSIONS)] != last).any(axis=1)]
