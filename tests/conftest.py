@@ -34,7 +34,9 @@ def signal(frames: int, channels: int = 1, seed: int = 0) -> np.ndarray:
 
 
 def stored(path: Path) -> list[dict[str, str]]:
-    """The rows of a result store, as text by column: read with no code of the program's."""
+    """The rows of a result store, as text by column: read with no code of the program's; none if there is no file."""
+    if not path.exists():
+        return []
     text = gzip.decompress(path.read_bytes()).decode("utf-8", "surrogateescape")
     columns: list[str] = []
     rows = []

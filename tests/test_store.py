@@ -281,6 +281,15 @@ def test_a_new_column_that_is_empty_adds_no_line_of_names(tmp_path: Path) -> Non
     assert gzip.decompress(path.read_bytes()).count(b"dataset,file,mode,") == 1
 
 
+def test_names_alone_are_an_empty_store(tmp_path: Path) -> None:
+    path = tmp_path / store.FILE
+    path.write_bytes(gzip.compress((",".join(store.COLUMNS) + "\n").encode(), mtime=0))
+    with pytest.raises(CodecError, match="there are no results"):
+        store.read(path)
+    store.Store(path).append([_good("a.wav")])
+    assert len(store.read(path)) == 1
+
+
 def test_it_may_be_packed_anew_as_one_member(tmp_path: Path) -> None:
     path = tmp_path / store.FILE
     _old(path, "jobs")

@@ -27,6 +27,8 @@ def parse(columns: Sequence[str], numbers: Collection[str], text: bytes) -> pd.D
     """
     import pandas as pd
 
+    if not text:
+        return pd.DataFrame(columns=list(columns))
     kinds: dict[str, type] = {column: float if column in numbers else object for column in (*columns, _EXTRA)}
     try:
         table = pd.read_csv(

@@ -74,6 +74,7 @@ COLUMNS = (
 NUMBERS = frozenset(COLUMNS) - {"dataset", "file", "mode", "spec", "family", "status", "reason", "crc32", "settings",
                                  "codec_version", "libraries", "n1codec", "python", "machine", "cpu",
                                  "timestamp"}  # fmt: skip
+_MEND = "(mend it, or move the file away)"
 _ADVICE = "(move it away; n1codec results recover saves its whole rows)"
 _THREADS = min(os.cpu_count() or 1, 4)
 
@@ -114,11 +115,10 @@ def _content(path: Path, wanted: Sequence[str] = ()) -> _Content:
 
     with path.open("rb") as file:
         for (columns, text), frame in _parsed(chain.blocks(watched(chain.members(file)))):
-            wrong = (
-                parsing.what_is_wrong(columns, NUMBERS, text, count) if frame is None else _contradiction(frame, count)
-            )
-            if frame is None or wrong:
-                raise CodecError(f"{path}: {wrong} (mend it, or move the file away)")
+            if frame is None:
+                raise CodecError(f"{path}: {parsing.what_is_wrong(columns, NUMBERS, text, count)} {_MEND}")
+            if wrong := _contradiction(frame, count):
+                raise CodecError(f"{path}: {wrong} {_MEND}")
             count += len(frame)
             frame = parsing.complete(frame, COLUMNS, NUMBERS)
             frames.append(frame[list(wanted)] if wanted else frame)
