@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -80,6 +81,44 @@ def test_plots_are_drawn_and_are_the_same_each_time(tmp_path: Path, codecs: int,
         elif name.endswith(".svg"):
             assert ElementTree.fromstring(content).tag.endswith("svg")
     assert {path.name: path.read_bytes() for path in draw(folder)} == {name: first[name] for name in plots}
+
+
+def test_what_is_drawn_is_what_was_measured(tmp_path: Path) -> None:
+    from n1codec.report import plots
+
+    folder = results(tmp_path / "r", 9, files=5)
+    table = summary.read(folder)
+    good = table[table["status"] == "ok"].reset_index(drop=True)
+    drawn = plots._Page(table, good)
+
+    def points(axes: Any) -> np.ndarray:
+        kinds = [c for c in axes.collections if type(c).__name__ == "PathCollection"]
+        return np.array(sorted(map(tuple, np.concatenate([kind.get_offsets() for kind in kinds]).tolist())))
+
+    def pairs(x: Any, y: Any) -> Any:
+        return pytest.approx(np.array(sorted(zip(x, y, strict=True))))
+
+    (ratio,) = plots._ratio(drawn).axes
+    assert points(ratio) == pairs(good["compression_ratio"], range(9))
+    assert [label.get_text() for label in ratio.get_yticklabels()] == list(good["mode"])
+    assert {text.get_text() for text in ratio.texts} == {f"{x:.3f}" for x in good["compression_ratio"]}
+    encode, decode = good["average_compression_speed_xRT"], good["average_decompression_speed_xRT"]
+    for axes, speeds in zip(plots._speed(drawn).axes, (encode, decode), strict=True):
+        rows = encode.rank(ascending=False) - 1
+        assert points(axes) == pairs(speeds, rows)
+    for axes, speeds in zip(plots._pareto(drawn).axes, (encode, decode), strict=True):
+        assert points(axes) == pairs(speeds, good["compression_ratio"])
+        best = summary.front(speeds.to_numpy(), good["compression_ratio"].to_numpy())
+        (front,) = (line for line in axes.lines if len(line.get_xdata()) == len(best))
+        assert sorted(front.get_xdata()) == pytest.approx(sorted(speeds[best]))
+        names = {text.get_text().partition("  ")[2] for text in axes.texts} - {""}
+        assert names == {good["mode"][i] for i in best}
+    rows = summary.latest(store.read_frame(folder / store.FILE))
+    (spread,) = plots._spread(drawn, rows).axes
+    medians = sorted(float(line.get_xdata()[0]) for line in spread.lines if line.get_linewidth() == 1.2)
+    files = rows[rows["file"] != ""]
+    expected = (files["original_bytes"] / files["compressed_bytes"]).groupby(files["spec"]).median()
+    assert medians == pytest.approx(sorted(expected))
 
 
 def test_names_of_a_front_do_not_overlap_and_nothing_is_cut_off(tmp_path: Path) -> None:

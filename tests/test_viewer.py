@@ -7,6 +7,9 @@ import csv
 import io
 import json
 import os
+import struct
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ import numpy as np
 import pytest
 from conftest import signal
 
+from n1codec.analysis import decimate, spectrum
 from n1codec.codec import CodecError
 from n1codec.datasets import synth
 from n1codec.recordings import wav
@@ -216,6 +220,157 @@ def test_what_cannot_be_opened_is_told(tmp_path: Path) -> None:
     with pytest.raises(CodecError, match=r"b\.wav has 2000 Hz and a\.wav has 1000 Hz"):
         session.open_paths([tmp_path / "a.wav", tmp_path / "b.wav"], tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
+
+
+def test_one_broken_file_keeps_no_other_from_opening(tmp_path: Path) -> None:
+    folder, cache = tmp_path / "folder", tmp_path / "cache"
+    folder.mkdir()
+    for name in ("a", "c"):
+        (folder / f"{name}.wav").write_bytes(wav.write(signal(400, seed=ord(name)), 1000))
+    whole = session.open_paths([folder], cache)
+    assert whole.notes == []
+    (folder / "b.wav").write_bytes(b"no sound")
+    (folder / "d.wav").write_bytes(wav.write(np.zeros(0, np.int16), 1000))
+    (folder / "e.wav").mkdir()
+    (folder / "f.wav").symlink_to(tmp_path / "nowhere")
+    made = session.open_paths([folder], cache)
+    assert made.names == ["a", "c"] and np.array_equal(made.signals, whole.signals)
+    assert len(made.notes) == 2 and made.key != whole.key
+    assert made.notes[0].startswith("Left out: b.wav: it is no WAV file")
+    assert made.notes[1].startswith("Left out: d.wav: there are no samples")
+    files = [folder / "a.wav", tmp_path / "gone.wav", folder / "c.wav"]
+    assert session.open_files(files, cache, "x").notes == ["Left out: gone.wav: no such file or folder"]
+    with pytest.raises(CodecError, match=r"no recordings to show\nLeft out: b\.wav"):
+        session.open_paths([folder / "b.wav", folder / "d.wav"], cache)
+
+
+def test_many_notes_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "good.wav").write_bytes(wav.write(signal(400), 1000))
+    for number in range(30):
+        (tmp_path / f"x{number:02}.wav").write_bytes(b"no sound")
+    made = session.open_paths([tmp_path], tmp_path / "cache")
+    assert len(made.notes) == 20 and made.notes[-1] == "and 11 notes more"
+
+
+@pytest.mark.parametrize("missing", [0, 1, 2000])
+def test_a_file_that_was_cut_off_says_how_much_is_missing(tmp_path: Path, missing: int) -> None:
+    data = wav.write(signal(5000, 3), 1000)
+    (tmp_path / "cut.wav").write_bytes(data[: len(data) - 6 * missing + (2 if missing else 0)])
+    made = session.open_paths([tmp_path], tmp_path / "cache")
+    assert np.array_equal(made.signals.T, signal(5000, 3)[: 5000 - missing])
+    told = [f"cut.wav: it was cut off, {missing:,} of its 5,000 frames are missing"]
+    assert made.notes == (told if missing else [])
+
+
+def test_what_is_read_in_stretches_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    for dtype in (np.int16, np.uint8, np.int32):
+        reach = np.iinfo(dtype)
+        samples = rng.integers(reach.min, reach.max, (1503, 2), dtype, endpoint=True)
+        samples[-1, -1] = reach.max
+        (tmp_path / f"{np.dtype(dtype).name}.wav").write_bytes(wav.write(samples, 1000))
+    whole = session.open_paths([tmp_path], tmp_path / "one")
+    levels, medians = whole.pyramid.levels, whole.pyramid.medians
+    assert np.array_equal(medians, np.median(whole.signals, axis=1))
+    monkeypatch.setattr(session, "_STRETCH_BYTES", 1000)
+    monkeypatch.setattr(decimate, "_STRETCH", 256)
+    monkeypatch.setattr(decimate, "_RELEASED", 1000)
+    parts = session.open_paths([tmp_path], tmp_path / "two")
+    assert np.array_equal(parts.signals, whole.signals) and parts.notes == whole.notes
+    assert np.array_equal(parts.pyramid.levels, levels)
+    assert np.array_equal(parts.pyramid.medians, medians)
+    for size in (64, 101, 1503):
+        expected = spectrum.psd(whole.signals[0], 1000, size)[1]
+        assert np.allclose(session._psd(whole.signals[0], 1000, size), expected, rtol=1e-9)
+
+
+def test_details_of_a_long_channel_are_of_the_frames_shown(opened: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert opened.looked_at(5, 100, 200) == (0, 7500)
+    monkeypatch.setattr(session, "_WHOLE", 1000)
+    assert opened.looked_at(0, 100, 200) == (100, 200)
+    assert opened.looked_at(0, 100, 9000) == (100, 1100)
+    assert opened.looked_at(5, 8000, 9000) == (7499, 7500)
+    shown = State(view="compression", codec="remap|delta|rice", start=2000, stop=2600)
+    made = drawn(opened, shown)
+    assert made.detail is not None and "of the frames 2,000 to 2,600" in made.note
+    seconds, left = (unpack(made.detail["data"][1][axis]) for axis in "xy")
+    codes = opened.signals[0, 2000:2600].astype(int) + 32768 >> 6
+    inside = (seconds * RATE >= 2000.5) & (seconds * RATE < 2599.5)
+    assert np.array_equal(left[inside][: len(codes) - 1], np.diff(codes)[: inside.sum()])
+    assert unpack(made.detail["data"][3]["y"]).sum() == pytest.approx(600, abs=3)
+
+
+def test_a_long_spectrogram_averages_segments(tmp_path: Path) -> None:
+    x = signal(400_000, 2)
+    x[250_000:] *= 0
+    (tmp_path / "long.wav").write_bytes(wav.write(x, 10_000))
+    made = session.open_paths([tmp_path], tmp_path / "cache")
+    shown = State(view="spectrum", spectrum="spectrogram", start=1000, stop=399_000, focus=1)
+    _, seconds, power = canvas.spectrogram(made, shown, 200)
+    hop = 398_000 // 200
+    assert power.shape == (129, 200) and seconds == pytest.approx((1000 + (np.arange(200) + 0.5) * hop) / 10_000)
+    for column in (0, 77, 199):
+        firsts = 1000 + column * hop + np.arange(7) * (hop // 7)
+        each = [spectrum.psd(x[first : first + 256, 1], 10_000, 256)[1] for first in firsts]
+        assert power[:, column] == pytest.approx(np.mean(each, axis=0))
+    assert power[:, 130:].max() < 1e-6 < power[5, :120].min()
+
+
+MEASURE = """
+import sys
+from pathlib import Path
+from n1codec.viewer import canvas, session
+from n1codec.viewer.figures.style import LIGHT
+from n1codec.viewer.state import State
+
+opened = session.open_paths([sys.argv[1]], Path(sys.argv[2]))
+if sys.argv[3] == "all":
+    job = opened.prepare()
+    job.wait()
+    assert not job.error, job.error
+for shown in (State(), State(view="image"), State(start=10**6, stop=10**6 + 5000)):
+    figure = canvas.draw(opened, shown, canvas.Size(), LIGHT, Path("none")).main
+    assert figure["data"]
+low, high = opened.pyramid.window([opened.channels - 1], 0, opened.frames, 1000)[1:3]
+assert (low.min(), high.max()) == (-123, 4567)
+status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+print(opened.channels, opened.frames, int(status["VmHWM"].split()[0]) // 1024)
+"""
+
+
+def peak_memory(folder: Path, channels: int, frames: int, what: str = "") -> int:
+    """Return the MiB that the viewer's process takes at most to open a sparse RF64 file and to show it."""
+    size, path = 2 * channels * frames, folder / "sparse.wav"
+    head = struct.pack("<4sI4s4sIQQQI", b"RF64", 0xFFFFFFFF, b"WAVE", b"ds64", 28, size + 72, size, frames, 0)
+    head += struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, channels, 30000, 60000 * channels, 2 * channels, 16)
+    head += struct.pack("<4sI", b"data", 0xFFFFFFFF)
+    with path.open("wb") as file:
+        file.write(head)
+        file.truncate(len(head) + size)
+        for place, value in ((size // 2, -123), (size, 4567)):
+            file.seek(len(head) + place // (2 * channels) * 2 * channels - 2)  # the last channel's
+            file.write(struct.pack("<h", value))
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, path, folder / "cache", what], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found = [int(word) for word in done.stdout.split()]
+    assert found[:2] == [channels, frames]
+    return found[2]
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
+
+
+@needs_proc
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    assert peak_memory(tmp_path, 32, 3_000_000) < 183  # MiB that the file has: whoever holds it has more
+
+
+@needs_proc
+@pytest.mark.slow
+def test_four_gigabytes_open_in_one(tmp_path: Path) -> None:
+    assert peak_memory(tmp_path, 64, (1 << 32) // 128 + 1000, "all") < 1024
 
 
 def test_names_are_cut_to_what_tells_them_apart() -> None:

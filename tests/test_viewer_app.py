@@ -6,7 +6,10 @@ import base64
 import io
 import json
 import os
+import sys
 import threading
+import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,7 @@ if not ALL:
     pytest.importorskip("dash")
 from n1codec.viewer import app, layout, session, speed, state  # noqa: E402
 from n1codec.viewer.callbacks import Sessions  # noqa: E402
+from n1codec.viewer.jobs import Cancelled  # noqa: E402
 
 RESULTS = Path(__file__).parent.parent / "results"
 
@@ -159,6 +163,16 @@ def test_dropped_files_are_read_by_the_same_readers(sessions: Sessions, monkeypa
         sessions.drop(["a.wav"], [data_url(data)])
 
 
+def test_the_page_says_what_was_left_out(sessions: Sessions, ask: Any) -> None:
+    whole = wav.write(signal(3000, 2), 8000)
+    files = {"good.wav": whole, "cut.wav": whole[:-400], **{f"bad{i}.wav": b"no sound" for i in range(9)}}
+    opened = sessions.drop(list(files), [data_url(data) for data in files.values()])
+    shown = json.dumps(ask("about.children", {"url.search": f"?data={opened.key[:12]}"})["about"])
+    for words in ("4 channels", "cut.wav: it was cut off, 100 of its 3,000 frames are missing", "Left out: bad0.wav: ",
+                  "and 7 notes more"):  # fmt: skip
+        assert words in shown
+
+
 def test_a_zip_may_be_dropped(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
     import zipfile
 
@@ -190,6 +204,232 @@ def test_bench_names_every_view(sessions: Sessions) -> None:
         "compression",
     ):
         assert any(line.startswith(name) for line in lines), name
+
+
+# -- what the page asks the server -----------------------------------------------------------------------------------
+
+
+def samples(array: dict[str, Any]) -> np.ndarray:
+    """The numbers of an array as Plotly takes it."""
+    flat = np.frombuffer(base64.b64decode(array["bdata"]), array["dtype"])
+    return flat.reshape([int(n) for n in array["shape"].split(",")]) if "shape" in array else flat
+
+
+def test_a_link_sets_every_control(ask: Any, sessions: Sessions) -> None:
+    link = "?view=image&first=2&last=6&start=100&stop=900&linkage=ward&measure=kendall&colours=full&focus=3"
+    got = ask("app.className", {"url.search": link})
+    assert got["app"]["className"] == "app view-image"
+    assert state.parse(got["state"]["data"]) == state.parse(link)
+    assert (got["channels"]["value"], got["channels"]["max"]) == ([2, 5], CHANNELS - 1)
+    assert (got["frames"]["value"], got["frames"]["max"]) == ([100, 900], sessions.first.frames)
+    assert [got[name]["value"] for name in ("linkage", "measure", "colours", "focus")] == ["ward", "kendall", "full", 3]
+    text = json.dumps(got["about"])
+    assert f"{CHANNELS} channels, 1.000 s" in text and f"{RATE:,} samples at {RATE:,} Hz" in text
+
+
+@pytest.mark.parametrize(
+    ("changed", "before", "after"),
+    [
+        ({"channels.value": [3, 4]}, "?", "?first=3&last=5"),
+        ({"frames.value": [50, 800]}, "?", "?start=50&stop=800"),
+        ({"key.data": {"key": "]", "count": 1}}, "?", "?first=4&last=12"),
+        ({"key.data": {"key": "2", "count": 1}}, "?", "?view=image"),
+        ({"view.value": "spectrum"}, "?", "?view=spectrum"),
+        ({"view.value": "no such view"}, "?view=image", "?"),
+        ({"main.relayoutData": {"xaxis.range[0]": 0.1, "xaxis.range[1]": 0.2}}, "?", "?start=1953&stop=3906"),
+        ({"main.relayoutData": {"dragmode": "pan"}}, "?", "?drag=pan"),
+        ({"main.relayoutData": {"xaxis.range[0]": 1, "xaxis.range[1]": 2}}, "?view=correlation", None),
+        ({"detail.relayoutData": {"xaxis.range": [0, 0.5], "yaxis.range": [0, 1]}}, "?view=compression",
+         "?view=compression&stop=9766"),
+        ({"main.clickData": {"points": [{"x": 4, "y": 2}]}}, "?view=correlation", "?view=correlation&focus=2&other=4"),
+        ({"main.clickData": {"points": [{"x": 0.3, "y": 7.2}]}}, "?view=image", "?view=image&focus=7"),
+        ({"main.clickData": {"points": [{"x": 0.3, "y": 99}]}}, "?view=image", None),
+        ({"main.clickData": {"points": [{"x": 0.3}]}}, "?view=image", None),
+        ({"main.clickData": {"points": [{"x": 1, "y": 1}]}}, "?view=spectrum", None),
+        ({"key.data": {"key": "0", "count": 1}}, "?", None),
+    ],
+)  # fmt: skip
+def test_what_changes_on_the_page_changes_the_state(ask: Any, changed: Any, before: str, after: str | None) -> None:
+    got = ask("app.className", changed | {"state.data": before.rstrip("?")})
+    if after is None:
+        assert got == {}  # nothing is drawn anew
+    else:
+        assert state.parse(got["state"]["data"]) == state.parse(after)
+
+
+def test_a_dropped_file_is_shown_from_its_beginning(ask: Any) -> None:
+    url = data_url(wav.write(signal(3000, 2, seed=9), 8000))
+    got = ask("dropped.data", {"drop.contents": [url], "drop.filename": ["mine.wav"]})
+    key = got["dropped"]["data"]
+    assert got["trouble"]["children"] == "" and got["drop"]["contents"] is None
+    moved = ask("app.className", {"dropped.data": key, "state.data": "?view=image&start=9000&stop=9999"})
+    now = state.parse(moved["state"]["data"])
+    assert (now.data, now.view, now.start, moved["frames"]["max"]) == (key, "signals", 0, 3000)
+    figure = ask("main.figure", {"state.data": f"?data={key}&stop=200", "size.data": SIZE})["main"]["figure"]
+    drawn = samples(figure["data"][1]["y"])
+    assert np.array_equal(drawn[:200], signal(3000, 2, seed=9)[:200, 1])
+    refused = ask("dropped.data", {"drop.contents": [data_url(b"no sound")], "drop.filename": ["no.wav"]})
+    assert "no.wav: it is no WAV file" in refused["trouble"]["children"] and "dropped" not in refused
+
+
+def test_figures_are_of_the_samples(ask: Any, sessions: Sessions) -> None:
+    opened = sessions.first
+    got = ask("main.figure", {"state.data": "?start=1000&stop=1400&first=2&last=5", "size.data": SIZE})
+    figure = got["main"]["figure"]
+    for channel, trace in zip(range(2, 5), figure["data"], strict=True):
+        x, y = samples(trace["x"]), samples(trace["y"])
+        inside = (x * RATE >= 999.5) & (x * RATE < 1399.5)
+        assert np.array_equal(y[inside], opened.signals[channel, 1000:1400])
+    assert got["range"]["children"].startswith("channels 2 to 4 of 12, samples 1,000 to 1,400 (0.0512 to 0.0717 s)")
+    assert (got["title"]["children"], got["job"]["data"], got["detail-box"]["hidden"]) == ("Signals", "", True)
+    assert got["main"]["config"]["scrollZoom"] is True
+    image = ask("main.figure", {"state.data": "?view=image&start=1000&stop=1400", "size.data": SIZE})
+    z = samples(image["main"]["figure"]["data"][0]["z"])
+    assert np.array_equal(z[:, :400], opened.signals[:, 1000:1400])
+    many = ask("main.figure", {"state.data": "?last=12", "size.data": {"width": 900, "height": 300}})
+    assert many["main"]["style"]["height"] > 300 and many["main"]["config"]["scrollZoom"] is False
+    assert ask("main.figure", {"state.data": "?"}) == {}  # the page has not measured itself yet
+    dark = ask("main.figure", {"state.data": "?", "size.data": SIZE, "dark.data": True})["main"]["figure"]
+    assert dark["layout"]["paper_bgcolor"] == "#141a23"
+
+
+def test_long_work_is_told_cancelled_and_started_again(ask: Any, sessions: Sessions) -> None:
+    go, jobs = threading.Event(), sessions.first.jobs
+
+    def work(progress: Any, cancel: threading.Event) -> str:
+        progress(0.25)
+        while not go.wait(0.01):
+            if cancel.is_set():
+                raise Cancelled
+        raise CodecError("what was wrong")
+
+    def poll() -> dict[str, Any]:
+        return ask("progress-text.children", {"clock.n_intervals": 1, "job.data": "slow", "finished.data": 7})
+
+    def cancel() -> dict[str, Any]:
+        return ask("finished.data", {"cancel.n_clicks": 1, "job.data": "slow", "state.data": "?", "finished.data": 7})
+
+    assert poll()["progress"]["hidden"] is True and cancel() == {}  # there is no such job
+    jobs.start("slow", "Slow work", work)
+    deadline = time.monotonic() + 20
+    while poll()["progress-text"]["children"] != "Slow work: 25 %":
+        assert time.monotonic() < deadline
+    assert (poll()["progress-bar"]["style"]["width"], poll()["clock"]["disabled"]) == ("25.0%", False)
+    assert cancel()["finished"]["data"] == 8
+    assert poll()["progress-text"]["children"] == "Slow work: cancelled"
+    assert poll()["cancel"]["children"] == "Start again"
+    cancel()
+    assert jobs.get("slow") is None  # the view starts it again
+    go.set()
+    jobs.start("slow", "Slow work", work).wait(20)
+    assert poll()["progress-text"]["children"] == "Slow work: what was wrong"
+    cancel()
+    jobs.start("slow", "Slow work", lambda progress, cancel: "done").wait(20)
+    finished = poll()
+    assert (finished["progress"]["hidden"], finished["finished"]["data"]) == (True, 8)
+    jobs.forget("slow")
+
+
+def test_a_view_waits_for_its_job(ask: Any, sessions: Sessions, tmp_path: Path) -> None:
+    (tmp_path / "two.wav").write_bytes(wav.write(signal(4000, 2, seed=4), 8000))
+    opened = sessions.drop(["two.wav"], [data_url((tmp_path / "two.wav").read_bytes())])
+    query = f"?data={opened.key[:12]}&view=correlation"
+    got = ask("main.figure", {"state.data": query, "size.data": SIZE})
+    for name in ("pearson", "groups"):
+        if got["job"]["data"] == name:
+            assert got["clock"]["disabled"] is False and got["progress"]["hidden"] is False
+            found = opened.jobs.get(name)
+            assert found is not None
+            found.wait(60)
+            got = ask("main.figure", {"state.data": query, "size.data": SIZE, "finished.data": 1})
+    assert got["job"]["data"] == "" and got["progress"]["hidden"] is True
+    r = samples(got["main"]["figure"]["data"][0]["z"])
+    assert np.allclose(r, np.corrcoef(opened.signals.astype(float)), atol=1e-6)
+
+
+def test_a_csv_is_sent_or_said_why_not(ask: Any, sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
+    got = ask("download.data", {"csv.n_clicks": 1, "state.data": "?start=5&stop=25&first=1&last=3"})
+    rows = got["download"]["data"]["content"].splitlines()
+    assert rows[0] == "sample,synth_01,synth_02" and len(rows) == 21
+    expected = sessions.first.signals[1:3, 5:25].T
+    assert [[int(cell) for cell in row.split(",")] for row in rows[1:]] == np.c_[np.arange(5, 25), expected].tolist()
+    monkeypatch.setattr("n1codec.viewer.export.MOST_CELLS", 10)
+    refused = ask("download.data", {"csv.n_clicks": 2, "state.data": "?"})
+    assert "too many for a CSV" in refused["trouble"]["children"] and "download" not in refused
+
+
+# -- the command -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def view(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run ``n1codec view``, fetch its page once, and end it; return the result, the page and the address opened."""
+    from click.testing import CliRunner
+
+    from n1codec.cli.view import command
+
+    monkeypatch.chdir(tmp_path)
+    seen: dict[str, Any] = {}
+    made = app.server
+
+    def served(*arguments: Any) -> Any:
+        server = made(*arguments)
+
+        def once() -> None:
+            thread = threading.Thread(target=type(server).serve_forever, args=(server,))
+            thread.start()
+            with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/") as answer:
+                seen["page"], seen["headers"] = answer.read().decode(), answer.headers
+            server.shutdown()
+            thread.join()
+
+        server.serve_forever = once
+        return server
+
+    monkeypatch.setattr(app, "server", served)
+    monkeypatch.setattr("webbrowser.open", lambda address: seen.update(opened=address))
+
+    def call(*arguments: object) -> tuple[Any, dict[str, Any]]:
+        return CliRunner().invoke(command, [*map(str, arguments), "--cache", "cache"]), seen
+
+    return call
+
+
+def test_view_serves_the_recordings_and_tells_what_it_left_out(view: Any, tmp_path: Path) -> None:
+    (tmp_path / "good.wav").write_bytes(wav.write(signal(900, 2), 8000))
+    (tmp_path / "bad.wav").write_bytes(b"no sound")
+    done, seen = view(tmp_path, "--port", 0)
+    assert done.exit_code == 0, done.output
+    assert "2 channels of 900 frames at 8000 Hz" in done.stderr
+    assert "Left out: bad.wav: it is no WAV file" in done.stderr
+    assert seen["opened"] in done.stderr and seen["opened"].startswith("http://localhost:")
+    assert "N1 Codec viewer" in seen["page"] and "default-src 'self'" in seen["headers"]["Content-Security-Policy"]
+    assert (tmp_path / "cache").is_dir() and done.stdout == ""
+    seen.clear()
+    done, seen = view(tmp_path / "good.wav", "--port", 0, "--no-browser")
+    assert done.exit_code == 0 and "opened" not in seen and "Left out" not in done.stderr
+
+
+def test_view_refuses_what_it_cannot_show(view: Any, tmp_path: Path) -> None:
+    done, seen = view(tmp_path / "gone.wav")
+    assert isinstance(done.exception, CodecError) and "no such file" in str(done.exception)
+    (tmp_path / "bad.wav").write_bytes(b"no sound")
+    done, seen = view(tmp_path / "bad.wav")
+    assert isinstance(done.exception, CodecError) and "bad.wav: it is no WAV file" in str(done.exception)
+    assert seen == {}
+    assert view("--port", "70000")[0].exit_code == 2
+
+
+def test_view_says_how_to_get_dash(view: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "dash", None)
+    assert "make view" in str(view()[0].exception)
+
+
+def test_view_bench_prints_and_serves_nothing(view: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "good.wav").write_bytes(wav.write(signal(900), 8000))
+    monkeypatch.setattr(speed, "report", lambda sessions, results: [f"{sessions.first.frames} in {results}"])
+    done, seen = view(tmp_path, "--bench", "--results", tmp_path / "r")
+    assert (done.exit_code, done.stdout, seen) == (0, f"900 in {tmp_path / 'r'}\n", {})
 
 
 # -- in a browser ----------------------------------------------------------------------------------------------------

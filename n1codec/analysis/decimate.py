@@ -7,17 +7,20 @@ or half a sample, and begin at multiples of their width, so that panning moves t
 
 from __future__ import annotations
 
-import io
+import mmap
+import tempfile
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from n1codec import files
-
 BLOCK = 16
 """Samples of a block in the lowest level."""
+_STRETCH = 1 << 21
+"""Samples that are held at a time; a multiple of BLOCK."""
+_RELEASED = 1 << 24
+"""Samples after which pages of memory maps are released."""
 
 Channels = int | slice | list[int] | np.ndarray
 
@@ -53,18 +56,40 @@ class Pyramid:
         self._starts = np.cumsum([0, *_blocks(signals.shape[1])])
 
     @classmethod
-    def build(cls, signals: np.ndarray) -> Pyramid:
-        """Compute all levels of signals of shape (channels, frames)."""
+    def build(cls, signals: np.ndarray, levels: np.ndarray | None = None) -> Pyramid:
+        """Compute all levels, a stretch of a channel at a time.
+
+        Args:
+            signals: shape (channels, frames). Pages of a memory map leave resident memory when they have been used.
+            levels: takes the levels (see ``size``), and may be memory-mapped for writing; a new array if None.
+        """
         channels, frames = signals.shape
-        sizes = _blocks(frames)
-        levels = np.empty((2, channels, sum(sizes)), signals.dtype)
+        if levels is None:
+            levels = np.empty(cls.size(signals), signals.dtype)
+        used = 0
         for channel in range(channels):
-            for row, extreme in zip(levels[:, channel], (np.minimum, np.maximum), strict=True):
-                below, at, block = np.asarray(signals[channel]), 0, BLOCK
-                for size in sizes:
-                    row[at : at + size] = _reduce(extreme, below, block)
-                    below, at, block = row[at : at + size], at + size, 2
+            below, at, block = signals[channel : channel + 1], 0, BLOCK
+            for size in _blocks(frames):
+                above = levels[:, channel, at : at + size]
+                for start in range(0, below.shape[-1], _STRETCH):
+                    piece = slice(start // block, -(-min(start + _STRETCH, below.shape[-1]) // block))
+                    for row, source, extreme in zip(
+                        above, (below[0], below[-1]), (np.minimum, np.maximum), strict=True
+                    ):
+                        row[piece] = _reduce(extreme, np.asarray(source[start : start + _STRETCH]), block)
+                    used += _STRETCH
+                    if used >= _RELEASED:
+                        release(signals, levels)
+                        used = 0
+                below, at, block = above, at + size, 2
+        release(signals, levels)
         return cls(signals, levels)
+
+    @staticmethod
+    def size(signals: np.ndarray) -> tuple[int, int, int]:
+        """Return the shape of the levels: (2, channels, blocks), minima before maxima."""
+        channels, frames = signals.shape
+        return 2, channels, sum(_blocks(frames))
 
     @classmethod
     def cached(cls, signals: np.ndarray, folder: str | Path, key: str) -> Pyramid:
@@ -72,23 +97,31 @@ class Pyramid:
 
         Args:
             key: names the content of the signals (``correlation.digest``).
+
+        Raises:
+            OSError: the folder cannot be written to.
         """
         path = Path(folder) / f"{key}-pyramid-{BLOCK}.npy"
         try:
             return cls(signals, np.load(path, mmap_mode="r", allow_pickle=False))
         except (OSError, ValueError, EOFError):
             pass  # it is not there, or not whole
-        built = cls.build(signals)
         path.parent.mkdir(parents=True, exist_ok=True)
-        data = io.BytesIO()
-        np.save(data, built.levels)
-        files.write(path, data.getvalue(), durable=False)
+        if not signals.size:  # nothing can be mapped
+            return cls.build(signals)
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=path.parent) as temporary:
+            made = Path(temporary) / path.name
+            levels = np.lib.format.open_memmap(made, "w+", signals.dtype, cls.size(signals))
+            cls.build(signals, levels)
+            levels.flush()
+            del levels  # Windows renames no file that is open
+            made.replace(path)
         return cls(signals, np.load(path, mmap_mode="r", allow_pickle=False))
 
     @cached_property
     def medians(self) -> np.ndarray:
-        """The median of every channel, float64 of shape (channels,)."""
-        return np.array([np.median(channel) if channel.size else 0.0 for channel in self.signals])
+        """The median of every channel, float64 of shape (channels,); 0 where there are no frames."""
+        return np.array([_median(channel) if channel.size else 0.0 for channel in self.signals])
 
     def window(self, channels: Channels, start: int, stop: int, pixels: int) -> Window:
         """Return about two points a pixel of the frames ``start`` to ``stop``, of one channel or some, in their order.
@@ -131,6 +164,32 @@ def interleave(window: Window, channel: int = 0) -> tuple[np.ndarray, np.ndarray
     y = np.stack([window.low[channel], window.high[channel]], axis=1)
     y[1::2] = y[1::2, ::-1]  # up in one bin and down in the next: the line between bins stays short
     return x, y.ravel()
+
+
+def release(*arrays: np.ndarray) -> None:
+    """Let pages of memory maps leave resident memory; the system reads them again when they are used.
+
+    Without it, going through a file as large as memory once makes the process as large. Arrays that are not mapped, and
+    systems that have no such call (Windows), stay as they are.
+    """
+    for array in arrays:
+        mapped = getattr(array, "_mmap", None)
+        if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+            mapped.madvise(mmap.MADV_DONTNEED)
+
+
+def _median(channel: np.ndarray) -> float:
+    """Return the median of samples of shape (frames,), exactly; those of 16 bits are counted a stretch at a time."""
+    if channel.dtype != np.int16:
+        return float(np.median(channel))
+    counts = np.zeros(1 << 16, np.int64)
+    for start in range(0, len(channel), _STRETCH):
+        counts += np.bincount(channel[start : start + _STRETCH].astype(np.int32) + (1 << 15), minlength=1 << 16)
+        if len(channel) > _STRETCH:
+            release(channel)
+    share = np.cumsum(counts)
+    below, above = np.searchsorted(share, ((len(channel) - 1) // 2, len(channel) // 2), side="right")
+    return (int(below) + int(above)) / 2 - (1 << 15)
 
 
 def _blocks(frames: int) -> list[int]:

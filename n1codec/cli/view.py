@@ -50,6 +50,8 @@ def command(
     folder = cache or session.default_cache()
     with progress(0, "reading") as advance:
         opened = session.open_paths(paths, folder, advance)
+    for note in opened.notes:
+        click.echo(note, err=True)
     if bench:
         from n1codec.viewer import speed
 

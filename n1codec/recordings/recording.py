@@ -32,6 +32,8 @@ class Recording(ABC):
     rate: float
     """Frames a second; 0 where the file does not say it."""
     frames: int
+    missing_frames: int = 0
+    """How many frames the file promises beyond those that are there."""
     channels: int
     dtype: np.dtype[Any]
     """The dtype of what :meth:`read` returns, in this machine's byte order."""

@@ -13,7 +13,7 @@ from n1codec.analysis.spectrum import spectrogram
 from n1codec.analysis.stats import Settings, Stats
 from n1codec.bench.results import summary
 from n1codec.datasets.dataset import Dataset
-from n1codec.recordings import wav
+from n1codec.recordings import open_recording
 from n1codec.report import tables
 from n1codec.report.plots import headed, save
 from n1codec.report.style import COLOURS, INK, RULE, colour, marker, slots
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _BLUE, _ORANGE, _RED = COLOURS[2], COLOURS[1], COLOURS[7]
 _BARS = 256
 """Bins of a histogram at the most."""
+_SECONDS = 60
+"""The length of a spectrogram at the most."""
 _BOUNDS = {
     "entropy_0": "order 0",
     "entropy_diff": "first differences",
@@ -138,10 +140,9 @@ def _typical(data: Dataset, stats: Stats) -> Path:
 
 
 def _spectrogram(path: Path) -> Figure:
-    parsed = wav.parse(path.read_bytes())
-    assert parsed is not None
-    x = parsed.samples[: 60 * parsed.rate, 0]
-    frequencies, times, density = spectrogram(x, parsed.rate)
+    recording = open_recording(path)
+    x = recording.read(0, int(_SECONDS * recording.rate), 0)[:, 0]
+    frequencies, times, density = spectrogram(x, recording.rate)
     figure = _figure("Spectrogram", f"{path.name}, the file of middle spectral entropy, its first channel")
     axes = figure.subplots()
     if times.size:

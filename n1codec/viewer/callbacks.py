@@ -28,6 +28,7 @@ from n1codec.viewer.session import Session
 MOST_UNPACKED = 8 * layout.MEGABYTES << 20
 """Bytes of the recordings in an archive that is dropped."""
 _LARGEST_SIDE = 8000
+_MOST_NOTES = 4
 _MOUSE = {"main.relayoutData", "detail.relayoutData", "main.clickData", "key.data"}
 
 
@@ -332,7 +333,10 @@ def about(opened: Session) -> list[Any]:
     ]
     if padded:
         lines.append(f"{padded:,} padded to the longest, common: {opened.common:,}")
-    return [html.Div(line) for line in [*lines, *opened.notes[:3]]]
+    if len(notes := opened.notes) > _MOST_NOTES:
+        more = len(notes) - _MOST_NOTES + 1
+        notes = [*notes[: _MOST_NOTES - 1], f"and {more} notes more, printed where the viewer was started"]
+    return [html.Div(line) for line in [*lines, *notes]]
 
 
 def where(opened: Session, now: state.State) -> str:

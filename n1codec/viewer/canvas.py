@@ -28,6 +28,8 @@ _PLOT_HEIGHT = 58
 _NARROW = 720
 _SEGMENT = 256
 """Frames of a segment of a spectrogram, unless few are shown."""
+_SEGMENTS = 8
+"""Segments that are averaged into a column of a spectrogram at the most."""
 
 
 _BARS = 400
@@ -248,15 +250,30 @@ def _spectrum(session: Session, state: State, order: Order, size: Size, style: T
 
 
 def spectrogram(session: Session, state: State, columns: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return frequencies in Hz, seconds, and the density (bins, segments) of the channel in focus."""
+    """Return the spectrogram of the frames shown of the channel in focus, about ``columns`` segments wide.
+
+    Where a column has room for many segments, it is the mean of some that are spread over it.
+
+    Returns:
+        Frequencies in Hz, shape (bins,); the middles of the columns in seconds, shape (columns,); the density in
+        squared units per Hz, shape (bins, columns).
+    """
     start, stop = window(state, session.frames)
     end = max(start + 2, min(stop, int(session.lengths[state.focus])))
-    x = np.asarray(session.signals[state.focus, start:end])
+    x = session.signals[state.focus, start:end]
     segment = max(16, min(_SEGMENT, len(x) // 8))
     hop = max(1, len(x) // int(max(columns, 200)))
     session.prepare().wait()
-    frequencies, seconds, power = spectrum.spectrogram(x, session.rate, segment, max(segment - hop, 0))
-    return frequencies, seconds + start / session.rate, power
+    if hop < 2 * segment:
+        frequencies, seconds, power = spectrum.spectrogram(x, session.rate, segment, max(segment - hop, 0))
+        return frequencies, seconds + start / session.rate, power
+    each = min(hop // segment, _SEGMENTS)
+    count = len(x) // hop
+    firsts = np.arange(count)[:, None] * hop + np.arange(each) * (hop // each)
+    pieces = np.concatenate([x[first : first + segment] for first in firsts.ravel()])
+    frequencies, _, power = spectrum.spectrogram(pieces, session.rate, segment, 0)
+    seconds = (start + (np.arange(count) + 0.5) * hop) / session.rate
+    return frequencies, seconds, power.reshape(len(frequencies), count, each).mean(axis=2)
 
 
 def _spectrogram(session: Session, state: State, size: Size, style: Theme) -> Canvas:
@@ -285,6 +302,9 @@ def _compression(session: Session, state: State, order: Order, size: Size, style
         f"{made.spec}: {whole:.3f} bits per sample in blocks of {made.block} frames, each coded by itself, which costs "
         "more than whole files do. Click a row to see its channel below."
     )
+    looked, length = session.looked_at(state.focus, *window(state, session.frames)), session.lengths[state.focus]
+    if looked[1] - looked[0] < length:
+        note += f" Its residual and its histograms are of the frames {looked[0]:,} to {looked[1]:,}."
     return Canvas(figure, detail, note)
 
 
@@ -292,11 +312,13 @@ def _coded(session: Session, state: State, job: Job, size: Size, style: Theme) -
     start, stop = window(state, session.frames)
     channel, narrow = state.focus, size.width < _NARROW
     (line,), width = lines(session, [channel], start, stop, size.width * 0.65)
-    left = session.residual(state.codec, channel)
-    x, y = bins(left.values[start:stop], start, max(width, 1))
+    first, last = session.looked_at(channel, start, stop)
+    left = session.residual(state.codec, channel, first, last)
+    inside = slice(max(start - first, 0), max(stop - first, 0))
+    x, y = bins(left.values[inside], max(start, first), max(width, 1))
     blocks = -(-session.frames // session.block)
     bits = np.full(blocks, np.nan) if job.running or job.result is None else job.result.bits[channel]
-    codes = np.asarray(session.signals[channel, : session.lengths[channel]])
+    codes = np.asarray(session.signals[channel, first:last])
     return compression.detail(
         line,
         (x / session.rate, y),

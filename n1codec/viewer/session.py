@@ -1,4 +1,4 @@
-"""Recordings as one memory-mapped array of shape (channels, frames), and what is computed of them.
+"""Recordings as one memory-mapped array of shape (channels, frames), and what is computed from them.
 
 A session lives in a folder of the cache, named by the content of the recordings:
 
@@ -6,13 +6,13 @@ A session lives in a folder of the cache, named by the content of the recordings
     about.json      names, lengths in frames, rate in Hz, notes for the reader
     derived/        minima and maxima, correlation matrices, clusterings, spectra, as they were asked for
 
-It appears there when it is whole; any of it may be deleted at any time that no viewer runs.
+The folder appears when it is complete. While no viewer runs, any of it may be deleted. Recordings of hours are larger
+than memory: whatever goes through all of one holds a stretch at a time, and lets go of the pages that it has used.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import shutil
@@ -26,22 +26,30 @@ from typing import NamedTuple
 
 import numpy as np
 
+from n1codec import files
 from n1codec.analysis import correlation, groups, order, spectrum
-from n1codec.analysis.decimate import Pyramid
+from n1codec.analysis.decimate import Pyramid, release
 from n1codec.codec import CodecError, Layout, Text
 from n1codec.datasets import dataset
-from n1codec.files import write as write_file
 from n1codec.pipeline import Pipeline, get_codec
-from n1codec.recordings import wav
+from n1codec.recordings import open_recording
 from n1codec.viewer.jobs import Cancelled, Job, Jobs
 
-_VERSION = 1
-"""Of the folder's layout: another one gets folders of its own."""
+_VERSION = 2
+"""The version of the folder's layout: another one gets folders of its own."""
 SEGMENT = 1024
 """Frames of a segment of the power spectra."""
 BLOCKS = 64
 """Blocks that a recording is cut into for the compression view, at most."""
-_SHORTEST_BLOCK = 256
+_SHORTEST_BLOCK, _LONGEST_BLOCK = 256, 1 << 20
+"""Frames of a block of the compression view: recordings of hours have more than BLOCKS of them."""
+_STRETCH_BYTES = 32 << 20
+"""About how many bytes of samples are held at a time."""
+_WHOLE = 1 << 22
+"""Frames of a channel whose residual is computed while the reader waits, at most."""
+_COMPARED = 1 << 27
+"""Samples, of all channels together, by which recordings of the same time are looked for, at most."""
+_MOST_NOTES = 20
 _MOST_PADDING, _PADDED_FREELY = 16, 1 << 28
 """So many times the samples of recordings, or so many samples, may be written to pad them."""
 _DIRECT = 2_000_000
@@ -66,7 +74,15 @@ class Residual(NamedTuple):
 
 
 class Session:
-    """One set of recordings. Everything is computed once and kept; ``jobs`` has what takes long."""
+    """One set of recordings. What is computed from it is kept; what takes long runs in the background, as ``jobs``.
+
+    Attributes:
+        signals: int16 of shape (channels, frames), memory-mapped.
+        names: of the channels.
+        lengths: frames of each channel, int64 of shape (channels,); behind them it is padded with zeros.
+        rate: frames a second.
+        notes: what a reader should know: files that were left out or cut off, samples that were narrowed to 16 bits.
+    """
 
     def __init__(self, folder: Path) -> None:
         about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
@@ -128,9 +144,14 @@ class Session:
         def work(progress: Callable[[float], None], cancel: threading.Event) -> np.ndarray:
             self.prepare().wait()
             common = self.signals[:, : self.common]
+
+            def advance(share: float) -> None:
+                release(self.signals)
+                progress(0.9 * share)
+
             try:
                 found = correlation.cached(
-                    common, measure, self._derived, progress=lambda x: progress(0.9 * x), cancel=cancel, key=self.key
+                    common, measure, self._derived, progress=advance, cancel=cancel, key=self.key
                 )
             except correlation.Cancelled as error:
                 raise Cancelled from error
@@ -175,18 +196,23 @@ class Session:
                     groups.Group(tuple(members), np.array(r))
                     for members, r in json.loads(path.read_text(encoding="ascii"))
                 ]
-            recordings = [x[:n] for x, n in zip(self.signals, self.lengths, strict=True)]
             try:
-                found = groups.simultaneous(recordings, progress=progress, cancel=cancel)
+                found = groups.simultaneous(self._beginnings(), progress=progress, cancel=cancel)
             except correlation.Cancelled as error:
                 raise Cancelled from error
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_file(
+            files.write(
                 path, json.dumps([[group.members, group.r.tolist()] for group in found]).encode("ascii"), durable=False
             )
             return found
 
         return self.jobs.start("groups", "Simultaneous recordings", work)
+
+    def _beginnings(self) -> list[np.ndarray]:
+        """Return as many samples of each channel as there is memory for; different lengths stay different."""
+        most = max(_COMPARED // self.channels, 1)
+        lengths = {int(n): max(min(int(n), most - rank), 1) for rank, n in enumerate(np.unique(self.lengths))}
+        return [x[: lengths[int(n)]] for x, n in zip(self.signals, self.lengths, strict=True)]
 
     # -- spectra -------------------------------------------------------------------------------------------------------
 
@@ -204,7 +230,7 @@ class Session:
             for channel in range(self.channels):
                 if cancel.is_set():
                     raise Cancelled
-                power[channel] = spectrum.psd(self.signals[channel, : self.lengths[channel]], self.rate, size)[1]
+                power[channel] = _psd(self.signals[channel, : self.lengths[channel]], self.rate, size)
                 progress((channel + 1) / self.channels)
             _save(path, power)
             return frequencies, power
@@ -224,7 +250,8 @@ class Session:
 
     @property
     def block(self) -> int:
-        return max(_SHORTEST_BLOCK, -(-self.frames // BLOCKS))
+        """Frames of a block of the compression view."""
+        return min(max(_SHORTEST_BLOCK, -(-self.frames // BLOCKS)), _LONGEST_BLOCK)
 
     def compress(self, spec: str) -> Job:
         """Return the job whose result is the Compression by a codec.
@@ -243,7 +270,8 @@ class Session:
                     piece = self.signals[channel, index * self.block : min((index + 1) * self.block, int(length))]
                     piece = np.array(piece)
                     bits[channel, index] = 8 * len(codec.encode(piece)) / len(piece)
-                progress((channel + 1) / self.channels)
+                    progress((channel + index * self.block / int(length)) / self.channels)
+                release(self.signals)
             return Compression(codec.spec, self.block, bits)
 
         return self.jobs.start(f"codec {codec.spec}", f"Encoding with {codec.spec}", work)
@@ -254,12 +282,35 @@ class Session:
         frames = np.clip(self.lengths[:, None] - starts, 0, made.block)
         return np.nansum(made.bits * frames, axis=1) / self.lengths
 
-    def residual(self, spec: str, channel: int) -> Residual:
-        """Return what the filters of a codec leave of a channel, or what remap|lpc leaves where it has none."""
+    def looked_at(self, channel: int, start: int, stop: int) -> tuple[int, int]:
+        """Return the frames (first, last) that the details of a channel are computed from.
+
+        They are all frames of the channel, or where these are too many those from ``start`` to ``stop``, the frames
+        shown, or the first of them.
+        """
+        length = int(self.lengths[channel])
+        if length <= _WHOLE:
+            return 0, length
+        start = max(min(start, length - 1), 0)
+        return start, max(min(stop, length, start + _WHOLE), start + 1)
+
+    def residual(self, spec: str, channel: int, first: int = 0, last: int | None = None) -> Residual:
+        """Return what the filters of a codec leave of some frames of a channel.
+
+        Args:
+            spec: a codec; if it has no predictor among its filters, those of ``remap|lpc`` are taken.
+            channel: its number.
+            first: the first frame.
+            last: the frame behind the last one; the channel's end if None.
+
+        Raises:
+            CodecError: there is no such codec here.
+        """
         filters = [stage for stage in checked(spec).filters if stage.name not in ("planes", "bitshuffle", "rle")]
         if not any(stage.family == "predictive" for stage in filters):
             filters = list(get_codec("remap|lpc|copy").filters)
-        x = np.array(self.signals[channel, : self.lengths[channel]])
+        length = int(self.lengths[channel])
+        x = np.array(self.signals[channel, first : length if last is None else min(last, length)])
         layout = Layout.of(x)
         for stage in filters:
             y, _ = stage.forward(x)
@@ -267,6 +318,29 @@ class Session:
                 break
             x = y
         return Residual(x.astype(np.int64), "|".join(stage.name for stage in filters))
+
+
+def _psd(x: np.ndarray, rate: float, size: int) -> np.ndarray:
+    """Return the power spectral density of a channel, as ``spectrum.psd`` has it, from one stretch after the other.
+
+    Args:
+        x: shape (frames,), may be memory-mapped.
+        size: frames of a segment, at most all of them.
+
+    Returns:
+        Squared units per Hz, float64 of shape (size // 2 + 1,).
+    """
+    hop = size - size // 2
+    segments = (len(x) - size) // hop + 1
+    together = max(1, _STRETCH_BYTES // 8 // hop)
+    total = np.zeros(size // 2 + 1)
+    for first in range(0, segments, together):
+        count = min(together, segments - first)
+        piece = x[first * hop : (first + count - 1) * hop + size]
+        total += count * spectrum.psd(piece, rate, size)[1]
+        if segments > together:
+            release(x)
+    return total / segments
 
 
 def checked(spec: str) -> Pipeline:
@@ -315,7 +389,8 @@ def open_paths(
 ) -> Session:
     """Return the session of recordings: folders of WAV files, WAV files, zip archives; the usual ones if none is named.
 
-    Channels are padded to the length of the longest. Samples that are not 16 bits wide are shown at 16 bits.
+    Channels are padded to the length of the longest. Samples that are not 16 bits wide are shown at 16 bits. Of several
+    files, those that cannot be read are left out; the session's notes name them, and those that were cut off.
 
     Args:
         cache: the folder that sessions are in; made if it is not there.
@@ -323,43 +398,64 @@ def open_paths(
         home: where archives are unpacked, and recordings are looked for if no path is named.
 
     Raises:
-        CodecError: nothing to show, a file that is no recording, or rates that differ.
-        OSError: a file or the cache.
+        CodecError: there is nothing to show, not one file can be read, or their rates differ.
+        OSError: the cache cannot be written to.
     """
     found = [dataset.resolve(path, home) for path in paths] or [dataset.resolve(None, home)]
     return open_files([path for one in found for path in one.files], cache, found[0].name, progress)
 
 
+class _Source(NamedTuple):
+    """A file that is shown."""
+
+    path: Path
+    frames: int
+    channels: int
+    rate: float
+    note: str
+    """What the reader should know of it, "" if there is nothing."""
+
+
 def open_files(
-    files: Sequence[Path], cache: Path, title: str, progress: Callable[[str], None] = lambda name: None
+    paths: Sequence[Path], cache: Path, title: str, progress: Callable[[str], None] = lambda name: None
 ) -> Session:
     """Return the session of some WAV files; see ``open_paths``."""
     code = hashlib.blake2b(str(_VERSION).encode(), digest_size=12)
-    shapes: list[tuple[int, ...]] = []
+    sources, notes = [], []
+    for path in paths:
+        try:
+            source = _source(path)
+            code.update(f"{path.name}\0{path.stat().st_size}\0".encode("utf-8", "surrogateescape"))
+            _add_content(code, path)
+        except (CodecError, OSError) as error:
+            reason = files.explain(error) if isinstance(error, OSError) else str(error)
+            if len(paths) == 1:
+                raise CodecError(_briefly(path, reason)) from error
+            notes.append(f"Left out: {_briefly(path, reason)}")
+            code.update(f"{notes[-1]}\0".encode("utf-8", "surrogateescape"))
+            continue
+        sources.append(source)
+        if source.note:
+            notes.append(source.note)
+    if not sources:
+        raise CodecError("there are no recordings to show" + "".join(f"\n{note}" for note in notes[:1]))
     rates: dict[float, str] = {}
-    for path in files:
-        data = path.read_bytes()
-        code.update(f"{path.name}\0{len(data)}\0".encode("utf-8", "surrogateescape"))
-        code.update(data)
-        wave = _parse(path, data)
-        shapes.append(wave.samples.shape)
-        rates.setdefault(wave.rate, path.name)
-    if not shapes:
-        raise CodecError("there are no recordings to show")
+    for source in sources:
+        rates.setdefault(source.rate, source.path.name)
     if len(rates) > 1:
         (one, first), (other, second), *_ = rates.items()
         raise CodecError(
-            f"{second} has {other} Hz and {first} has {one} Hz: they share no time axis (open them one by one)"
+            f"{second} has {other:g} Hz and {first} has {one:g} Hz: they share no time axis (open them one by one)"
         )
-    padded, held = max(n for n, _ in shapes) * sum(c for _, c in shapes), sum(n * c for n, c in shapes)
-    if padded > max(_MOST_PADDING * held, _PADDED_FREELY):
+    longest, channels = max(s.frames for s in sources), sum(s.channels for s in sources)
+    if longest * channels > max(_MOST_PADDING * sum(s.frames * s.channels for s in sources), _PADDED_FREELY):
         raise CodecError("they differ too much in length to be padded to the longest (open them one by one)")
     folder = cache / code.hexdigest()
     if not (folder / "about.json").exists():
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".new-", dir=cache) as temporary:
             made = Path(temporary) / "session"
-            _write(made, files, shapes, next(iter(rates)), title, progress)
+            _write(made, sources, notes, title, progress)
             shutil.rmtree(folder, ignore_errors=True)
             try:
                 made.rename(folder)
@@ -377,42 +473,66 @@ def reopen(key: str, cache: Path) -> Session | None:
     return Session(found[0]) if len(found) == 1 else None
 
 
-def _parse(path: Path, data: bytes) -> wav.Wav:
-    wave = wav.parse(data)
-    if wave is None:
-        raise CodecError(f"{path.name}: it is no WAV file, or one whose samples have no known form")
-    if not wave.samples.size or not wave.rate:
+def _source(path: Path) -> _Source:
+    found = open_recording(path)
+    if not found.frames or not found.channels or not found.rate:
         raise CodecError(f"{path.name}: there are no samples in it")
-    return wave
+    missing, note = found.missing_frames, ""
+    if missing > 0:
+        whole = found.frames + missing
+        note = f"{path.name}: it was cut off, {missing:,} of its {whole:,} frames are missing"
+    return _Source(path, found.frames, found.channels, found.rate, note)
+
+
+def _briefly(path: Path, reason: str) -> str:
+    """Return what is wrong with a file, once with its name and without its folder."""
+    for name in (str(path), path.name):
+        reason = reason.removeprefix(f"{name}: ")
+    return f"{path.name}: {reason}"
+
+
+def _add_content(code: hashlib.blake2b, path: Path) -> None:
+    with path.open("rb") as file:
+        while block := file.read(_STRETCH_BYTES // 8):
+            code.update(block)
+
+
+def _stretches(path: Path) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield a recording from its beginning to its end: first frames, and samples of shape (frames, channels).
+
+    It is opened anew for each stretch, so that the pages of the one before leave resident memory.
+    """
+    found = open_recording(path)
+    step = max(1, _STRETCH_BYTES // (found.channels * found.dtype.itemsize))
+    for start in range(0, found.frames, step):
+        yield start, open_recording(path).read(start, start + step)
 
 
 def _write(
-    folder: Path,
-    files: Sequence[Path],
-    shapes: Sequence[tuple[int, ...]],
-    rate: float,
-    title: str,
-    progress: Callable[[str], None],
+    folder: Path, sources: Sequence[_Source], told: Sequence[str], title: str, progress: Callable[[str], None]
 ) -> None:
     folder.mkdir()
-    frames, channels = max(n for n, _ in shapes), sum(c for _, c in shapes)
+    frames, channels = max(s.frames for s in sources), sum(s.channels for s in sources)
     signals = np.lib.format.open_memmap(folder / "signals.npy", "w+", np.int16, (channels, frames))
     names: list[str] = []
     lengths: list[int] = []
-    notes: list[str] = []
-    for path in files:
-        progress(path.name)
-        wave = _parse(path, path.read_bytes())
-        samples, note = _narrow(wave.samples)
+    notes = list(told)
+    for source in sources:
+        progress(source.path.name)
+        narrow, note = _narrow(source.path)
         if note:
-            notes.append(f"{path.name}: {note}")
-        for name, column in zip(_names(path.stem, samples.shape[1]), samples.T, strict=True):
-            signals[len(names), : len(column)] = column
-            names.append(name)
-            lengths.append(len(column))
+            notes.append(f"{source.path.name}: {note}")
+        rows = signals[len(names) : len(names) + source.channels]
+        for start, samples in _stretches(source.path):
+            rows[:, start : start + len(samples)] = narrow(samples).T
+            release(signals)
+        names += _names(source.path.stem, source.channels)
+        lengths += [source.frames] * source.channels
     signals.flush()
-    del signals  # Windows renames no folder with an open file in it
-    about = {"names": names, "lengths": lengths, "rate": rate, "notes": notes[:20], "title": title}
+    del signals, rows  # Windows renames no folder with an open file in it
+    if len(notes) > _MOST_NOTES:
+        notes = [*notes[: _MOST_NOTES - 1], f"and {len(notes) - _MOST_NOTES + 1} notes more"]
+    about = {"names": names, "lengths": lengths, "rate": sources[0].rate, "notes": notes, "title": title}
     (folder / "about.json").write_text(json.dumps(about), encoding="utf-8")
 
 
@@ -421,24 +541,27 @@ def _names(stem: str, channels: int) -> Iterator[str]:
     return (stem if channels == 1 else f"{stem}:{channel}" for channel in range(channels))
 
 
-def _narrow(samples: np.ndarray) -> tuple[np.ndarray, str]:
-    """Return samples as int16, and a note where they are not the file's."""
-    if samples.dtype == np.int16:
-        return samples, ""
-    if samples.dtype == np.uint8:
-        return samples.astype(np.int16) - 128, "8 bits, shown around 0"
-    if samples.dtype.kind == "f":
-        peak = float(np.nanmax(np.abs(samples), initial=0))
+def _narrow(path: Path) -> tuple[Callable[[np.ndarray], np.ndarray], str]:
+    """Return a function that makes int16 of a recording's samples, and a note where they are others than the file's."""
+    dtype = open_recording(path).dtype
+    if dtype == np.int16:
+        return lambda samples: samples, ""
+    if dtype == np.uint8:
+        return lambda samples: samples.astype(np.int16) - 128, "8 bits, shown around 0"
+    if dtype.kind == "f":
+        peak = max(float(np.nanmax(np.abs(samples), initial=0)) for _, samples in _stretches(path))
         scale = 32767 / peak if np.isfinite(peak) and peak > 0 else 1.0
-        return np.nan_to_num(samples * scale).clip(-32768, 32767).astype(np.int16), f"floats, shown times {scale:g}"
-    shift = max(int(samples.max()), -int(samples.min()) - 1).bit_length() - 15
-    if shift <= 0:
-        return samples.astype(np.int16), ""
-    return (samples >> shift).astype(np.int16), f"wider than 16 bits, shown divided by {1 << shift}"
+        return (
+            lambda samples: np.nan_to_num(samples * scale).clip(-32768, 32767).astype(np.int16),
+            f"floats, shown times {scale:g}",
+        )
+    reach = max(max(int(samples.max()), -int(samples.min()) - 1) for _, samples in _stretches(path))
+    shift = max(reach.bit_length() - 15, 0)
+    note = f"wider than 16 bits, shown divided by {1 << shift}" if shift else ""
+    return lambda samples: (samples >> shift).astype(np.int16), note
 
 
 def _save(path: Path, array: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = io.BytesIO()
-    np.save(data, array)
-    write_file(path, data.getvalue(), durable=False)
+    with files.writing(path, durable=False) as file:
+        np.save(file, array)

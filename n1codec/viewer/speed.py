@@ -93,17 +93,20 @@ def _bytes(answer: TestResponse) -> int:
 def client(made: Dash) -> Ask:
     """Return a function that asks the app what a browser would ask it, without a browser.
 
-    The function takes the name of an output such as ``main.figure``, and the values of the inputs and states that the
-    callback of that output has, by their names; those that are left out are None. The first one is the input that
-    changed. It returns the server's answer.
+    The function takes the name of an output such as ``main.figure``, and values of inputs and states by their names.
+    The first of them is the input that changed; those that are left out are None. It returns the server's answer.
     """
     sender = made.server.test_client()
     sender.get("/_dash-dependencies")  # the callbacks are complete from the first request on
     known = {tuple(_NAMES.findall(output)): (output, spec) for output, spec in made.callback_map.items()}
 
     def ask(wanted: str, values: dict[str, Any]) -> TestResponse:
+        changed = next(iter(values)).rpartition(".")
         names, (output, spec) = next(
-            (names, found) for names, found in known.items() if tuple(wanted.split(".")) in names
+            (names, found)
+            for names, found in known.items()
+            if tuple(wanted.split(".")) in names
+            and any((one["id"], one["property"]) == changed[::2] for one in found[1]["inputs"])
         )
 
         def filled(kind: str) -> list[dict[str, Any]]:
