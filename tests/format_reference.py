@@ -1,0 +1,446 @@
+"""A slow reader of .n1c files in plain Python, written from docs/format.md; it knows the coders of Python's library."""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import struct
+import zlib
+from dataclasses import dataclass
+
+RATES = (19531, 8000, 10000, 11025, 12500, 15000, 16000, 20000, 22050, 24000, 24414, 25000, 30000, 32000, 44100, 48000,
+         50000, 96000, 192000, 1000, 1250, 2000, 2500, 40000)  # fmt: skip
+DTYPES = ("uint8", "int16", "int24", "int32", "int8", "uint16", "uint32", "int64", "uint64", "float16", "float32",
+          "float64")  # fmt: skip
+ALL = {name for name in DTYPES if "int" in name and name != "int24"}
+ANY = {*ALL, *DTYPES}
+
+
+class Cursor:
+    def __init__(self, data: bytes) -> None:
+        self.data, self.at = data, 0
+
+    def take(self, count: int) -> bytes:
+        assert self.at + count <= len(self.data)
+        self.at += count
+        return self.data[self.at - count : self.at]
+
+    def u8(self) -> int:
+        return self.take(1)[0]
+
+    def uint(self) -> int:
+        value = shift = 0
+        while True:
+            byte = self.u8()
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    def signed(self) -> int:
+        return unzigzag(self.uint())
+
+    def bytes(self) -> bytes:
+        return self.take(self.uint())
+
+    def rest(self) -> bytes:
+        return self.take(len(self.data) - self.at)
+
+
+def unzigzag(u: int) -> int:
+    return -(u + 1) // 2 if u & 1 else u // 2
+
+
+def wrap(value: int, kind: str) -> int:
+    """Return a number modulo the width of a dtype, in the dtype's range."""
+    bits = width(kind) * 8
+    value %= 1 << bits
+    return value - (1 << bits) if kind[0] == "i" and value >> (bits - 1) else value
+
+
+def width(kind: str) -> int:
+    return int(kind.lstrip("uintfloa")) // 8
+
+
+@dataclass
+class Array:
+    """Samples in the order of the file; ``channels`` is 0 of a flat array."""
+
+    values: list
+    channels: int
+    kind: str
+
+
+@dataclass
+class Form:
+    size: int
+    channels: int
+    kind: str
+
+
+# -- filters: (dtypes, for one channel, has side information, layout of the output, inverse) --------------------------
+
+
+def same(form: Form, side: bytes) -> Form:
+    return form
+
+
+def undelta(y: list, side: bytes, form: Form) -> list:
+    columns = form.channels or 1
+    wide = width(form.kind)
+    firsts = [wrap(int.from_bytes(side[i : i + wide], "little"), form.kind) for i in range(0, len(side), wide)]
+    for order in reversed(range(len(firsts) // columns)):
+        y = firsts[order * columns : (order + 1) * columns] + y[columns:]
+        for i in range(columns, len(y)):
+            y[i] = wrap(y[i] + y[i - columns], form.kind)
+    return y
+
+
+def unfixed(y: list, side: bytes, form: Form) -> list:
+    cursor = Cursor(side)
+    block, orders = cursor.uint(), cursor.rest()
+    taps = ([], [1], [2, -1], [3, -3, 1], [4, -6, 4, -1])
+    x: list = []
+    for i, residual in enumerate(y):
+        b = i // block
+        order = orders[b // 3] // 5 ** (b % 3) % 5
+        x.append(wrap(residual + sum(c * x[i - 1 - j] for j, c in enumerate(taps[min(i, order)])), "int16"))
+    return x
+
+
+def bits_up(data: bytes):
+    at = 0
+
+    def get(count: int) -> int:
+        nonlocal at
+        value = 0
+        for i in range(count):
+            value |= (data[at >> 3] >> (at & 7) & 1) << i
+            at += 1
+        return value
+
+    return get
+
+
+def unlpc(y: list, side: bytes, form: Form) -> list:
+    cursor = Cursor(side)
+    block = cursor.uint()
+    get = bits_up(cursor.rest())
+    shift, taps, x = 0, [], []
+    for i, residual in enumerate(y):
+        if i % block == 0 and not get(1):
+            shift, taps = 0, []
+            if order := get(6):
+                shift, k = get(4), get(4)
+                for _ in range(order):
+                    quotient = 0
+                    while get(1):
+                        quotient += 1
+                    taps.append(unzigzag(quotient << k | get(k)))
+        total = sum(c * x[i - 1 - j] for j, c in enumerate(taps) if j < i)
+        x.append(wrap(residual + (wrap(total + (1 << shift >> 1), "int32") >> shift), "int16"))
+    return x
+
+
+def unkbit(y: list, side: bytes, form: Form) -> list:
+    get = bits_up(bytes(y))
+    x: list = []
+    for i in range(form.size):
+        code = get(side[0])
+        x.append(wrap((x[i - 1] if i else 0) + code - (1 << side[0] - 1) if code else get(16), "int16"))
+    return x
+
+
+def kbit_form(form: Form, side: bytes) -> Form:
+    return Form(Cursor(side[1:]).uint(), 0, "uint8")
+
+
+def unrle(y: list, side: bytes, form: Form) -> list:
+    cursor = Cursor(side)
+    run, kept = cursor.uint(), cursor.uint()
+    numbers = iter(y[kept:])
+    x: list = []
+    row = 0
+    for i, value in enumerate(y[:kept]):
+        row = row + 1 if i and value == y[i - 1] and row < run else 1
+        x.append(value)
+        if row == run:
+            x += [value] * wrap(next(numbers), "u" + form.kind.lstrip("u"))
+    return x
+
+
+def rle_form(form: Form, side: bytes) -> Form:
+    cursor = Cursor(side)
+    cursor.uint()
+    return Form(cursor.uint() + cursor.uint(), 0, form.kind)
+
+
+def unbitshuffle(y: list, side: bytes, form: Form) -> list:
+    row = (form.size + 7) // 8
+    return [wrap(sum((y[b * row + i // 8] >> i % 8 & 1) << b for b in range(16)), "int16") for i in range(form.size)]
+
+
+def unplanes(y: list, side: bytes, form: Form) -> list:
+    n = form.size
+    raw = [bytes(y[plane * n + i] for plane in range(width(form.kind))) for i in range(n)]
+    return numbers(b"".join(raw), form.kind)
+
+
+def unzig(y: list, side: bytes, form: Form) -> list:
+    return [wrap(unzigzag(u), form.kind) for u in y]
+
+
+def lifted(undo):
+    def inverse(y: list, side: bytes, form: Form) -> list:
+        kind = form.kind.lstrip("u")
+        x = [wrap(value, kind) for value in y]
+        sizes = []
+        size = len(x)
+        while size > 1 and len(sizes) < side[0]:
+            sizes.append(size)
+            size = (size + 1) // 2
+        for size in reversed(sizes):
+            even, odd = x[: (size + 1) // 2], x[(size + 1) // 2 : size]
+            undo(even, odd, kind)
+            x[0:size:2], x[1:size:2] = even, odd
+        return [wrap(value, form.kind) for value in x]
+
+    return inverse
+
+
+def unhaar(even: list, odd: list, kind: str) -> None:
+    for i in range(len(odd)):
+        even[i] = wrap(even[i] - (odd[i] >> 1), kind)
+        odd[i] = wrap(odd[i] + even[i], kind)
+
+
+def unlegall(even: list, odd: list, kind: str) -> None:
+    for i in range(len(even)):
+        left, right = odd[max(i - 1, 0)], odd[min(i, len(odd) - 1)]
+        even[i] = wrap(even[i] - ((left + right >> 1) + 1 >> 1), kind)
+    for i in range(len(odd)):
+        odd[i] = wrap(odd[i] + (even[i] + even[min(i + 1, len(even) - 1)] >> 1), kind)
+
+
+def unmap(y: list, side: bytes, form: Form) -> list:
+    if not side:
+        return y
+    cursor = Cursor(side)
+    what = cursor.u8()
+    if what == 1:
+        return [int((k + 512) * 65535 / 1023 - 32768) for k in y]
+    step, low = cursor.uint(), cursor.signed()
+    if what == 2:
+        return [wrap(low + step * k, form.kind) for k in y]
+    zero = cursor.uint()
+    if what == 3:
+        count, wide = cursor.uint(), cursor.u8()
+        raw = zlib.decompress(cursor.rest())
+        distance = [0]
+        for i in range(count - 1):
+            distance.append(distance[-1] + int.from_bytes(raw[wide * i : wide * (i + 1)], "little"))
+        return [wrap(low + step * distance[k + zero], form.kind) for k in y]
+    bits, factor, bias = cursor.u8(), cursor.uint(), cursor.uint()
+    return [wrap(low + step * (factor * (k + zero) + bias >> bits), form.kind) for k in y]
+
+
+FILTERS = {
+    "d": (ALL, False, True, same, undelta),
+    "f": ({"int16"}, True, True, same, unfixed),
+    "k": ({"int16"}, True, True, kbit_form, unkbit),
+    "l": ({"int16"}, True, True, same, unlpc),
+    "rl": (ALL, True, True, rle_form, unrle),
+    "b": ({"int16"}, True, False, lambda form, _: Form(16 * ((form.size + 7) // 8), 0, "uint8"), unbitshuffle),
+    "h": (ALL, True, True, same, lifted(unhaar)),
+    "le": (ALL, True, True, same, lifted(unlegall)),
+    "p": (ANY, False, False, lambda form, _: Form(form.size * width(form.kind), 0, "uint8"), unplanes),
+    "r": (ANY, True, True, same, unmap),
+    "Z": (ALL, False, False, lambda form, _: Form(form.size, form.channels, "u" + form.kind.lstrip("u")), unzig),
+}
+
+
+# -- coders: (dtypes, for one channel, decoder) -----------------------------------------------------------------------
+
+
+def numbers(raw: bytes, kind: str) -> list:
+    letter = {"float16": "e", "float32": "f", "float64": "d"}.get(kind)
+    if letter is None:
+        letter = "bhiq"[width(kind).bit_length() - 1]
+        letter = letter.upper() if kind[0] == "u" else letter
+    return list(struct.unpack(f"<{len(raw) // width(kind)}{letter}", raw))
+
+
+def rice(data: bytes, size: int) -> list:
+    if len(data) == 2 * size:
+        return numbers(data, "int16")
+    bits = "".join(f"{byte:08b}" for byte in data) + "0" * 64
+    at = s = 0
+    x = []
+    for _ in range(size):
+        k = (s >> 6).bit_length()
+        ones = 0
+        while k < 15 and ones < 20 and bits[at] == "1":
+            ones, at = ones + 1, at + 1
+        if k >= 15 or ones == 20:
+            u, at = int(bits[at : at + 16], 2), at + 16
+        else:
+            u, at = ones << k | int("0" + bits[at + 1 : at + 1 + k], 2), at + 1 + k
+        s = s - (s >> 5) + u
+        x.append(unzigzag(u))
+    return x
+
+
+def plain(inflate):
+    return ANY, False, lambda data, form: numbers(inflate(data), form.kind)
+
+
+CODERS = {
+    "c": plain(bytes),
+    "zl": plain(zlib.decompress),
+    "g": plain(lambda data: zlib.decompress(data, 31)),
+    "i": plain(lambda data: zlib.decompress(data, -15)),
+    "ld": plain(lambda data: zlib.decompress(Cursor(data).bytes(), -15)),
+    "bz": plain(bz2.decompress),
+    "lz": plain(lambda data: lzma.decompress(data, lzma.FORMAT_ALONE)),
+    "ri": ({"int16"}, True, lambda data, form: rice(data, form.size)),
+}
+
+
+# -- pieces -----------------------------------------------------------------------------------------------------------
+
+
+def pieces_of(form: Form, dtypes: set[str], one: bool) -> list[Form]:
+    planes = 0 if form.kind in dtypes else max(width(form.kind) // 2, 1)
+    split = one and form.channels
+    piece = Form(
+        form.size // form.channels if split else form.size,
+        0 if split else form.channels,
+        "int16" if planes else form.kind,
+    )
+    return [piece] * (max(planes, 1) * (form.channels if split else 1))
+
+
+def joined(parts: list[list], form: Form, dtypes: set[str], one: bool) -> list:
+    if one and form.channels:
+        n = form.channels
+        parts = [[v for frame in zip(*parts[i : i + n], strict=True) for v in frame] for i in range(0, len(parts), n)]
+    if form.kind in dtypes:
+        return parts[0]
+    if width(form.kind) == 1:
+        return [wrap(value, form.kind) for value in parts[0]]
+    raw = b"".join(struct.pack(f"<{len(words)}h", *words) for words in zip(*parts, strict=True))
+    return numbers(raw, form.kind)
+
+
+def several(data: bytes, count: int) -> list[bytes]:
+    cursor = Cursor(data)
+    return [data] if count == 1 else [cursor.bytes() for _ in range(count)]
+
+
+def side_by_side(outputs: list[Form]) -> bool:
+    return all(not output.channels and output == outputs[0] for output in outputs)
+
+
+def output_form(form: Form, stage: tuple, side: bytes) -> tuple[Form, list[Form], list[bytes], list[Form]]:
+    dtypes, one, has_side, layout, _ = stage
+    inputs = pieces_of(form, dtypes, one)
+    sides = several(side, len(inputs)) if has_side else [b""] * len(inputs)
+    outputs = [layout(piece, part) for piece, part in zip(inputs, sides, strict=True)]
+    total = sum(output.size for output in outputs)
+    if len(outputs) == 1:
+        whole = outputs[0]
+    else:
+        whole = Form(total, len(outputs) if side_by_side(outputs) else 0, outputs[0].kind)
+    return whole, inputs, sides, outputs
+
+
+def undo(y: list, form: Form, stage: tuple, side: bytes) -> list:
+    dtypes, one, _, _, inverse = stage
+    _, inputs, sides, outputs = output_form(form, stage, side)
+    if len(outputs) == 1:
+        parts = [y]
+    elif side_by_side(outputs):
+        parts = [y[i :: len(outputs)] for i in range(len(outputs))]
+    else:
+        parts, at = [], 0
+        for output in outputs:
+            parts.append(y[at : at + output.size])
+            at += output.size
+    restored = [inverse(part, s, piece) for part, s, piece in zip(parts, sides, inputs, strict=True)]
+    return joined(restored, form, dtypes, one)
+
+
+def samples(payload: bytes, names: list[str], form: Form) -> list:
+    if not form.size:
+        return []
+    cursor = Cursor(payload)
+    steps = []
+    for name in names[:-1]:
+        stage = FILTERS[name]
+        side = cursor.bytes() if stage[2] else b""
+        steps.append((form, stage, side))
+        form = output_form(form, stage, side)[0]
+    dtypes, one, decode = CODERS[names[-1]]
+    inputs = pieces_of(form, dtypes, one)
+    parts = several(cursor.rest(), len(inputs))
+    x = joined([decode(part, piece) for part, piece in zip(parts, inputs, strict=True)], form, dtypes, one)
+    for form, stage, side in reversed(steps):
+        x = undo(x, form, stage, side)
+    return x
+
+
+def read(blob: bytes) -> bytes:
+    """Return the bytes of the source of a .n1c file: of the file, or of the array's samples.
+
+    Raises:
+        KeyError: a stage is not known here.
+    """
+    cursor = Cursor(blob)
+    assert cursor.take(4) == b"N1C\x01"
+    file_sum, source_sum = struct.unpack("<II", cursor.take(8))
+    assert zlib.crc32(blob[8:]) == file_sum
+    form = cursor.u8()
+    source, mono, kind = form & 3, form & 4, DTYPES[form >> 3 & 15]
+    rate: float = 0
+    if source and form & 128:
+        (rate,) = struct.unpack("<H", cursor.take(2))
+    elif source:
+        code = cursor.uint()
+        rate = RATES[code] if code < 64 else code - 65 if code > 64 else struct.unpack("<d", cursor.take(8))[0]
+    frames = cursor.uint()
+    channels = 1 if mono else cursor.uint()
+    axes = 1 if source in (0, 3) else 2
+    if source == 3 and not mono:
+        axes = cursor.u8()
+    prefix = suffix = b""
+    if source == 2:
+        prefix, suffix = zlib.decompress(cursor.bytes()), zlib.decompress(cursor.bytes())
+    names: list[str] = []
+    while not names or names[-1] in FILTERS:
+        name = ""
+        while True:
+            byte = cursor.u8()
+            name += chr(byte & 0x7F)
+            if byte & 0x80:
+                break
+        if name not in FILTERS and name not in CODERS:
+            raise KeyError(name)
+        names.append(name)
+    held = "int32" if kind == "int24" else kind
+    x = samples(cursor.rest(), names, Form(frames * channels, channels if axes == 2 else 0, held))
+    bits = 24 if kind == "int24" else 8 * width(kind)
+    raw = pack(x, held, bits)
+    if source == 1:
+        block = channels * bits // 8
+        form_chunk = struct.pack("<HHIIHH", 1, channels, int(rate), int(rate) * block, block, bits)
+        prefix = b"RIFF" + struct.pack("<I", 36 + len(raw)) + b"WAVEfmt " + struct.pack("<I", 16) + form_chunk
+        prefix += b"data" + struct.pack("<I", len(raw))
+    whole = prefix + raw + suffix
+    assert zlib.crc32(whole) == source_sum
+    return whole
+
+
+def pack(x: list, kind: str, bits: int) -> bytes:
+    if kind.startswith("f"):
+        return struct.pack(f"<{len(x)}{ {16: 'e', 32: 'f', 64: 'd'}[bits] }", *x)
+    return b"".join((value % (1 << bits)).to_bytes(bits // 8, "little") for value in x)
