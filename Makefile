@@ -27,7 +27,8 @@ ifeq ($(shell uname),Darwin)
 UNUSED := -Wl,-dead_strip
 endif
 
-.PHONY: help install native eval grid plot report view bench data list test test-all fuzz mutants lint format clean distclean
+.PHONY: help install native eval grid plot report view bench data list docs test test-all fuzz mutants lint format \
+	clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -79,6 +80,10 @@ data: $(STAMP) ## download the public recordings and verify them
 
 list: $(STAMP) ## show every codec, filter and alias
 	@$(RUN) n1codec list
+
+docs: $(STAMP) ## build the documentation as a site: build/docs/index.html
+	@$(BIN)/python -c 'import sphinx, furo, myst_parser' 2>/dev/null || EXTRAS="$$EXTRAS,docs" $(INSTALL)
+	@$(RUN) sphinx --quiet --fail-on-warning --keep-going --doctree-dir build/doctrees docs build/docs
 
 test: $(STAMP) encode decode ## run the quick tests
 	@$(RUN) pytest -m "not slow"
