@@ -43,7 +43,7 @@ class Reader:
         while True:
             byte = self.take(1)[0]
             value |= (byte & 0x7F) << shift
-            if byte < 0x80:
+            if byte < 0x80 and value < 1 << 64:
                 return value
             shift += 7
             if shift > 63:

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 VERSION = 1
 _OTHER_RATE = 64
 _WHOLE_RATE = 65
+_LONGEST_NAME = 100
+"""Of a stage, in bytes: what is longer is no module's name, and would fill an error message."""
 
 
 def assemble(header: Header, stages: Pipeline) -> list[Buffer]:
@@ -105,6 +107,10 @@ def read(blob: Buffer) -> Header:
         axes = reader.take(1)[0] if source == ARRAY else 2
     if axes not in (1, 2) or channels > MOST_CHANNELS or frames * max(channels, 1) >= 1 << 48:
         raise FormatError("its shape makes no sense")
+    if axes == 1 and channels != 1:
+        raise FormatError("its shape makes no sense")
+    if source == OPAQUE and (DTYPES[kind], axes) != ("uint8", 1):
+        raise FormatError("its dtype is not that of bytes")
     prefix = suffix = b""
     if source == WAV_AND_MORE:
         prefix, suffix = (_inflate(reader.prefixed()) for _ in range(2))
@@ -114,6 +120,8 @@ def read(blob: Buffer) -> Header:
         wire = bytearray()
         while not wire or wire[-1] < 0x80:
             wire += reader.take(1)
+            if len(wire) > _LONGEST_NAME:
+                raise FormatError("the name of a stage in it is too long")
         wire[-1] &= 0x7F
         stage = registry.find_wire(wire.decode("ascii", "replace"))
         names.append(stage.name)
@@ -136,7 +144,11 @@ def _take_rate(reader: Reader) -> float | None:
         return code - _WHOLE_RATE
     if code == _OTHER_RATE:
         (rate,) = struct.unpack("<d", reader.take(8))
-        return None if rate != rate else rate
+        if rate != rate:
+            return None
+        if not 0 <= rate < float("inf"):
+            raise FormatError(f"its sampling rate of {rate} Hz makes no sense")
+        return float(rate)
     if code >= len(RATES):
         raise FormatError("its sampling rate is not known")
     return RATES[code]
@@ -149,6 +161,6 @@ def _inflate(data: bytes) -> bytes:
         out = inflater.decompress(data, MOST_AROUND + 1)
     except zlib.error as error:
         raise FormatError(f"the bytes around its samples are damaged: {error}") from error
-    if not inflater.eof or len(out) > MOST_AROUND:
+    if not inflater.eof or inflater.unused_data or len(out) > MOST_AROUND:
         raise FormatError("the bytes around its samples are damaged")
     return out
