@@ -1,4 +1,4 @@
-"""Write the golden files that are missing: one of each kind of source, and one of each filter and codec.
+"""Write the golden files that are missing: one of each kind of source, one of each filter and codec, N1's with samples.
 
     python tests/make_golden.py
 
@@ -23,14 +23,22 @@ KINDS = {
 }
 
 
+def wanted() -> list[tuple[str, str]]:
+    """Return (kind of source, spec) of every golden file that there should be."""
+    found = list(KINDS.items())
+    for name in registry.names():
+        stage = registry.find(name)
+        if stage.whole_file:
+            continue
+        found.append(("mono16", name if issubclass(stage, Coder) else f"{name}|zstd"))
+        if stage.family == "n1":
+            found.append(("n1", name))
+    return found
+
+
 def main() -> None:
     sources = golden_wavs()
-    wanted = list(KINDS.items())
-    for name in registry.names():
-        if registry.find(name).whole_file:
-            continue
-        wanted.append(("mono16", name if issubclass(registry.find(name), Coder) else f"{name}|zstd"))
-    for kind, spec in wanted:
+    for kind, spec in wanted():
         path = GOLDEN / f"{kind}~{spec.replace('|', '+').replace(':', '-').replace('=', '')}~v1.n1c"
         if not path.exists():
             path.write_bytes(encode_bytes(sources[kind], get_codec(spec)))
