@@ -173,6 +173,36 @@ def test_command(folder: Path, run: Run, tmp_path: Path) -> None:
     assert done.returncode == 1 and "there are no results" in done.stderr
 
 
+def test_command_analyses_the_recordings(folder: Path, tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from n1codec.cli.report import command
+
+    stats = (folder / "stats.json").read_bytes()
+    recordings = (tmp_path / "made up").rename(tmp_path / "made-up")
+    text = (folder / summary.FILE).read_text().replace("made up", "made-up")
+    (folder / summary.FILE).write_text(text)
+    for arguments in ([recordings], ["--data", recordings]):
+        (folder / "stats.json").unlink()
+        call = [*map(str, arguments), "--results", str(folder), "--jobs", "1", "-o", str(tmp_path / "page.html")]
+        done = CliRunner().invoke(command, call)
+        assert done.exit_code == 0, done.output
+        assert done.stdout.splitlines() == [str(folder / "stats.json"), str(tmp_path / "page.html")]
+        assert json.loads((folder / "stats.json").read_text())["files"] == json.loads(stats)["files"]
+        assert "made-up" in (tmp_path / "page.html").read_text()
+    both = CliRunner().invoke(command, ["a", "--data", "b"])
+    assert both.exit_code == 2 and "name the recordings once" in both.output
+
+
+def test_the_page_has_the_histogram_of_all_samples(folder: Path, tmp_path: Path) -> None:
+    found = json.loads(Page(html.render(folder)).data)["histogram"]
+    samples = np.concatenate([wav.read(p.read_bytes()).samples[:, 0] for p in sorted((tmp_path / "made up").iterdir())])
+    codes = np.bincount(np.rint((samples + 32768.0) * 1023 / 65535).astype(int))
+    assert sum(found["counts"]) == samples.size and found["low"] == samples.min()
+    assert found["width"] == pytest.approx(65535 / 1023, rel=1e-3)
+    assert found["counts"] == np.trim_zeros(codes).tolist()  # a bin is a code, and codes that never occur are there
+
+
 # -- in a browser ----------------------------------------------------------------------------------------------------
 
 

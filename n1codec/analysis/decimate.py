@@ -1,8 +1,9 @@
-"""Minima and maxima of ever longer blocks of samples, from which any stretch is drawn without losing a spike.
+"""Minima and maxima of blocks of samples, from which any stretch of a recording is drawn without losing a spike.
 
 A pyramid has a level for blocks of 16 samples, of 32, of 64 and so on: a quarter of the size of the signals. A view
-takes about two points a pixel, the lowest and the highest sample of each bin. Bins are as wide as a pixel, to an eighth
-or half a sample, and begin at multiples of their width, so that panning moves the picture and changes nothing in it.
+takes about two points a pixel, the lowest and the highest sample of each bin. Bins are about as wide as a pixel: within
+an eighth of it, or half a sample. They begin at multiples of their width, so that panning moves the picture and changes
+nothing in it.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ class Window(NamedTuple):
 
 
 class Image(NamedTuple):
+    """One value for each pixel of each channel."""
+
     x: np.ndarray
     """The first frame of each column, int64 of shape (bins,)."""
     values: np.ndarray
@@ -46,10 +49,18 @@ class Image(NamedTuple):
 
 
 class Pyramid:
-    """The levels above signals of shape (channels, frames), which may be memory-mapped, as the levels may."""
+    """Signals of shape (channels, frames), and the minima and maxima of their blocks. Both may be memory-mapped."""
 
     def __init__(self, signals: np.ndarray, levels: np.ndarray) -> None:
-        """Take what ``build`` made; ``levels`` has shape (2, channels, blocks), all levels one after the other."""
+        """Join signals and the levels that ``build`` made of them.
+
+        Args:
+            signals: shape (channels, frames).
+            levels: shape (2, channels, blocks), minima before maxima, all levels one after the other.
+
+        Raises:
+            ValueError: the levels have another shape or dtype than these signals' would have.
+        """
         if levels.shape != (2, len(signals), sum(_blocks(signals.shape[1]))) or levels.dtype != signals.dtype:
             raise ValueError("these levels belong to other signals")
         self.signals, self.levels = signals, levels
@@ -157,7 +168,16 @@ class Pyramid:
 
 
 def interleave(window: Window, channel: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return a line through the lowest and the highest sample of each bin in turn: frames (float64) and samples."""
+    """Return a line through the lowest and the highest sample of each bin in turn.
+
+    Args:
+        window: the bins of some channels.
+        channel: which of these channels, by its row.
+
+    Returns:
+        Frames, float64, and samples of the signals' dtype, both of shape (points,): two points a bin, or the samples
+        themselves where a bin is one frame wide.
+    """
     if window.width == 1:
         return window.x.astype(np.float64), window.low[channel]
     x = np.repeat(window.x + (window.width - 1) / 2, 2)

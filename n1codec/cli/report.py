@@ -9,6 +9,7 @@ import click
 
 
 @click.command()
+@click.argument("recordings", required=False, metavar="[DATA]")
 @click.option(
     "--results",
     type=click.Path(file_okay=False, path_type=Path),
@@ -16,32 +17,34 @@ import click
     show_default=True,
     help="Folder of a data set's results, such as results/n1, or a folder of such, of which the newest is reported.",
 )
-@click.option(
-    "--data", metavar="DIR", help="The recordings: they are analysed anew, stats.json is written beside the results."
-)
+@click.option("--data", metavar="DATA", help="The same as DATA.")
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; report.html in the folder."
 )
 @click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, help="Processes; all processors if none.")
-def command(results: Path, data: str | None, output: Path | None, jobs: int) -> None:
+def command(recordings: str | None, results: Path, data: str | None, output: Path | None, jobs: int) -> None:
     """Write the results of a sweep as one HTML page that needs no network.
 
-    It has a table of codecs to sort and filter, ratio against speed, the ratios of single files, entropies, the peers
-    of peers.csv, and how to repeat it. What recordings are like is taken from stats.json in the folder.
+    The page has a table of codecs to sort and filter, ratio against speed, the ratios of single files, entropies, the
+    peers of peers.csv, and how to repeat the measurements. What the recordings are like is taken from stats.json in
+    the folder. With DATA (a folder of WAV files, a WAV file or a zip archive) they are analysed first, and stats.json
+    is written.
 
     \b
     Examples:
       n1codec report
-      n1codec report --results results/n1-372 --data recordings/ -o report.html
+      n1codec report recordings/ --results results/n1-372 -o report.html
     """
     from n1codec.bench.results import summary
     from n1codec.cli._progress import progress
     from n1codec.datasets import dataset
     from n1codec.report import analyse, html
 
+    if recordings and data:
+        raise click.UsageError("name the recordings once: as DATA or with --data")
     folder = summary.newest(results)
-    if data:
-        found = dataset.resolve(data)
+    if recordings or data:
+        found = dataset.resolve(recordings or data)
         with progress(len(found.files), "stats") as advance:
             click.echo(analyse.save(folder, found, jobs, advance))
     click.echo(html.write(folder, output))

@@ -11,6 +11,7 @@ from n1codec.codec import UnavailableError
 
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option("--data", multiple=True, metavar="PATH", help="The same as PATH; may be given several times.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8050, show_default=True, help="0 takes a free one.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is the network.")
 @click.option("--no-browser", is_flag=True, help="Do not open a browser.")
@@ -24,13 +25,21 @@ from n1codec.codec import UnavailableError
 )
 @click.option("--bench", is_flag=True, help="Print the time of every kind of answer, serve nothing.")
 def command(
-    paths: tuple[str, ...], port: int, host: str, no_browser: bool, cache: Path | None, results: Path, bench: bool
+    paths: tuple[str, ...],
+    data: tuple[str, ...],
+    port: int,
+    host: str,
+    no_browser: bool,
+    cache: Path | None,
+    results: Path,
+    bench: bool,
 ) -> None:
     """Look at recordings in the browser: signals, image, correlations, spectra, what a codec makes of them.
 
-    PATH is a folder of WAV files, a WAV file with one channel or many, or a zip archive; several are shown together,
-    the shorter padded. Without one the recordings that are here. Only this machine is served unless --host says
-    otherwise.
+    PATH is a folder of WAV files, a WAV file with one channel or many, or a zip archive. Several are shown together;
+    the shorter ones are padded. Without a PATH the viewer shows the recordings that are here. Of several files, those
+    that cannot be read are left out and named. Only this machine is served unless --host says otherwise; the page
+    sends nothing to any other.
 
     \b
     Examples:
@@ -49,7 +58,7 @@ def command(
 
     folder = cache or session.default_cache()
     with progress(0, "reading") as advance:
-        opened = session.open_paths(paths, folder, advance)
+        opened = session.open_paths((*paths, *data), folder, advance)
     for note in opened.notes:
         click.echo(note, err=True)
     if bench:

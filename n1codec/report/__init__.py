@@ -1,1 +1,1 @@
-"""Plots, from the result store alone."""
+"""Reports of results and of recordings: plots, the HTML report, a page of Markdown, tables."""

@@ -1,4 +1,4 @@
-"""The statistics of the recordings that a results folder is of, kept beside the results."""
+"""Statistics of recordings, kept in the folder that has the results measured on them."""
 
 from __future__ import annotations
 

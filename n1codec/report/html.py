@@ -131,7 +131,7 @@ def render(folder: Path) -> str:
 
 
 def content_hash(script: str) -> str:
-    """Return what a Content-Security-Policy calls an inline script: the browser runs this one and no other."""
+    """Return the source in a Content-Security-Policy by which the browser runs this inline script and no other."""
     return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode('ascii')}"
 
 
@@ -180,13 +180,16 @@ def _most(row: Mapping[str, Any], *names: str) -> float | None:
 
 
 def _warning(row: Mapping[str, Any]) -> str:
-    """Return why the speeds are rough, "" if they are not; results without such a column may be of parallel runs."""
+    """Return why the speeds of a row are rough, "" if they are not.
+
+    Older results have no column for it; there, times of several jobs at once are rough.
+    """
     jobs = _number(row, "jobs") or 1
     return str(row.get("warning") or "") or (f"timed {jobs:.0f} at a time" if jobs > 1 else "")
 
 
 def _peers(folder: Path) -> list[dict[str, Any]]:
-    """Return what peers.csv has, the highest ratio first."""
+    """Return the names and ratios of the compressors in peers.csv, the highest ratio first; none without the file."""
     path = folder / PEERS
     if not path.exists():
         return []
@@ -234,7 +237,7 @@ def _bounds(stats: dict[str, Any] | None) -> list[dict[str, Any]]:
 
 
 def _histogram(stats: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return bins of the same number of the converter's codes each, which the plot may join by so many at a time."""
+    """Return the histogram of all samples. Its bins have the same number of codes each; the plot joins neighbours."""
     if stats is None:
         return None
     values, counts = (np.array(stats["histogram"][name]) for name in ("values", "counts"))

@@ -8,7 +8,7 @@ from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from n1codec import registry
+from n1codec import files, registry
 from n1codec.bench.results import summary
 from n1codec.bench.results.summary import speed
 from n1codec.codec import CodecError
@@ -38,9 +38,7 @@ def write(folder: Path) -> Path:
         (*_head(found, good), *_all(good), *_classic(good), *_peers(folder), *_rest(found), *_plots(folder))
     )
     path = folder / FILE
-    temporary = folder / f".{FILE}.part"
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    files.write_text(path, text)
     return path
 
 
@@ -94,7 +92,7 @@ def _all(good: pd.DataFrame) -> list[str]:
 
 
 def _classic(good: pd.DataFrame) -> list[str]:
-    """The classic modes, behind nothing, behind delta, and behind remap."""
+    """Return the table of the classic coders: their ratios alone, behind delta, and behind remap."""
     ratios = dict(zip(good["spec"], good["compression_ratio"], strict=True))
 
     def ratio(spec: str) -> str:

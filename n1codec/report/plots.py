@@ -1,6 +1,6 @@
-"""The plots of a data set, as PNG and SVG, from its two CSV files alone.
+"""The plots of a data set's results, as PNG and SVG.
 
-The same CSV files give the same bytes.
+They are drawn from the two CSV files of the results folder alone. The same CSV files give the same bytes.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def _figure(title: str, about: str, width: float = 9.0, height: float = 5.0) -> 
 
 
 def _plain(axes: Axes) -> None:
-    """Write numbers in full, on logarithmic axes those of whole decades alone."""
+    """Label both axes with numbers in full; logarithmic axes have labels at powers of ten alone."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
     for axis in (axes.xaxis, axes.yaxis):
@@ -179,7 +179,7 @@ def _files(stats: Stats, about: str) -> Figure:
 
 
 def _entropy(stats: Stats, about: str, folder: Path | None) -> Figure:
-    """Entropies as lines, and what codecs reach as markers under them."""
+    """Draw entropies as lines, and under them what codecs reach as markers."""
     figure = _figure("Entropies, and what codecs reach", about, 10, 5.6)
     axes = figure.subplots()
     _codecs(axes, folder)

@@ -47,8 +47,10 @@ def slots(families: Iterable[str]) -> dict[str, int]:
 
 
 def colour(slot: int) -> str:
+    """Return the colour with a number, such as ``#0072B2``; numbers beyond the last colour begin again."""
     return COLOURS[slot % len(COLOURS)]
 
 
 def marker(slot: int) -> str:
+    """Return the marker with a number, by matplotlib's name; numbers beyond the last marker begin again."""
     return MARKERS[slot % len(MARKERS)]

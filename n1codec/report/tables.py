@@ -85,7 +85,7 @@ def describe(settings: Settings) -> str:
 
 
 def exact(value: Any) -> str:
-    """Return a figure with twelve significant digits, whole numbers in full, what is undefined as ``-``."""
+    """Return a figure as text: twelve significant digits, whole numbers in full, ``-`` for NaN."""
     if isinstance(value, str | int):
         return str(value)
     if isnan(value):
@@ -174,6 +174,7 @@ def _plain(thing: Any) -> Any:
 
 
 def to_json(name: str, stats: Stats, settings: Settings) -> str:
+    """Return all statistics as one JSON object; see ``as_dict``."""
     return json.dumps(as_dict(name, stats, settings), allow_nan=False)
 
 

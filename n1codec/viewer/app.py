@@ -21,7 +21,7 @@ from n1codec.viewer.callbacks import Sessions
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 MOST_DROPPED = 4 * layout.MEGABYTES << 20
-"""Bytes that a request may have: a few files at a time, in base64."""
+"""Bytes that a request may have, which is room for a few dropped files in base64."""
 
 
 def create(sessions: Sessions, results: Path, host: str = LOCAL[0]) -> Dash:

@@ -41,7 +41,7 @@ class Sessions:
         self._lock = threading.Lock()
 
     def get(self, key: str) -> Session:
-        """Return the session whose key begins so, from the cache if need be, else the first."""
+        """Return the session whose key begins with ``key``, from the cache if it is not open; else the first one."""
         if not key:
             return self.first
         with self._lock:
@@ -52,10 +52,14 @@ class Sessions:
             return self._add(reopened) if reopened else self.first
 
     def drop(self, names: Sequence[str], contents: Sequence[str]) -> Session:
-        """Return the session of files that a browser sent as data URLs.
+        """Return the session of files that a browser sent.
+
+        Args:
+            names: of the files.
+            contents: of each file, as a data URL in base64.
 
         Raises:
-            CodecError: one of them is too large, or no recording.
+            CodecError: one of them is too large or did not arrive whole, or not one of them is a recording.
         """
         with tempfile.TemporaryDirectory(prefix="n1codec-") as temporary:
             files = []
@@ -324,7 +328,7 @@ def click(now: state.State, clicked: dict[str, Any], opened: Session) -> state.S
 
 
 def about(opened: Session) -> list[Any]:
-    """Return what the sidebar says of the recordings."""
+    """Return what the sidebar says of the recordings: components of the page."""
     padded = int((opened.lengths < opened.frames).sum())
     lines: list[Any] = [
         html.B(opened.title),

@@ -1,4 +1,4 @@
-"""A session and a state -> what the canvas shows: one figure or two, a note, and the job that it waits for."""
+"""Makes what the canvas shows from a session and a state: one figure or two, a note, the job that it waits for."""
 
 from __future__ import annotations
 
@@ -37,13 +37,15 @@ _BARS = 400
 
 
 class Size(NamedTuple):
-    """Of the canvas, in pixels."""
+    """The size of the canvas in pixels."""
 
     width: float = 1100
     height: float = 760
 
 
 class Canvas(NamedTuple):
+    """What is shown at a time."""
+
     main: Figure
     detail: Figure | None = None
     note: str = ""
@@ -61,7 +63,7 @@ class Order(NamedTuple):
 
 
 def arrange(session: Session, state: State) -> Order:
-    """Return the order of the channels; that of the files until the clustering is there."""
+    """Return the order of the channels: that of the files, until the clustering that was asked for is computed."""
     plain = np.arange(session.channels)
     if not state.linkage:
         return Order(plain, None)
@@ -71,7 +73,15 @@ def arrange(session: Session, state: State) -> Order:
 
 
 def draw(session: Session, state: State, size: Size, style: Theme, results_home: Path) -> Canvas:
-    """Return what a view shows; a problem that a person can solve becomes the figure's text."""
+    """Return what a view shows. A problem that a person can solve is written in place of the figure.
+
+    Args:
+        session: the recordings.
+        state: what is asked for; it fits the session (``state.fit``).
+        size: of the canvas.
+        style: colours of the light or the dark theme.
+        results_home: a folder of the result store, or of such folders.
+    """
     try:
         if state.view == "results":
             return _results(state, size, style, results_home)
@@ -336,7 +346,16 @@ def _coded(session: Session, state: State, job: Job, size: Size, style: Theme) -
 
 
 def bins(x: np.ndarray, start: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return a line through the lowest and the highest of each ``width`` values, and the frames of its points."""
+    """Return a line through the lowest and the highest of each ``width`` values.
+
+    Args:
+        x: shape (frames,); frames at the end that fill no bin are left out.
+        start: the number of the first frame.
+        width: frames in a bin.
+
+    Returns:
+        Frames, float64, and values, int32, both of shape (points,).
+    """
     whole = len(x) // width * width
     pieces = x[:whole].reshape(-1, width)
     low, high = (pieces.min(axis=1), pieces.max(axis=1)) if whole else (pieces[:, 0], pieces[:, 0])

@@ -1,4 +1,4 @@
-"""The data of a view as CSV: what the figure is of, not its pixels."""
+"""The data of a view as CSV: the numbers that the figure is drawn from, not its pixels."""
 
 from __future__ import annotations
 

@@ -15,7 +15,16 @@ class Cancelled(Exception):
 
 
 class Job:
-    """One computation in a thread of its own."""
+    """One computation, which runs in a thread of its own from the beginning.
+
+    Attributes:
+        name: by which ``Jobs`` finds it.
+        title: for people.
+        share: how much of it is done, from 0 to 1.
+        error: what went wrong, "" if nothing did.
+        result: what the work returned, None before it ended.
+        cancelled: set to ask the work to stop.
+    """
 
     def __init__(self, name: str, title: str, work: Work) -> None:
         self.name = name
@@ -29,9 +38,11 @@ class Job:
 
     @property
     def running(self) -> bool:
+        """Whether it has not ended yet."""
         return self._thread.is_alive()
 
     def wait(self, seconds: float | None = None) -> None:
+        """Wait until it has ended, or for so many seconds at the most."""
         self._thread.join(seconds)
 
     def _run(self, work: Work) -> None:
@@ -49,23 +60,25 @@ class Job:
 
 
 class Jobs:
-    """The jobs of a session by name."""
+    """The jobs of a session by their names."""
 
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
 
     def get(self, name: str) -> Job | None:
+        """Return the job of that name, None if none was started."""
         return self._jobs.get(name)
 
     def start(self, name: str, title: str, work: Work) -> Job:
-        """Return the job of that name, started unless it was before; one that was cancelled is not started again."""
+        """Return the job of that name; it is started if it was not before. A cancelled one is not started again."""
         with self._lock:
             if name not in self._jobs:
                 self._jobs[name] = Job(name, title, work)
             return self._jobs[name]
 
     def cancel(self, name: str) -> None:
+        """Ask the job of that name to stop, if there is one."""
         if job := self.get(name):
             job.cancelled.set()
 

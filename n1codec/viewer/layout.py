@@ -1,4 +1,4 @@
-"""The page: a sidebar with everything that can be chosen, and the canvas. assets/style.css says how it looks."""
+"""The page: a sidebar with everything that can be chosen, and the canvas. Its looks are in assets/style.css."""
 
 from __future__ import annotations
 

@@ -67,6 +67,8 @@ class Compression(NamedTuple):
 
 
 class Residual(NamedTuple):
+    """What the filters of a codec leave of a channel."""
+
     values: np.ndarray
     """What the filters hand to the coder, int64 of shape (frames,)."""
     spec: str
@@ -117,6 +119,7 @@ class Session:
 
     @cached_property
     def pyramid(self) -> Pyramid:
+        """The minima and maxima of blocks of the signals, from which they are drawn."""
         return Pyramid.cached(self.signals, self._derived, self.key)
 
     def prepare(self) -> Job:
@@ -171,6 +174,7 @@ class Session:
         return None if job is None or job.running or job.result is None else job.result
 
     def tree(self, measure: str, linkage: str, distance: str) -> order.Tree | None:
+        """Return the clustering of the channels by a correlation, or None where it is not there yet."""
         return self._trees.get((measure, linkage, distance)) if self.matrix(measure) is not None else None
 
     def _tree(self, matrix: np.ndarray, measure: str, linkage: str, distance: str) -> order.Tree:
@@ -238,7 +242,11 @@ class Session:
         return self.jobs.start("spectra", "Power spectra", work)
 
     def spectra_of(self, channels: Sequence[int], start: int, stop: int) -> tuple[np.ndarray, np.ndarray] | None:
-        """Return frequencies (bins,) and spectra (channels, bins) of some frames; None where that takes too long."""
+        """Return the spectra of some frames of some channels; None where they take too long for a reader to wait.
+
+        Returns:
+            Frequencies in Hz, shape (bins,), and squared units per Hz, shape (channels, bins).
+        """
         stop = min(stop, *(int(self.lengths[c]) for c in channels), self.frames)
         if len(channels) * (stop - start) > _DIRECT or stop - start < 2:
             return None
@@ -277,7 +285,7 @@ class Session:
         return self.jobs.start(f"codec {codec.spec}", f"Encoding with {codec.spec}", work)
 
     def bits_per_sample(self, made: Compression) -> np.ndarray:
-        """Return the mean of each channel, shape (channels,): blocks weigh by their frames."""
+        """Return the mean bits per sample of each channel, shape (channels,). Blocks count by their frames."""
         starts = np.arange(made.bits.shape[1]) * made.block
         frames = np.clip(self.lengths[:, None] - starts, 0, made.block)
         return np.nansum(made.bits * frames, axis=1) / self.lengths
@@ -344,10 +352,10 @@ def _psd(x: np.ndarray, rate: float, size: int) -> np.ndarray:
 
 
 def checked(spec: str) -> Pipeline:
-    """Return the codec of a spec that came from outside: one that is here, and opens no file that the spec names.
+    """Return the codec of a spec that came from a browser.
 
     Raises:
-        CodecError: it is not.
+        CodecError: there is no such codec here, or the spec names a file or a program, which the viewer never opens.
     """
     codec = get_codec(spec)
     if reason := codec.unavailable():
@@ -466,7 +474,7 @@ def open_files(
 
 
 def reopen(key: str, cache: Path) -> Session | None:
-    """Return the session in the cache whose key begins with some letters, or None."""
+    """Return the session in the cache whose key begins with ``key``; None if there is none, or more than one."""
     if len(key) < 8 or not key.isalnum():
         return None
     found = [path.parent for path in cache.glob(f"{key}*/about.json")]
@@ -542,7 +550,7 @@ def _names(stem: str, channels: int) -> Iterator[str]:
 
 
 def _narrow(path: Path) -> tuple[Callable[[np.ndarray], np.ndarray], str]:
-    """Return a function that makes int16 of a recording's samples, and a note where they are others than the file's."""
+    """Return a function that makes int16 of a recording's samples, and a note if it changes their values."""
     dtype = open_recording(path).dtype
     if dtype == np.int16:
         return lambda samples: samples, ""

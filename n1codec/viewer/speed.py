@@ -25,7 +25,7 @@ _NAMES = re.compile(r"([\w-]+)\.(\w+)")
 
 
 def answers(session: Session) -> dict[str, State]:
-    """Return what a person may ask for in turn, by name."""
+    """Return states that a person may ask for one after the other, by the names that the report prints."""
     channels, frames = session.channels, session.frames
     signals = state.fit(State(), channels, frames)
     overlaid = replace(signals, mode="overlaid", last=channels)
@@ -55,7 +55,7 @@ def answers(session: Session) -> dict[str, State]:
 
 
 def report(sessions: Sessions, results: Path) -> Iterator[str]:
-    """Yield a line per kind of answer: the median and the longest of some, with the size of what is sent.
+    """Yield a line of text per kind of answer: the median and the longest time of some, and the bytes that are sent.
 
     An answer is what the browser waits for after a change: the state that follows from it, and the figures of that
     state, both as the server sends them. What is computed once in the background is waited for before.

@@ -1,4 +1,4 @@
-"""What the page shows: one immutable value, written as a query string and changed by pure functions."""
+"""The state of the page: one immutable value, which is written as a query string and changed by pure functions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,11 @@ _LONGEST_TEXT = 200
 
 @dataclass(frozen=True)
 class State:
-    """Channels are positions in the order that is shown; frames and channels are half-open ranges, stop 0 means all."""
+    """What the page shows.
+
+    Channels ``first`` to ``last`` are positions in the order that is shown, frames ``start`` to ``stop`` are those of
+    the recordings. Both are half-open ranges; an end of 0 means all.
+    """
 
     data: str = ""
     """First letters of the session's key; the one the program was started with if empty."""
@@ -57,13 +61,13 @@ class State:
     results: str = ""
 
     def query(self) -> str:
-        """Return ``?view=image&...`` with what differs from the defaults."""
+        """Return a query string such as ``?view=image&first=3`` with all fields that differ from their defaults."""
         changed = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
         return "?" + urlencode(changed) if changed else ""
 
 
 def parse(query: str) -> State:
-    """Return the state of a query string; what is unknown or not allowed in it is passed over."""
+    """Return the state that a query string describes. What is unknown or not allowed in it is ignored."""
     kinds = {f.name: type(f.default) for f in fields(State)}
     values: dict[str, Any] = {}
     for name, text in parse_qsl(query.lstrip("?")):
@@ -78,7 +82,7 @@ def parse(query: str) -> State:
 
 
 def fit(state: State, channels: int, frames: int) -> State:
-    """Return the state with every number within a session of so many channels and frames."""
+    """Return the state with every number moved into the range of a session of so many channels and frames."""
     stop = min(state.stop, frames) if state.stop > 0 else frames
     start = min(max(state.start, 0), max(stop - SHORTEST, 0))
     last = min(state.last, channels) if state.last > 0 else 0
@@ -108,7 +112,7 @@ def shown(state: State, channels: int) -> tuple[int, int]:
 
 
 def visible(state: State, channels: int) -> tuple[int, int]:
-    """Return the positions (first, last) that have room: of those chosen, the signal view draws some at a time."""
+    """Return the positions (first, last) that are drawn. The signal view draws MOST_PLOTS of those chosen at a time."""
     first, last = shown(state, channels)
     if state.view == "signals" and state.mode == "separate":
         last = min(last, first + MOST_PLOTS)

@@ -1,1 +1,1 @@
-"""Arrays -> Plotly figures, as plain dictionaries: quick to make and to send. One module per view."""
+"""Plotly figures made from arrays, one module per view. They are plain dictionaries: quick to make and to send."""

@@ -174,5 +174,5 @@ def _padding(start: float, stop: float, reference: str, style: Theme) -> dict[st
 
 
 def _meta(lines: Sequence[Line], rate: float, width: int) -> dict[str, Any]:
-    """What the page needs to say which sample of which channel the pointer is at."""
+    """Return what the page needs in order to say which sample of which channel the pointer is at."""
     return {"readout": "lines", "rate": rate, "width": width, "names": [f"{n.channel}  {n.label}" for n in lines]}

@@ -23,6 +23,8 @@ ROW_LABEL = 13
 
 
 class Theme(NamedTuple):
+    """Colours of the light or the dark page, as CSS writes them."""
+
     ink: str
     soft: str
     """Axes, ticks, second-rate text."""
@@ -71,6 +73,7 @@ DARK = Theme(
 
 
 def theme(dark: bool) -> Theme:
+    """Return the colours of the dark page or of the light one."""
     return DARK if dark else LIGHT
 
 
@@ -80,7 +83,7 @@ def colour(channel: int) -> str:
 
 
 def typed(array: np.ndarray) -> dict[str, Any]:
-    """Return an array as plotly.js takes it in base64; 64-bit integers as float64, which it has."""
+    """Return an array in base64, as plotly.js takes it; 64-bit integers, which it does not take, become float64."""
     if array.dtype.kind in "iu" and array.dtype.itemsize == 8:
         array = array.astype(np.float64)
     little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
@@ -94,7 +97,7 @@ def typed(array: np.ndarray) -> dict[str, Any]:
 
 
 def layout(style: Theme, **more: Any) -> dict[str, Any]:
-    """Return the layout's defaults with some more."""
+    """Return a figure's layout: what all figures share, and the entries in ``more``."""
     return {
         "font": {"family": FONT, "size": 12, "color": style.ink},
         "paper_bgcolor": style.paper,
@@ -109,6 +112,7 @@ def layout(style: Theme, **more: Any) -> dict[str, Any]:
 
 
 def axis(style: Theme, title: str = "", **more: Any) -> dict[str, Any]:
+    """Return an axis: what all axes share, and the entries in ``more``."""
     return {
         "title": {"text": title, "font": {"size": 12, "color": style.soft}, "standoff": 8},
         "gridcolor": style.grid,
@@ -149,7 +153,7 @@ def bar(style: Theme, title: str, **more: Any) -> dict[str, Any]:
 
 
 def message(text: str, style: Theme, height: float = 300) -> Figure:
-    """Return a figure that says something instead."""
+    """Return a figure that has a text in place of a plot."""
     note = {
         "text": text,
         "xref": "paper",
