@@ -113,7 +113,7 @@ def test_what_is_drawn_is_what_was_measured(tmp_path: Path) -> None:
         assert sorted(front.get_xdata()) == pytest.approx(sorted(speeds[best]))
         names = {text.get_text().partition("  ")[2] for text in axes.texts} - {""}
         assert names == {good["mode"][i] for i in best}
-    rows = summary.latest(store.read_frame(folder / store.FILE))
+    rows = summary.latest(store.read(folder / store.FILE))
     (spread,) = plots._spread(drawn, rows).axes
     medians = sorted(float(line.get_xdata()[0]) for line in spread.lines if line.get_linewidth() == 1.2)
     files = rows[rows["file"] != ""]
