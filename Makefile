@@ -20,7 +20,7 @@ RUN := $(BIN)/python -m
 # n1enc and n1dec need a C compiler, nothing else; CMake builds them too, with -DN1C_TOOLS=ON.
 NATIVE ?= .
 NATIVE_SOURCES := native/tools/container.c native/tools/files.c \
-	$(addprefix native/src/,n1.c n1_model.c n1_lanes.c n1_avx2.c n1_tables.c)
+	$(addprefix native/src/,crc32.c n1.c n1_model.c n1_lanes.c n1_avx2.c n1_tables.c)
 NATIVE_FLAGS := -std=c99 -O2 -ffp-contract=off -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
 UNUSED := -Wl,--gc-sections,-z,noseparate-code
 ifeq ($(shell uname),Darwin)
@@ -53,8 +53,8 @@ encode decode: | $(STAMP) ## link the executable
 
 native: $(NATIVE)/n1enc $(NATIVE)/n1dec ## build ./n1enc and ./n1dec, the codec n1 without Python
 
-$(NATIVE)/n1enc $(NATIVE)/n1dec: $(wildcard native/*/*.[ch])
-	@$(CC) $(NATIVE_FLAGS) -Inative/include native/tools/$(@F).c $(NATIVE_SOURCES) $(UNUSED) -o $@ && strip $@
+$(NATIVE)/n1enc $(NATIVE)/n1dec: $(wildcard native/*/*.[ch] native/*/*/*.[ch])
+	@$(CC) $(NATIVE_FLAGS) -Inative/include -Inative/src native/tools/$(@F).c $(NATIVE_SOURCES) $(UNUSED) -o $@ && strip $@
 
 eval: $(STAMP) encode decode ## run one codec over all WAV files: make eval CODEC=zstd DATA=path/to/wavs
 	@bash eval.sh

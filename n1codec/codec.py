@@ -241,7 +241,7 @@ class Coder(Stage):
     """Array -> bytes, without loss."""
 
     def packet_model(self) -> tuple[int, bytes]:
-        """Return its model for packets of many channels: the number (``N1C_STREAM_`` in n1c.h) and the profile.
+        """Return its model for packets of many channels: the number (``N1C_STREAM_`` in n1c/stream.h) and the profile.
 
         The byte 1 is the profile built in.
 

@@ -1,7 +1,7 @@
 """The C99 kernels of libn1c, called through ctypes.
 
 A kernel takes each array as a pointer and a length (int64), each number as an int64, and returns an int64: a count, or
-one of the negative error codes of native/include/n1c.h. Lengths always come from the arrays themselves, so that a
+one of the negative error codes of native/include/n1c/base.h. Lengths always come from the arrays themselves, so that a
 kernel knows its bounds. A :class:`Kernel` declares which of its arrays are read and which are written.
 """
 
@@ -21,8 +21,8 @@ import n1codec
 from n1codec.codec import CodecError, FormatError, UnavailableError
 
 _LIBRARY = {"win32": "n1c.dll", "darwin": "libn1c.dylib"}.get(sys.platform, "libn1c.so")
-VERSION = 2
-"""The interface of libn1c that this program calls: N1C_VERSION in native/include/n1c.h."""
+VERSION = 3
+"""The interface of libn1c that this program calls: N1C_VERSION in native/include/n1c/base.h."""
 SIMD = int(os.environ.get("N1CODEC_SIMD") != "0")
 """1, or 0 where ``N1CODEC_SIMD=0`` is set: kernels that have a path for AVX2 go without. The bytes are the same."""
 

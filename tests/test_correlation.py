@@ -140,26 +140,29 @@ def test_kernels_equal_their_reference(frames: int, values: int, seed: int) -> N
     x, y = np.random.default_rng(seed).integers(0, values, (2, frames))
     out, levels = np.empty(2, np.int64), np.full(2, values, np.int64)
     both = np.stack([x, y]).astype(np.uint16)
-    correlation._table(both, levels, 0, np.array([1, 0]), np.empty(values * (values + 1), np.uint32), out)
+    correlation._table(
+        both, levels, 0, np.array([1, 0]), np.empty(correlation._table_work_size(values, values), np.uint8), out
+    )
     assert out.tolist() == [concordance(x, y), concordance(x, x)]
     order = np.argsort(x)
-    correlation._tree(x[order].astype(np.uint32), y[order].astype(np.uint32), np.empty(2 * values, np.uint32), out[:1])
+    work = np.empty(correlation._tree_work_size(values), np.uint8)
+    correlation._tree(x[order].astype(np.uint32), y[order].astype(np.uint32), values, work, out[:1])
     assert out[0] == concordance(x, y)
 
 
 def test_kernels_refuse_what_is_out_of_range() -> None:
     both, levels = np.array([[0, 1, 2], [0, 1, 1]], np.uint16), np.array([3, 2])
-    table, out = np.empty(12, np.uint32), np.empty(1, np.int64)
+    table, out = np.empty(correlation._table_work_size(3, 2), np.uint8), np.empty(1, np.int64)
     good = (both, levels, 0, np.array([1]), table, out)
     assert correlation._table(*good) == 1
-    for place, bad in ((1, np.array([2, 2])), (1, np.array([3, 1])), (2, 2), (3, np.array([2])), (4, table[:7])):
+    for place, bad in ((1, np.array([2, 2])), (1, np.array([3, 1])), (2, 2), (3, np.array([2])), (4, table[:-1])):
         with pytest.raises(KernelError):
             correlation._table(*good[:place], bad, *good[place + 1 :])
-    ascending, work = np.array([0, 0, 1], np.uint32), np.empty(4, np.uint32)
-    assert correlation._tree(ascending, np.array([1, 0, 1], np.uint32), work, out) == 1
+    ascending, work = np.array([0, 0, 1], np.uint32), np.empty(correlation._tree_work_size(2), np.uint8)
+    assert correlation._tree(ascending, np.array([1, 0, 1], np.uint32), 2, work, out) == 1
     for x, y in (([0, 1, 0], [1, 0, 1]), ([0, 0, 1], [1, 2, 0]), ([0, 0], [1, 0, 1])):
         with pytest.raises(KernelError):
-            correlation._tree(np.array(x, np.uint32), np.array(y, np.uint32), work, out)
+            correlation._tree(np.array(x, np.uint32), np.array(y, np.uint32), 2, work, out)
 
 
 @given(st.lists(st.integers(-(2**31), 2**31 - 1) | st.integers(-3, 3), min_size=1, max_size=50))

@@ -25,7 +25,7 @@ from n1codec.train.profile import Profile, untrained
 
 COLD, N1 = b"", b"\x01"
 
-workspace = Kernel("n1c_n1_workspace", int)
+work_size = Kernel("n1c_n1_work_size", int)
 encode_kernel = Kernel("n1c_n1_encode", reads(np.int16), reads(np.uint8), SCRATCH, writes(np.uint8), int)
 decode_kernel = Kernel("n1c_n1_decode", reads(np.uint8), reads(np.uint8), SCRATCH, writes(np.int16), int)
 profile_kernel = Kernel("n1c_n1_profile", int, writes(np.uint8))
@@ -33,13 +33,13 @@ profile_kernel = Kernel("n1c_n1_profile", int, writes(np.uint8))
 
 def encode(x: np.ndarray, profile: bytes = N1, simd: int = 1) -> bytes:
     out = np.empty(2 * x.size + 1, np.uint8)
-    work = np.full(workspace(x.size), 0xA5, np.uint8)
+    work = np.full(work_size(x.size), 0xA5, np.uint8)
     return out[: encode_kernel(x, np.frombuffer(profile, np.uint8), work, out, simd)].tobytes()
 
 
 def decode(data: bytes, n: int, profile: bytes = N1, simd: int = 1) -> np.ndarray:
     x = np.empty(n, np.int16)
-    work = np.full(workspace(n), 0x5A, np.uint8)
+    work = np.full(work_size(n), 0x5A, np.uint8)
     assert decode_kernel(np.frombuffer(data, np.uint8), np.frombuffer(profile, np.uint8), work, x, simd) == n
     return x
 
@@ -202,7 +202,7 @@ def test_every_compiler_gives_the_same_bytes(compiler: str, level: str, tmp_path
     call.restype = ctypes.c_int64
     for name, (x, profile) in golden().items():
         for simd in (0, 1):
-            out, work = np.empty(2 * x.size + 1, np.uint8), np.empty(workspace(x.size), np.uint8)
+            out, work = np.empty(2 * x.size + 1, np.uint8), np.empty(work_size(x.size), np.uint8)
             arrays = (x, np.frombuffer(profile, np.uint8), work, out)
             pairs = [v for a in arrays for v in (ctypes.c_void_p(a.ctypes.data), ctypes.c_int64(a.size))]
             size = call(*pairs, ctypes.c_int64(simd))

@@ -20,7 +20,7 @@ from n1codec.recordings import wav
 from n1codec.train import max as training
 from n1codec.train.fit import stretched
 
-workspace = Kernel("n1c_n1_max_workspace", int)
+work_size = Kernel("n1c_n1_max_work_size", int)
 encode_kernel = Kernel("n1c_n1_max_encode", reads(np.int16), SCRATCH, writes(np.uint8), int)
 decode_kernel = Kernel("n1c_n1_max_decode", reads(np.uint8), SCRATCH, writes(np.int16), int)
 tables_kernel = Kernel("n1c_n1_max_tables", writes(np.uint8))
@@ -28,12 +28,12 @@ tables_kernel = Kernel("n1c_n1_max_tables", writes(np.uint8))
 
 def encode(x: np.ndarray, simd: int = 1) -> bytes:
     out = np.empty(2 * x.size + 1, np.uint8)
-    return out[: encode_kernel(x, np.full(workspace(x.size), 0xA5, np.uint8), out, simd)].tobytes()
+    return out[: encode_kernel(x, np.full(work_size(x.size), 0xA5, np.uint8), out, simd)].tobytes()
 
 
 def decode(data: bytes, n: int, simd: int = 1) -> np.ndarray:
     x = np.empty(n, np.int16)
-    assert decode_kernel(np.frombuffer(data, np.uint8), np.full(workspace(n), 0x5A, np.uint8), x, simd) == n
+    assert decode_kernel(np.frombuffer(data, np.uint8), np.full(work_size(n), 0x5A, np.uint8), x, simd) == n
     return x
 
 
@@ -140,7 +140,7 @@ HASHES = """
 int main(void) {
   static int16_t x[6000];
   static uint8_t out[12001];
-  const int64_t n = 6000, room = n1c_n1_max_workspace(n);
+  const int64_t n = 6000, room = n1c_n1_max_work_size(n);
   uint8_t *work = malloc((size_t)room);
   if (fread(x, 2, 6000, stdin) != 6000) return 1;
   for (int simd = 0; simd < 2; simd++) {

@@ -56,7 +56,7 @@ class Tally(NamedTuple):
 
 def compile_targets(folder: Path, which: list[str]) -> None:
     """Build what the targets need with clang, unless it is there and newer than every source."""
-    sources = sorted((ROOT / "native").glob("*/*.[ch]")) + sorted(NATIVE.iterdir())
+    sources = sorted((ROOT / "native").glob("**/*.[ch]")) + sorted(NATIVE.iterdir())
     newest = max(path.stat().st_mtime for path in sources)
     programs = {"fuzz_kernels": [], "fuzz_container": [ROOT / "native" / "tools" / "container.c"]}
     needed = {"fuzz_container" if name == "container" else "fuzz_kernels" for name in which if name != "container_py"}

@@ -11,8 +11,8 @@ import numpy as np
 from n1codec.codec import Coder, Layout
 from n1codec.native import SCRATCH, Kernel, reads, writes
 
-_encode_work = Kernel("n1c_huffman_encode_work")
-_decode_work = Kernel("n1c_huffman_decode_work")
+_encode_work_size = Kernel("n1c_huffman_encode_work_size")
+_decode_work_size = Kernel("n1c_huffman_decode_work_size")
 _encode = Kernel("n1c_huffman_encode", reads(np.int16), writes(np.uint8), SCRATCH)
 _decode = Kernel("n1c_huffman_decode", reads(np.uint8), writes(np.int16), SCRATCH)
 
@@ -25,9 +25,9 @@ class Huffman(Coder):
 
     def encode(self, x: np.ndarray) -> bytes:
         out = np.empty(2 * x.size, np.uint8)
-        return out[: _encode(x, out, np.empty(_encode_work(), np.uint8))].tobytes()
+        return out[: _encode(x, out, np.empty(_encode_work_size(), np.uint8))].tobytes()
 
     def decode(self, data: bytes, layout: Layout) -> np.ndarray:
         x = np.empty(layout.shape, np.int16)
-        _decode(data, x, np.empty(_decode_work(), np.uint8))
+        _decode(data, x, np.empty(_decode_work_size(), np.uint8))
         return x

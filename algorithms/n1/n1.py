@@ -21,7 +21,7 @@ from n1codec import files
 from n1codec.codec import Coder, Layout, SpecError, Text, UnavailableError
 from n1codec.native import SCRATCH, SIMD, Kernel, KernelError, reads, writes
 
-_workspace = Kernel("n1c_n1_workspace", int)
+_work_size = Kernel("n1c_n1_work_size", int)
 _encode = Kernel("n1c_n1_encode", reads(np.int16), reads(np.uint8), SCRATCH, writes(np.uint8), int)
 _decode = Kernel("n1c_n1_decode", reads(np.uint8), reads(np.uint8), SCRATCH, writes(np.int16), int)
 
@@ -47,7 +47,7 @@ class N1(Coder):
     def encode(self, x: np.ndarray) -> bytes:
         out = np.empty(2 * x.size + 32, np.uint8)
         try:
-            size = _encode(x, self._profile(), np.empty(_workspace(x.size), np.uint8), out, SIMD)
+            size = _encode(x, self._profile(), np.empty(_work_size(x.size), np.uint8), out, SIMD)
         except KernelError as error:
             if self.profile in ("n1", "none"):
                 raise
@@ -58,7 +58,7 @@ class N1(Coder):
         checksum = _other_profile(data)
         profile = _NONE if checksum is None else _find(checksum)
         x = np.empty(layout.shape, np.int16)
-        work = np.empty(_workspace(x.size), np.uint8)
+        work = np.empty(_work_size(x.size), np.uint8)
         _decode(data, profile, work, x, SIMD)
         return x
 

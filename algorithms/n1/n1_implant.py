@@ -13,10 +13,11 @@ from __future__ import annotations
 import numpy as np
 
 from n1codec.codec import Coder, Layout
-from n1codec.native import Kernel, reads, writes
+from n1codec.native import SCRATCH, Kernel, reads, writes
 
-_encode = Kernel("n1c_n1_implant_encode", reads(np.int16), reads(np.uint8), writes(np.int16), writes(np.uint8))
-_decode = Kernel("n1c_n1_implant_decode", reads(np.uint8), reads(np.uint8), writes(np.int16), writes(np.int16))
+_work_size = Kernel("n1c_n1_implant_work_size", int)
+_encode = Kernel("n1c_n1_implant_encode", reads(np.int16), reads(np.uint8), SCRATCH, writes(np.uint8))
+_decode = Kernel("n1c_n1_implant_decode", reads(np.uint8), reads(np.uint8), SCRATCH, writes(np.int16))
 
 _BUILT_IN = b""
 
@@ -35,10 +36,10 @@ class N1Implant(Coder):
 
     def encode(self, x: np.ndarray) -> bytes:
         out = np.empty(2 * x.size + 1, np.uint8)
-        size = _encode(x, _BUILT_IN, np.empty(x.size, np.int16), out)
+        size = _encode(x, _BUILT_IN, np.empty(_work_size(x.size), np.uint8), out)
         return out[:size].tobytes()
 
     def decode(self, data: bytes, layout: Layout) -> np.ndarray:
         x = np.empty(layout.shape, np.int16)
-        _decode(data, _BUILT_IN, np.empty(x.size, np.int16), x)
+        _decode(data, _BUILT_IN, np.empty(_work_size(x.size), np.uint8), x)
         return x

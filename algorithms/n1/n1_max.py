@@ -16,7 +16,7 @@ import numpy as np
 from n1codec.codec import Coder, Layout
 from n1codec.native import SCRATCH, SIMD, Kernel, reads, writes
 
-_workspace = Kernel("n1c_n1_max_workspace", int)
+_work_size = Kernel("n1c_n1_max_work_size", int)
 _encode = Kernel("n1c_n1_max_encode", reads(np.int16), SCRATCH, writes(np.uint8), int)
 _decode = Kernel("n1c_n1_max_decode", reads(np.uint8), SCRATCH, writes(np.int16), int)
 
@@ -32,10 +32,10 @@ class N1Max(Coder):
 
     def encode(self, x: np.ndarray) -> bytes:
         out = np.empty(2 * x.size + 1, np.uint8)
-        size = _encode(x, np.empty(_workspace(x.size), np.uint8), out, SIMD)
+        size = _encode(x, np.empty(_work_size(x.size), np.uint8), out, SIMD)
         return out[:size].tobytes()
 
     def decode(self, data: bytes, layout: Layout) -> np.ndarray:
         x = np.empty(layout.shape, np.int16)
-        _decode(data, np.empty(_workspace(x.size), np.uint8), x, SIMD)
+        _decode(data, np.empty(_work_size(x.size), np.uint8), x, SIMD)
         return x

@@ -10,17 +10,15 @@ from __future__ import annotations
 import numpy as np
 
 from n1codec.codec import Filter, Int, Layout
-from n1codec.native import Kernel, reads, writes
+from n1codec.native import SCRATCH, Kernel, reads, writes
 from n1codec.varint import Reader, put_uint
 
-_encode = Kernel(
-    "n1c_lpc_encode", reads(np.int16), int, int, int, writes(np.float64), writes(np.uint8), writes(np.int16)
-)
+_work_size = Kernel("n1c_lpc_encode_work_size", int, int)
+_encode = Kernel("n1c_lpc_encode", reads(np.int16), int, int, int, SCRATCH, writes(np.uint8), writes(np.int16))
 _decode = Kernel("n1c_lpc_decode", reads(np.int16), int, reads(np.uint8), writes(np.int16))
 
 _SIDE_BYTES = 70
 """What a block's coefficients take at most."""
-_MARGIN = 34
 
 
 class Lpc(Filter):
@@ -47,10 +45,10 @@ class Lpc(Filter):
     floor_xrt = 1000
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, bytes]:
-        scratch = np.empty(min(self.block, x.size) + _MARGIN)
+        work = np.empty(_work_size(x.size, self.block), np.uint8)
         side = np.empty(_SIDE_BYTES * -(-x.size // self.block), np.uint8)
         y = np.empty_like(x)
-        used = _encode(x, self.block, self.order, self.precision, scratch, side, y)
+        used = _encode(x, self.block, self.order, self.precision, work, side, y)
         return y, put_uint(self.block) + side[:used].tobytes()
 
     def inverse(self, y: np.ndarray, side: bytes, layout: Layout) -> np.ndarray:

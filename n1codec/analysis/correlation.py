@@ -26,7 +26,7 @@ import numpy as np
 
 from n1codec import files
 from n1codec.codec import CodecError
-from n1codec.native import Kernel, reads, writes
+from n1codec.native import SCRATCH, Kernel, reads, writes
 
 MEASURES = ("pearson", "spearman", "kendall")
 
@@ -40,10 +40,10 @@ _BATCH = 32
 _MOST_CELLS = 1 << 22
 _CELLS_PER_FRAME = 16
 """A larger table takes longer than the tree; so it does when it leaves the caches."""
-_table = Kernel(
-    "n1c_kendall_table", reads(np.uint16), reads(np.int64), int, reads(np.int64), writes(np.uint32), writes(np.int64)
-)
-_tree = Kernel("n1c_kendall_tree", reads(np.uint32), reads(np.uint32), writes(np.uint32), writes(np.int64))
+_table_work_size = Kernel("n1c_kendall_table_work_size", int, int)
+_table = Kernel("n1c_kendall_table", reads(np.uint16), reads(np.int64), int, reads(np.int64), SCRATCH, writes(np.int64))
+_tree = Kernel("n1c_kendall_tree", reads(np.uint32), reads(np.uint32), int, SCRATCH, writes(np.int64))
+_tree_work_size = Kernel("n1c_kendall_tree_work_size", int)
 
 
 class Cancelled(CodecError):
@@ -226,10 +226,13 @@ def _kendall(signals: np.ndarray, jobs: int, report: _Report) -> np.ndarray:
     tables = local()
 
     def in_tables(x: int, others: np.ndarray) -> None:
-        if not hasattr(tables, "cells"):
-            tables.cells = np.empty(room, np.uint32)
+        if not len(others):
+            return
+        size = _table_work_size(levels[x], levels[others].max())
+        if not hasattr(tables, "work") or tables.work.size < size:
+            tables.work = np.empty(size, np.uint8)
         out = np.empty(len(others), np.int64)
-        _table(narrow, levels, x, others, tables.cells, out)
+        _table(narrow, levels, x, others, tables.work, out)
         concordance[x, others] = out
 
     def in_trees(x: int, others: np.ndarray) -> None:
@@ -238,7 +241,7 @@ def _kendall(signals: np.ndarray, jobs: int, report: _Report) -> np.ndarray:
         ascending, out = rank[order].astype(np.uint32), np.empty(1, np.int64)
         for y in others:
             second = wide.get(int(y), narrow[y])[order].astype(np.uint32)
-            _tree(ascending, second, np.empty(2 * levels[y], np.uint32), out)
+            _tree(ascending, second, levels[y], np.empty(_tree_work_size(levels[y]), np.uint8), out)
             concordance[x, y] = out[0]
 
     def work(x: int, others: np.ndarray) -> int:

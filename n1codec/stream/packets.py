@@ -12,9 +12,9 @@ from n1codec.codec import FormatError, SpecError, UnavailableError
 from n1codec.native import SIMD, Kernel, KernelError, reads, updates, writes
 from n1codec.pipeline import get_codec
 
-_bytes = Kernel("n1c_stream_bytes", int, int, int)
+_memory_size = Kernel("n1c_stream_memory_size", int, int, int)
 _open = Kernel("n1c_stream_open", writes(np.uint8), int, reads(np.uint8), int, int, int)
-_capacity = Kernel("n1c_stream_capacity", int, int)
+_capacity = Kernel("n1c_stream_packet_capacity", int, int)
 _encode = Kernel("n1c_stream_encode", updates(np.uint8), reads(np.int16), writes(np.uint8), int)
 _decode = Kernel("n1c_stream_decode", updates(np.uint8), reads(np.uint8), writes(np.int16), writes(np.uint8), int)
 _restart = Kernel("n1c_stream_restart", updates(np.uint8))
@@ -75,7 +75,7 @@ class _Link:
             raise SpecError(f"{codec}: a filter does not work on packets (n1 and n1_implant do)")
         model, profile = pipeline.coder.packet_model()
         self._profile = zlib.crc32(profile).to_bytes(4, "little")
-        self._state = np.empty(_bytes(model, channels, frames_per_packet), np.uint8)
+        self._state = np.empty(_memory_size(model, channels, frames_per_packet), np.uint8)
         try:
             _open(self._state, model, profile, channels, frames_per_packet, self.key_packets)
         except KernelError as error:

@@ -35,7 +35,7 @@ _CELL = 128
 _CELLS = _FULL_SCALE // _CELL
 _SCALES = 1024
 
-_workspace = Kernel("n1c_n1_workspace", int)
+_work_size = Kernel("n1c_n1_work_size", int)
 _trace = Kernel("n1c_n1_trace", reads(np.int16), reads(np.uint8), SCRATCH, writes(np.int32))
 
 
@@ -61,7 +61,7 @@ class Trace(NamedTuple):
 
 def trace(samples: np.ndarray, profile: Profile) -> Trace:
     """Run the model over one channel of int16 samples, shape (frames,)."""
-    work = np.empty(_workspace(samples.size), np.uint8)
+    work = np.empty(_work_size(samples.size), np.uint8)
     out = np.empty((samples.size, 6), np.int32)
     count = _trace(samples, profile.to_bytes(), work, out.reshape(-1))
     return Trace(*np.ascontiguousarray(out[:count].T))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from n1codec.codec import CodecError
-from n1codec.native import Kernel, reads, writes
+from n1codec.native import SCRATCH, Kernel, reads, writes
 from n1codec.train import fit
 from n1codec.train.profile import Profile, untrained
 
@@ -23,7 +23,8 @@ _START = np.array([0, 8192, 1024, 1024, 2048], "<i2")
 """Weights and mean error from which training begins."""
 
 _trace = Kernel("n1c_n1_implant_trace", reads(np.int16), reads(np.uint8), writes(np.int32), writes(np.int16))
-_encode = Kernel("n1c_n1_implant_encode", reads(np.int16), reads(np.uint8), writes(np.int16), writes(np.uint8))
+_work_size = Kernel("n1c_n1_implant_work_size", int)
+_encode = Kernel("n1c_n1_implant_encode", reads(np.int16), reads(np.uint8), SCRATCH, writes(np.uint8))
 
 
 def _reciprocals() -> np.ndarray:
@@ -94,7 +95,7 @@ def measure(recordings: Sequence[np.ndarray], tables: bytes) -> float:
     size = 0
     for x in recordings:
         out = np.empty(2 * x.size + 1, np.uint8)
-        size += _encode(x, tables, np.empty(x.size, np.int16), out)
+        size += _encode(x, tables, np.empty(_work_size(x.size), np.uint8), out)
     return size
 
 

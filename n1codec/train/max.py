@@ -23,6 +23,7 @@ TOGETHER = 12
 """Recordings that the network learns from in turn, 16 samples each."""
 FIRST_RATE, LAST_RATE = 1e-3, 1e-5
 
+_work_size = Kernel("n1c_n1_max_learn_work_size", int)
 _learn = Kernel("n1c_n1_max_learn", reads(np.uint16), reads(np.uint8), updates(np.float32), SCRATCH, int, int)
 
 
@@ -119,7 +120,7 @@ def train(
     together = min(TOGETHER, len(recordings))
     passes = max(1, round(epochs * len(recordings) / together))
     order = np.concatenate([rng.permutation(len(recordings)) for _ in range(int(epochs) + 2)])
-    work = np.empty((together + 1) << 18, np.uint8)
+    work = np.empty(_work_size(together), np.uint8)
     for number in range(passes):
         group = [recordings[i] for i in order[number * together : (number + 1) * together]]
         length = min(x.size for x in group) // 16 * 16
@@ -132,7 +133,7 @@ def train(
 
 def measure(recordings: Sequence[np.ndarray], tables: bytes) -> float:
     """Return the bytes of the ideal code; the codec's own are as many and a few for each recording."""
-    work, net = np.empty(1 << 19, np.uint8), np.zeros(2 * NET, np.float32)
+    work, net = np.empty(_work_size(1), np.uint8), np.zeros(2 * NET, np.float32)
     return sum(_learn(_codes(x), tables, net, work, 1, 0) for x in recordings) / 8
 
 

@@ -13,7 +13,7 @@ from n1codec.train.profile import Profile, to_c_tables, untrained
 
 PASSES = fit.PASSES
 
-_workspace = Kernel("n1c_n1_workspace", int)
+_work_size = Kernel("n1c_n1_work_size", int)
 _encode = Kernel("n1c_n1_encode", reads(np.int16), reads(np.uint8), SCRATCH, writes(np.uint8), int)
 
 
@@ -34,7 +34,7 @@ def measure(recordings: Sequence[np.ndarray], tables: bytes) -> float:
     size = 0
     for x in recordings:
         out = np.empty(2 * x.size + 32, np.uint8)
-        size += _encode(x, tables, np.empty(_workspace(x.size), np.uint8), out, 1)
+        size += _encode(x, tables, np.empty(_work_size(x.size), np.uint8), out, 1)
     return size
 
 

@@ -16,7 +16,7 @@ typedef struct {
   n1c_counter bits[N1C_SYMBOLS]; /* those of width w from 2^(w-1) on */
 } model;
 
-int64_t n1c_arange_work(void) { return (int64_t)sizeof(model); }
+int64_t n1c_arange_work_size(void) { return (int64_t)sizeof(model) + N1C_SLACK; }
 
 static void start(model *m) {
   for (int i = 0; i < CONTEXTS; i++)
@@ -33,11 +33,11 @@ static uint32_t context(uint32_t sum) {
 static uint32_t follow(uint32_t sum, uint32_t u) { return sum - (sum >> WINDOW) + u; }
 
 int64_t n1c_arange_encode(const int16_t *x, int64_t n, uint8_t *out, int64_t capacity, void *work, int64_t work_size) {
-  model *m = (model *)work;
+  model *m = (model *)n1c_align64(work);
   n1c_encoder e;
   uint32_t sum = 0;
-  if (n < 0 || work_size < (int64_t)sizeof *m) return N1C_E_ARGUMENT;
-  if (capacity / 2 < n) return N1C_E_CAPACITY;
+  if (n < 0) return N1C_E_ARGUMENT;
+  if (capacity / 2 < n || work_size < n1c_arange_work_size()) return N1C_E_CAPACITY;
   if (!n) return 0;
   start(m);
   n1c_encoder_start(&e, out, 2 * n);
@@ -48,16 +48,17 @@ int64_t n1c_arange_encode(const int16_t *x, int64_t n, uint8_t *out, int64_t cap
     if (width > 1) n1c_encode_tree(&e, m->bits + (1 << (width - 1)), u - (1u << (width - 1)), width - 1, BITS_LIMIT);
     sum = follow(sum, u);
   }
-  return n1c_finish(x, n, out, n1c_encoder_end(&e));
+  return n1c_finish_payload(x, n, out, n1c_encoder_end(&e));
 }
 
 int64_t n1c_arange_decode(const uint8_t *in, int64_t length, int16_t *x, int64_t n, void *work, int64_t work_size) {
-  model *m = (model *)work;
+  model *m = (model *)n1c_align64(work);
   n1c_decoder d;
   uint32_t sum = 0;
-  if (n < 0 || length < 0 || work_size < (int64_t)sizeof *m) return N1C_E_ARGUMENT;
-  if (!n1c_backed(n, length)) return N1C_E_CORRUPT;
-  if (n1c_stored(n, length)) return n1c_unstore(in, x, n);
+  if (n < 0 || length < 0) return N1C_E_ARGUMENT;
+  if (work_size < n1c_arange_work_size()) return N1C_E_CAPACITY;
+  if (!n1c_is_backed(n, length)) return N1C_E_CORRUPT;
+  if (n1c_is_stored(n, length)) return n1c_load_samples(in, x, n);
   start(m);
   n1c_decoder_start(&d, in, length);
   for (int64_t i = 0; i < n; i++) {

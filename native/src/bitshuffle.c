@@ -1,5 +1,5 @@
 /* Bit shuffle: a transposition of 8 samples x 16 bits at a time. */
-#include "n1c.h"
+#include "n1c/codec.h"
 
 /* Transposes an 8x8 bit matrix held in a word, row i in byte i (Warren, Hacker's Delight, section 7-3). */
 static uint64_t transpose8(uint64_t m) {

@@ -3,18 +3,19 @@
  * Samples come as ranks: 0 for the smallest value of the channel, 1 for the next one, up to its levels - 1. */
 #include <string.h>
 
-#include "n1c.h"
+#include "bytes.h"
+#include "n1c/analysis.h"
 
 #define MOST_FRAMES INT64_C(0x7FFFFFFF) /* counts fit 32 bits, and pairs 63 */
 
-static int within(const uint16_t *ranks, int64_t n, int64_t levels) {
+static int ranks_are_below(const uint16_t *ranks, int64_t n, int64_t levels) {
   uint16_t most = 0;
   for (int64_t i = 0; i < n; i++) most = ranks[i] > most ? ranks[i] : most;
   return n == 0 || most < levels;
 }
 
 /* Each cell of the joint histogram, times what lies above and to the left less what lies above and to the right. */
-static int64_t concordance(const uint32_t *table, int64_t rows, int64_t columns, uint32_t *above) {
+static int64_t sum_concordance(const uint32_t *table, int64_t rows, int64_t columns, uint32_t *above) {
   int64_t sum = 0, total = 0;
   memset(above, 0, (size_t)columns * sizeof *above);
   for (int64_t i = 0; i < rows; i++) {
@@ -31,37 +32,48 @@ static int64_t concordance(const uint32_t *table, int64_t rows, int64_t columns,
   return sum;
 }
 
+int64_t n1c_kendall_table_work_size(int64_t x_levels, int64_t y_levels) {
+  if (x_levels < 0 || x_levels > 65536 || y_levels < 0 || y_levels > 65536) return N1C_E_ARGUMENT;
+  return (x_levels + 1) * y_levels * (int64_t)sizeof(uint32_t) + N1C_SLACK;
+}
+
 int64_t n1c_kendall_table(const uint16_t *ranks, int64_t size, const int64_t *levels, int64_t channels, int64_t x,
-                          const int64_t *others, int64_t count, uint32_t *table, int64_t room, int64_t *out,
+                          const int64_t *others, int64_t count, void *work, int64_t work_size, int64_t *out,
                           int64_t capacity) {
+  uint32_t *const table = (uint32_t *)n1c_align64(work);
   if (channels < 1 || size < 0 || size % channels || size / channels > MOST_FRAMES || x < 0 || x >= channels)
     return N1C_E_ARGUMENT;
   if (capacity < count) return N1C_E_CAPACITY;
   const int64_t frames = size / channels, rows = levels[x];
   const uint16_t *first = ranks + x * frames;
-  if (rows < 0 || rows > 65536 || !within(first, frames, rows)) return N1C_E_ARGUMENT;
+  if (rows < 0 || rows > 65536 || !ranks_are_below(first, frames, rows)) return N1C_E_ARGUMENT;
   for (int64_t k = 0; k < count; k++) {
     const int64_t y = others[k];
     if (y < 0 || y >= channels) return N1C_E_ARGUMENT;
     const int64_t columns = levels[y];
     const uint16_t *second = ranks + y * frames;
-    if (columns < 0 || columns > 65536 || !within(second, frames, columns)) return N1C_E_ARGUMENT;
-    if (room < (rows + 1) * columns) return N1C_E_CAPACITY;
+    if (columns < 0 || columns > 65536 || !ranks_are_below(second, frames, columns)) return N1C_E_ARGUMENT;
+    if (work_size < n1c_kendall_table_work_size(rows, columns)) return N1C_E_CAPACITY;
     memset(table, 0, (size_t)(rows * columns) * sizeof *table);
     for (int64_t i = 0; i < frames; i++) table[first[i] * columns + second[i]]++;
-    out[k] = concordance(table, rows, columns, table + rows * columns);
+    out[k] = sum_concordance(table, rows, columns, table + rows * columns);
   }
   return count;
 }
 
-int64_t n1c_kendall_tree(const uint32_t *x, int64_t n, const uint32_t *y, int64_t length, uint32_t *work, int64_t room,
-                         int64_t *out, int64_t capacity) {
-  if (n != length || n < 0 || n > MOST_FRAMES || room < 0 || room % 2) return N1C_E_ARGUMENT;
-  if (capacity < 1) return N1C_E_CAPACITY;
-  const int64_t levels = room / 2;
-  uint32_t *count = work, *tree = work + levels; /* tree[k - 1] is the node k of Fenwick's tree */
+int64_t n1c_kendall_tree_work_size(int64_t levels) {
+  if (levels < 0 || levels > (int64_t)1 << 32) return N1C_E_ARGUMENT;
+  return 2 * levels * (int64_t)sizeof(uint32_t) + N1C_SLACK;
+}
+
+int64_t n1c_kendall_tree(const uint32_t *x, int64_t n, const uint32_t *y, int64_t length, int64_t levels, void *work,
+                         int64_t work_size, int64_t *out, int64_t capacity) {
+  const int64_t needed = n1c_kendall_tree_work_size(levels);
+  if (n != length || n < 0 || n > MOST_FRAMES || needed < 0) return N1C_E_ARGUMENT;
+  if (capacity < 1 || work_size < needed) return N1C_E_CAPACITY;
+  uint32_t *const count = (uint32_t *)n1c_align64(work), *const tree = count + levels; /* tree[k - 1]: node k of Fenwick's */
   int64_t sum = 0;
-  memset(work, 0, (size_t)room * sizeof *work);
+  memset(count, 0, (size_t)(2 * levels) * sizeof *count);
   for (int64_t i = 0, end; i < n; i = end) {
     for (end = i; end < n && x[end] == x[i]; end++) {
       if (y[end] >= levels) return N1C_E_ARGUMENT;

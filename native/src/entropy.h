@@ -6,7 +6,8 @@
 #ifndef N1C_ENTROPY_H
 #define N1C_ENTROPY_H
 
-#include "n1c.h"
+#include "bytes.h"
+#include "n1c/codec.h"
 
 #if defined(_MSC_VER)
 #  include <intrin.h>
@@ -14,6 +15,7 @@
 
 #define N1C_SYMBOLS 65536
 #define N1C_SAMPLES_PER_BYTE 65536
+#define N1C_LENGTH_BYTES 5 /* of a table's length, at most */
 
 /* Number of bits of v: 0 for 0, 1 for 1, 2 for 2 and 3, ... */
 static inline int n1c_width(uint32_t v) {
@@ -37,63 +39,54 @@ static inline int16_t n1c_unzigzag(uint32_t u) { return (int16_t)(uint16_t)((u >
 
 /* -- rules of the payload --------------------------------------------------------------------------------------- */
 
-static inline int64_t n1c_store(const int16_t *x, int64_t n, uint8_t *out) {
-  for (int64_t i = 0; i < n; i++) {
-    out[2 * i] = (uint8_t)((uint16_t)x[i] & 0xFF);
-    out[2 * i + 1] = (uint8_t)((uint16_t)x[i] >> 8);
-  }
+static inline int64_t n1c_store_samples(const int16_t *x, int64_t n, uint8_t *out) {
+  for (int64_t i = 0; i < n; i++) n1c_store_bytes(out + 2 * i, (uint16_t)x[i], 2);
   return 2 * n;
 }
 
-static inline int64_t n1c_unstore(const uint8_t *in, int16_t *x, int64_t n) {
-  for (int64_t i = 0; i < n; i++) x[i] = (int16_t)(uint16_t)(in[2 * i] | in[2 * i + 1] << 8);
+static inline int64_t n1c_load_samples(const uint8_t *in, int16_t *x, int64_t n) {
+  for (int64_t i = 0; i < n; i++) x[i] = (int16_t)(uint16_t)n1c_load16(in + 2 * i);
   return n;
 }
 
 /* Returns the length after filling up, or 2n after storing the samples if length (negative: too long) is no gain. */
-static inline int64_t n1c_finish(const int16_t *x, int64_t n, uint8_t *out, int64_t length) {
-  if (length < 0 || length >= 2 * n) return n1c_store(x, n, out);
+static inline int64_t n1c_finish_payload(const int16_t *x, int64_t n, uint8_t *out, int64_t length) {
+  if (length < 0 || length >= 2 * n) return n1c_store_samples(x, n, out);
   while (length < n / N1C_SAMPLES_PER_BYTE) out[length++] = 0;
   return length;
 }
 
-static inline int n1c_backed(int64_t n, int64_t length) {
+static inline int n1c_is_backed(int64_t n, int64_t length) {
   return n ? length > 0 && length >= n / N1C_SAMPLES_PER_BYTE : !length;
 }
 
-static inline int n1c_stored(int64_t n, int64_t length) { return !(length & 1) && n == length / 2; }
+static inline int n1c_is_stored(int64_t n, int64_t length) { return !(length & 1) && n == length / 2; }
 
-/* The length of a table as LEB128, at most 5 bytes. */
-static inline int64_t n1c_put_length(uint8_t *out, int64_t length) {
-  int64_t at = 0;
-  for (; length > 0x7F; length >>= 7) out[at++] = (uint8_t)((length & 0x7F) | 0x80);
-  out[at++] = (uint8_t)length;
-  return at;
+/* A table in front of a payload, its length before it. Returns where it ends. */
+static inline int64_t n1c_store_length(uint8_t *out, int64_t length) {
+  return n1c_store_leb128(out, (uint64_t)length) - out;
 }
 
 /* Returns where the table starts, or N1C_E_CORRUPT if it is not all there. */
-static inline int64_t n1c_get_length(const uint8_t *in, int64_t length, int64_t *table) {
-  *table = 0;
-  for (int64_t at = 0; at < length && at < 5; at++) {
-    *table |= (int64_t)(in[at] & 0x7F) << (7 * at);
-    if (in[at] < 0x80) return *table > length - at - 1 ? N1C_E_CORRUPT : at + 1;
-  }
-  return N1C_E_CORRUPT;
+static inline int64_t n1c_load_length(const uint8_t *in, int64_t length, int64_t *table) {
+  n1c_reader r = n1c_reader_of(in, length);
+  *table = (int64_t)n1c_read_leb128(&r, N1C_LENGTH_BYTES);
+  return r.bad || *table > r.end - r.at ? N1C_E_CORRUPT : r.at - in;
 }
 
 /* -- bits, the highest first -------------------------------------------------------------------------------------- */
 
-static inline uint64_t n1c_load64(const uint8_t *p) {
+static inline uint64_t n1c_load64_high_first(const uint8_t *p) {
   return (uint64_t)p[0] << 56 | (uint64_t)p[1] << 48 | (uint64_t)p[2] << 40 | (uint64_t)p[3] << 32 |
          (uint64_t)p[4] << 24 | (uint64_t)p[5] << 16 | (uint64_t)p[6] << 8 | (uint64_t)p[7];
 }
 
 /* At least 57 bits from bit `at` on, in the top of the word. */
-static inline uint64_t n1c_peek(const uint8_t *in, int64_t length, int64_t at) {
+static inline uint64_t n1c_peek_bits(const uint8_t *in, int64_t length, int64_t at) {
   const int64_t byte = at >> 3;
   uint64_t word = 0;
   if (byte + 8 <= length) {
-    word = n1c_load64(in + byte);
+    word = n1c_load64_high_first(in + byte);
   } else {
     for (int64_t i = 0; i < 8; i++) word = word << 8 | (byte + i < length ? in[byte + i] : 0u);
   }
@@ -200,7 +193,7 @@ typedef struct {
 } n1c_decoder;
 
 static inline void n1c_decoder_refill(n1c_decoder *d) {
-  d->code = d->code << 32 | (uint32_t)(n1c_peek(d->in, d->length, 8 * d->at) >> 32);
+  d->code = d->code << 32 | (uint32_t)(n1c_peek_bits(d->in, d->length, 8 * d->at) >> 32);
   d->at += 4;
 }
 

@@ -1,7 +1,7 @@
 /* Fixed polynomial predictors of order 0 to 4, the best one chosen for each block (Robinson, "SHORTEN: simple lossless
  * and near-lossless waveform compression", 1994, section 3.2). History runs on across blocks; the first samples use
  * the order that their history allows. Arithmetic is modulo 2^16, so that any input comes back. */
-#include "n1c.h"
+#include "n1c/codec.h"
 
 enum { MAX_ORDER = 4 };
 

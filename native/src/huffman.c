@@ -23,8 +23,8 @@ typedef struct {
   uint32_t direct[1 << DIRECT]; /* symbol above the 5 bits of its length; 0 for longer codes */
 } decoder;
 
-int64_t n1c_huffman_encode_work(void) { return (int64_t)sizeof(encoder); }
-int64_t n1c_huffman_decode_work(void) { return (int64_t)sizeof(decoder); }
+int64_t n1c_huffman_encode_work_size(void) { return (int64_t)sizeof(encoder) + N1C_SLACK; }
+int64_t n1c_huffman_decode_work_size(void) { return (int64_t)sizeof(decoder) + N1C_SLACK; }
 
 /* Leaves order[] with the ranks of the symbols by ascending count: a radix sort by bytes. */
 static void sort_by_count(encoder *h) {
@@ -97,10 +97,10 @@ static int first_codes(const n1c_alphabet *a, uint32_t *next, uint32_t *number) 
 }
 
 int64_t n1c_huffman_encode(const int16_t *x, int64_t n, uint8_t *out, int64_t capacity, void *work, int64_t work_size) {
-  encoder *h = (encoder *)work;
+  encoder *h = (encoder *)n1c_align64(work);
   n1c_encoder table;
-  if (n < 0 || work_size < (int64_t)sizeof *h) return N1C_E_ARGUMENT;
-  if (capacity / 2 < n) return N1C_E_CAPACITY;
+  if (n < 0) return N1C_E_ARGUMENT;
+  if (capacity / 2 < n || work_size < n1c_huffman_encode_work_size()) return N1C_E_CAPACITY;
   if (!n) return 0;
   n1c_alphabet_count(&h->alphabet, x, n, h->counts);
   const int64_t size = h->alphabet.size;
@@ -110,11 +110,11 @@ int64_t n1c_huffman_encode(const int16_t *x, int64_t n, uint8_t *out, int64_t ca
   n1c_encoder_start(&table, out + (2 * n < 5 ? 2 * n : 5), 2 * n < 5 ? 0 : 2 * n - 5);
   n1c_alphabet_encode(&h->alphabet, &table, 1);
   const int64_t length = n1c_encoder_end(&table);
-  if (length < 0) return n1c_finish(x, n, out, -1);
-  n1c_bits bits = {out, n1c_put_length(out, length), 2 * n, 0, 64};
+  if (length < 0) return n1c_finish_payload(x, n, out, -1);
+  n1c_bits bits = {out, n1c_store_length(out, length), 2 * n, 0, 64};
   memmove(out + bits.at, out + 5, (size_t)length);
   bits.at += length;
-  if (size == 1) return n1c_finish(x, n, out, bits.at);
+  if (size == 1) return n1c_finish_payload(x, n, out, bits.at);
 
   uint32_t next[LONGEST + 1], number[LONGEST + 1];
   first_codes(&h->alphabet, next, number);
@@ -126,17 +126,18 @@ int64_t n1c_huffman_encode(const int16_t *x, int64_t n, uint8_t *out, int64_t ca
     const uint32_t code = h->counts[n1c_offset(x[i])];
     n1c_bits_put(&bits, code >> 5, (int)(code & 31u));
   }
-  return n1c_finish(x, n, out, n1c_bits_end(&bits));
+  return n1c_finish_payload(x, n, out, n1c_bits_end(&bits));
 }
 
 int64_t n1c_huffman_decode(const uint8_t *in, int64_t length, int16_t *x, int64_t n, void *work, int64_t work_size) {
-  decoder *h = (decoder *)work;
+  decoder *h = (decoder *)n1c_align64(work);
   n1c_decoder table;
-  if (n < 0 || length < 0 || work_size < (int64_t)sizeof *h) return N1C_E_ARGUMENT;
-  if (!n1c_backed(n, length)) return N1C_E_CORRUPT;
-  if (n1c_stored(n, length)) return n1c_unstore(in, x, n);
+  if (n < 0 || length < 0) return N1C_E_ARGUMENT;
+  if (work_size < n1c_huffman_decode_work_size()) return N1C_E_CAPACITY;
+  if (!n1c_is_backed(n, length)) return N1C_E_CORRUPT;
+  if (n1c_is_stored(n, length)) return n1c_load_samples(in, x, n);
   int64_t table_length;
-  int64_t at = n1c_get_length(in, length, &table_length);
+  int64_t at = n1c_load_length(in, length, &table_length);
   if (at < 0) return N1C_E_CORRUPT;
   n1c_decoder_start(&table, in + at, table_length);
   if (n1c_alphabet_decode(&h->alphabet, &table, 1)) return N1C_E_CORRUPT;
@@ -165,7 +166,7 @@ int64_t n1c_huffman_decode(const uint8_t *in, int64_t length, int16_t *x, int64_
 
   int64_t bit = 8 * at;
   for (int64_t i = 0; i < n;) {
-    uint64_t word = n1c_peek(in, length, bit);
+    uint64_t word = n1c_peek_bits(in, length, bit);
     for (int two = 0; two < 2 && i < n; two++, i++) {
       const uint32_t found = h->direct[word >> (64 - DIRECT)];
       uint32_t symbol = found >> 5, bits = found & 31u;

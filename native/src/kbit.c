@@ -1,6 +1,6 @@
 /* Differences in codes of 2 to 8 bits, lowest bit first. A code c > 0 is the difference c - 2^(bits-1); 0 is an
  * escape, and the sample itself follows in 16 bits. The last byte is filled up with zero bits. */
-#include "n1c.h"
+#include "n1c/codec.h"
 
 int64_t n1c_kbit_encode(const int16_t *x, int64_t n, int64_t bits, uint8_t *out, int64_t capacity) {
   if (n < 0 || bits < 2 || bits > 8) return N1C_E_ARGUMENT;

@@ -11,7 +11,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "n1c.h"
+#include "bytes.h"
+#include "n1c/codec.h"
 
 enum { MAX_ORDER = 32, MAX_SHIFT = 15, MIN_PRECISION = 5, MAX_PRECISION = 15, ORDER_BITS = 6, SHIFT_BITS = 4, K_BITS = 4 };
 enum { LAGS = MAX_ORDER + 2 };
@@ -269,11 +270,17 @@ static int put_stretch(Writer *w, const Predictor *p, int64_t block, const int16
   return 1;
 }
 
-int64_t n1c_lpc_encode(const int16_t *x, int64_t n, int64_t block, int64_t max_order, int64_t precision, double *scratch,
-                       int64_t room, uint8_t *side, int64_t side_capacity, int16_t *y, int64_t capacity) {
+int64_t n1c_lpc_encode_work_size(int64_t n, int64_t block) {
+  if (n < 0 || block < 1) return N1C_E_ARGUMENT;
+  return ((block < n ? block : n) + LAGS) * (int64_t)sizeof(double) + N1C_SLACK;
+}
+
+int64_t n1c_lpc_encode(const int16_t *x, int64_t n, int64_t block, int64_t max_order, int64_t precision, void *work,
+                       int64_t work_size, uint8_t *side, int64_t side_capacity, int16_t *y, int64_t capacity) {
   if (n < 1 || block < 1 || max_order < 0 || max_order > MAX_ORDER) return N1C_E_ARGUMENT;
   if (precision < MIN_PRECISION || precision > MAX_PRECISION) return N1C_E_ARGUMENT;
-  if (capacity != n || room - LAGS < (block < n ? block : n)) return N1C_E_CAPACITY;
+  if (capacity != n || work_size < n1c_lpc_encode_work_size(n, block)) return N1C_E_CAPACITY;
+  double *const scratch = (double *)n1c_align64(work);
   const int order = (int)max_order, digits = (int)precision;
   Writer writer = {side, side_capacity, 0};
   Statistics stretch;

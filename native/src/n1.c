@@ -1,15 +1,18 @@
 /* The codec n1: format, mapping of samples to codes, entropy coding. docs/codec.md describes both. */
+#include "crc32.h"
+#include "n1_mapping.h"
 #include "n1_model.h"
-#include "n1c.h"
+#include "n1_rans.h"
+#include "n1c/codec.h"
+#include "n1c/train.h"
 
 #ifndef N1C_SHORT
 #  define N1C_SHORT 4096 /* fewer samples than that are one lane; a fuzzer takes less */
 #endif
 #define TAIL 8          /* last steps of every lane, coded one after the other by one state */
+#define MOST_START 223  /* scale of the first errors, 16 steps per octave */
 #define BACKING 2048    /* a payload byte may stand for so many samples at most */
 #define STEP_BITS 13   /* a mapping's step is in 2^-13 */
-#define STATE ((uint64_t)1 << 32)
-#define TAIL_STATE ((uint32_t)1 << 24)
 
 enum { MODE_RAW, MODE_CONSTANT, MODE_MODEL };
 
@@ -25,14 +28,8 @@ typedef struct {
 
 /* -- samples and codes --------------------------------------------------------------------------------------------- */
 
-/* The N1 stretch of 10 bits to 16: trunc(code * 65535 / 1023 - 32768). */
-static int32_t stretched(int32_t code) {
-  const int32_t parts = code * 21; /* 65535 / 1023 = 64 + 21 / 341 */
-  return code * 64 + parts / 341 + (code < 512 && parts % 341 ? 1 : 0) - 32768;
-}
-
-static int32_t unmapped(const mapping *map, int32_t code) {
-  if (map->stretch) return stretched(code);
+static int32_t sample_of(const mapping *map, int32_t code) {
+  if (map->stretch) return n1_sample_of(code);
   return map->first + (int32_t)(((uint64_t)code * map->step + map->phase) >> STEP_BITS);
 }
 
@@ -50,11 +47,11 @@ static mapping profile_mapping(const n1_profile *profile) {
 /* Codes of all samples; 0 if one of them is no sample of this mapping. */
 static int map_samples(const mapping *map, const int16_t *x, int64_t n, uint16_t *codes) {
   if (map->stretch) {
-    int16_t table[1024];
+    int16_t table[N1_CODES];
     int32_t wrong = 0;
-    for (int32_t k = 0; k < 1024; k++) table[k] = (int16_t)stretched(k);
+    for (int32_t k = 0; k < N1_CODES; k++) table[k] = n1_sample_of(k);
     for (int64_t i = 0; i < n; i++) {
-      const int32_t k = (x[i] + 32768) >> 6;
+      const int32_t k = n1_code_of(x[i]);
       codes[i] = (uint16_t)k;
       wrong |= table[k] ^ x[i];
       if ((i & 1023) == 0 && wrong) return 0;
@@ -67,7 +64,7 @@ static int map_samples(const mapping *map, const int16_t *x, int64_t n, uint16_t
     if (d < 0) return 0;
     k = (uint32_t)d;
     if (map->step != 1 << STEP_BITS) k = (uint32_t)((((uint64_t)d << STEP_BITS) + map->step / 2) / map->step);
-    if (k >= (uint32_t)map->codes || unmapped(map, (int32_t)k) != x[i]) return 0;
+    if (k >= (uint32_t)map->codes || sample_of(map, (int32_t)k) != x[i]) return 0;
     codes[i] = (uint16_t)k;
   }
   return 1;
@@ -136,38 +133,6 @@ static int32_t median(const uint16_t *codes, int64_t n, uint32_t *count, int32_t
   return k;
 }
 
-/* -- bytes --------------------------------------------------------------------------------------------------------- */
-
-typedef struct {
-  const uint8_t *at, *end;
-  int bad;
-} reader;
-
-static uint32_t take(reader *r, int bytes) {
-  uint32_t v = 0;
-  if (r->end - r->at < bytes) {
-    r->bad = 1;
-    return 0;
-  }
-  for (int i = 0; i < bytes; i++) v |= (uint32_t)*r->at++ << 8 * i;
-  return v;
-}
-
-static uint8_t *put(uint8_t *at, uint64_t v, int bytes) {
-  for (int i = 0; i < bytes; i++) *at++ = (uint8_t)(v >> 8 * i);
-  return at;
-}
-
-/* CRC-32 of a profile: what a payload knows it by. */
-static uint32_t n1_crc(const uint8_t *bytes, int64_t length) {
-  uint32_t crc = 0xffffffffu;
-  for (int64_t i = 0; i < length; i++) {
-    crc ^= bytes[i];
-    for (int b = 0; b < 8; b++) crc = crc >> 1 ^ (0xedb88320u & (0u - (crc & 1)));
-  }
-  return ~crc;
-}
-
 /* -- layout of the lanes ------------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -222,16 +187,14 @@ static int32_t find_start(n1_model *m, const layout *l, const uint16_t *codes, i
   }
   if (!count) return 112;
   start = n1_log((uint32_t)n1_clamp((int32_t)(sum * 20 / count), 1, 1 << 23)) - 64; /* 20 = 16 * sqrt(pi / 2) */
-  return n1_clamp(start, 0, 223);
+  return n1_clamp(start, 0, MOST_START);
 }
 
-int64_t n1c_n1_workspace(int64_t n) {
+int64_t n1c_n1_work_size(int64_t n) {
   if (n < 0 || n > (int64_t)1 << 32) return N1C_E_ARGUMENT;
   return n1_model_bytes(n, 65536) + (int64_t)sizeof(n1_model) + 2 * n + (n + 256) * (int64_t)sizeof(interval) + 2 * n +
          2 * 65536 + 4096;
 }
-
-static uint8_t *align64(uint8_t *p) { return p + (-(uintptr_t)p & 63); }
 
 static int64_t encode_model(const n1_profile *profile, const mapping *map, const uint16_t *codes, int64_t n,
                             uint8_t *work, uint8_t *out, uint8_t *limit, int32_t lower, int32_t simd) {
@@ -241,16 +204,16 @@ static int64_t encode_model(const n1_profile *profile, const mapping *map, const
   uint32_t *coded;
   uint8_t *at = out, *bytes, *bytes_end, *words, *words_end;
   uint64_t state[N1_LANES];
-  uint32_t tail = TAIL_STATE;
+  uint32_t tail = N1_TAIL_STATE;
   int32_t start;
-  work = align64(work + sizeof(n1_model));
+  work = n1c_align64(work + sizeof(n1_model));
   n1_model_open(m, work, profile, map->codes, map->origin, l.lanes);
   m->simd = simd;
-  work = align64(work + n1_model_bytes(n, map->codes));
+  work = n1c_align64(work + n1_model_bytes(n, map->codes));
   coded = (uint32_t *)work, work += (n + 256) * (int64_t)sizeof(interval);
   words = work, words_end = work + ((2 * n + 1024) & ~(int64_t)63);
   n1_model_start(m, profile, 112);
-  start = n1_clamp(find_start(m, &l, codes, n) - lower, 0, 223);
+  start = n1_clamp(find_start(m, &l, codes, n) - lower, 0, MOST_START);
   n1_model_start(m, profile, start);
 
   if (m->simd) n1_encode_lanes_avx2(m, codes, l.length, l.steps, coded);
@@ -266,13 +229,9 @@ static int64_t encode_model(const n1_profile *profile, const mapping *map, const
   while (end > last) {
     const interval c = *--end;
     if (bytes - words < 64) return N1C_E_CAPACITY;
-    while (tail >= (uint64_t)c.frequency << 8) {
-      *--bytes = (uint8_t)tail;
-      tail >>= 8;
-    }
-    tail = (tail / c.frequency << N1_PROB_BITS) + tail % c.frequency + c.low;
+    tail = n1_tail_put(tail, c.low, c.frequency, &bytes);
   }
-  for (int i = 0; i < 4; i++, tail >>= 8) *--bytes = (uint8_t)tail;
+  bytes = n1_tail_end(tail, bytes);
 
   if (l.lanes == 1) {
     const int64_t length = bytes_end - bytes;
@@ -282,44 +241,22 @@ static int64_t encode_model(const n1_profile *profile, const mapping *map, const
     return at + length - out;
   }
 
-  /* The tail's first bytes are what the lanes' states begin with: the decoder ends there. */
-  for (int32_t lane = 0; lane < N1_LANES; lane++) {
-    state[lane] = 0;
-    for (int i = 0; i < 4; i++) state[lane] |= (uint64_t)(bytes < bytes_end ? *bytes++ : 0) << 8 * i;
-    state[lane] |= STATE;
-  }
+  bytes = n1_lanes_begin(state, bytes, bytes_end);
   words_end = bytes - ((uintptr_t)bytes & 3);
   {
     uint8_t *word = words_end;
     for (const uint32_t *c = coded + 16 * l.steps; c > coded;) {
       c -= 16;
       if (word - words < 64) return N1C_E_CAPACITY;
-      for (int32_t lane = N1_LANES - 1; lane >= 0; lane--) {
-        const uint64_t frequency = c[8 + lane];
-        uint64_t x = state[lane];
-        if (x >= frequency << 40) {
-          word -= 4;
-          put(word, x, 4);
-          x >>= 32;
-        }
-        state[lane] = (x / frequency << N1_PROB_BITS) + x % frequency + c[lane];
-      }
+      word = n1_lanes_put(state, c, 0, word);
     }
     words = word;
   }
   {
     const int64_t rest = bytes_end - bytes;
-    uint32_t lengths = 0;
     if (limit - at < 80 + rest + (words_end - words)) return N1C_E_CAPACITY;
     *at++ = (uint8_t)start;
-    at += 2;
-    for (int32_t lane = 0; lane < N1_LANES; lane++) {
-      int length = 5;
-      while (length < 8 && state[lane] >> 8 * length) length++;
-      lengths |= (uint32_t)(length - 5) << 2 * lane;
-      at = put(at, state[lane], length);
-    }
-    put(out + 1, lengths, 2);
+    at = n1_states_store(at, state);
     memcpy(at, words, (size_t)(words_end - words));
     at += words_end - words;
     memcpy(at, bytes, (size_t)rest);
@@ -327,15 +264,16 @@ static int64_t encode_model(const n1_profile *profile, const mapping *map, const
   }
 }
 
-int64_t n1c_n1_encode(const int16_t *x, int64_t n, const uint8_t *profile, int64_t profile_length, uint8_t *work,
-                      int64_t work_length, uint8_t *out, int64_t capacity, int64_t simd) {
+int64_t n1c_n1_encode(const int16_t *x, int64_t n, const uint8_t *profile, int64_t profile_length, void *work,
+                      int64_t work_size, uint8_t *out, int64_t capacity, int64_t simd) {
   n1_profile prior, none;
   mapping map;
   uint16_t *codes;
   int64_t length, head, i;
   uint8_t *const given = out;
-  if (n < 1 || work_length < n1c_n1_workspace(n)) return N1C_E_ARGUMENT;
-  if (capacity < 2 * n + 1) return N1C_E_CAPACITY;
+  const int64_t needed = n1c_n1_work_size(n);
+  if (n < 1 || needed < 0) return N1C_E_ARGUMENT;
+  if (capacity < 2 * n + 1 || work_size < needed) return N1C_E_CAPACITY;
   if (n1_profile_open(n1_profile_none, n1_profile_none_length, &none)) return N1C_E_ARGUMENT;
   int which = profile_length == 0 ? PROFILE_NONE : PROFILE_OTHER;
   if (profile_length == 1 && *profile == PROFILE_N1) {
@@ -351,11 +289,11 @@ int64_t n1c_n1_encode(const int16_t *x, int64_t n, const uint8_t *profile, int64
     if (head >= 2 * n + 1) goto raw;
     memset(out, 0, (size_t)head);
     out[0] = MODE_CONSTANT;
-    put(out + 1, (uint16_t)x[0], 2);
+    n1c_store_bytes(out + 1, (uint16_t)x[0], 2);
     return head;
   }
-  codes = (uint16_t *)align64(work);
-  work = align64((uint8_t *)(codes + n));
+  codes = (uint16_t *)n1c_align64(work);
+  work = n1c_align64((uint8_t *)(codes + n));
   map.codes = 0;
   if (which != PROFILE_NONE && prior.codes) {
     map = profile_mapping(&prior);
@@ -367,19 +305,19 @@ int64_t n1c_n1_encode(const int16_t *x, int64_t n, const uint8_t *profile, int64
   if (which == PROFILE_NONE) prior = none;
   *out = (uint8_t)(MODE_MODEL | which << 3);
   out++;
-  if (which == PROFILE_OTHER) out = put(out, n1_crc(profile, profile_length), 4);
+  if (which == PROFILE_OTHER) out = n1c_store_bytes(out, n1c_crc32(0, profile, profile_length), 4);
   if (!map.codes) {
-    map.codes = 1024, map.stretch = 1, map.origin = 0;
+    map.codes = N1_CODES, map.stretch = 1, map.origin = 0;
     if (!map_samples(&map, x, n, codes)) {
       find_mapping(x, n, (uint32_t *)work, &map);
       if (n < 8 || !map_samples(&map, x, n, codes)) goto raw;
       *given |= 4;
-      out = put(out, (uint64_t)(map.first + 32768), 2);
-      out = put(out, map.step, 4);
-      out = put(out, map.phase, 2);
+      out = n1c_store_bytes(out, (uint64_t)(map.first + 32768), 2);
+      out = n1c_store_bytes(out, map.step, 4);
+      out = n1c_store_bytes(out, map.phase, 2);
       map.origin = median(codes, n, (uint32_t *)work, map.codes);
-      out = put(out, (uint64_t)(map.codes - 1), 2);
-      out = put(out, (uint64_t)map.origin, 2);
+      out = n1c_store_bytes(out, (uint64_t)(map.codes - 1), 2);
+      out = n1c_store_bytes(out, (uint64_t)map.origin, 2);
     }
   }
   if (n < 8) goto raw;
@@ -402,89 +340,70 @@ int64_t n1c_n1_encode(const int16_t *x, int64_t n, const uint8_t *profile, int64
   return out - given;
 raw:
   *given = MODE_RAW;
-  for (i = 0; i < n; i++) put(given + 1 + 2 * i, (uint16_t)x[i], 2);
+  for (i = 0; i < n; i++) n1c_store_bytes(given + 1 + 2 * i, (uint16_t)x[i], 2);
   return 2 * n + 1;
 }
 
 /* -- decoder ------------------------------------------------------------------------------------------------------- */
 
-static int32_t decode_code(n1_model *m, int32_t lane, int64_t step, uint32_t slot, interval *found) {
+static int32_t decode_code(n1_model *m, int32_t lane, int64_t step, n1_tail *tail) {
+  const uint32_t slot = n1c_rans_slot(tail->state, N1_PROB_BITS);
+  uint32_t low, frequency;
   int32_t scale;
   const int32_t p = n1_predict(m, lane, step, &scale);
-  const int32_t code = n1_find(m, slot, p, scale, &found->low, &found->frequency);
+  const int32_t code = n1_find(m, slot, p, scale, &low, &frequency);
   n1_learn(m, lane, step, code, p);
+  n1_tail_take(tail, slot, low, frequency);
   return code;
 }
 
-static int64_t decode_model(const n1_profile *profile, const mapping *map, reader *in, const int16_t *table,
+static int64_t decode_model(const n1_profile *profile, const mapping *map, n1c_reader *in, const int16_t *table,
                             uint8_t *work, int16_t *x, int64_t n, int32_t simd) {
   const layout l = lay_out(n);
   n1_model *m = (n1_model *)work;
   uint64_t state[N1_LANES];
-  uint8_t carried[4 * N1_LANES];
-  const uint8_t *more;
-  int64_t spare = 0, used = 0, rest = 0;
-  uint32_t tail = 0;
-  int32_t start = (int32_t)take(in, 1);
-  if (start > 223) return N1C_E_CORRUPT;
-  work = align64(work + sizeof(n1_model));
+  n1_tail tail;
+  const int32_t start = (int32_t)n1c_read_bytes(in, 1);
+  if (in->bad || start > MOST_START) return N1C_E_CORRUPT;
+  work = n1c_align64(work + sizeof(n1_model));
   n1_model_open(m, work, profile, map->codes, map->origin, l.lanes);
   m->simd = simd;
   n1_model_start(m, profile, start);
   if (l.lanes > 1) {
-    const uint32_t lengths = take(in, 2);
-    for (int32_t lane = 0; lane < N1_LANES; lane++) {
-      const int length = 5 + (int)(lengths >> 2 * lane & 3);
-      state[lane] = take(in, 4);
-      state[lane] |= (uint64_t)take(in, length - 4) << 32;
-      if (state[lane] < STATE) return N1C_E_CORRUPT;
-    }
-    if (in->bad) return N1C_E_CORRUPT;
+    if (!n1_states_load(in, state)) return N1C_E_CORRUPT;
     in->at = (m->simd ? n1_decode_lanes_avx2 : n1_decode_lanes)(m, state, in->at, in->end, table, x, l.length, l.steps);
     if (!in->at) return N1C_E_CORRUPT;
-    for (int32_t lane = 0; lane < N1_LANES; lane++) {
-      if (state[lane] >> 32 != 1) return N1C_E_CORRUPT;
-      put(carried + 4 * lane, state[lane], 4);
-    }
-    spare = sizeof carried;
   }
-  more = in->at;
-  rest = in->end - in->at;
-#define NEXT_BYTE (used < spare ? carried[used] : used - spare < rest ? more[used - spare] : 0)
-  for (int i = 0; i < 4; i++, used++) tail = tail << 8 | NEXT_BYTE;
+  if (!n1_tail_begin(&tail, l.lanes > 1 ? state : NULL, in->at, in->end)) return N1C_E_CORRUPT;
   for (int32_t lane = 0; lane < l.lanes; lane++)
     for (int64_t t = l.steps, stop = lane_end(&l, n, lane); t < stop; t++) {
-      interval v;
-      const uint32_t slot = tail & (N1_PROB - 1);
       if (l.lanes == 1 && n1_due(m, t)) n1_solve(m, t);
-      x[lane * l.length + t] = table[decode_code(m, lane, t, slot, &v)];
-      tail = v.frequency * (tail >> N1_PROB_BITS) + slot - v.low;
-      for (; tail < TAIL_STATE && used - spare < rest; used++) tail = tail << 8 | NEXT_BYTE;
+      x[lane * l.length + t] = table[decode_code(m, lane, t, &tail)];
     }
-#undef NEXT_BYTE
-  return tail == TAIL_STATE ? n : N1C_E_CORRUPT;
+  return tail.state == N1_TAIL_STATE ? n : N1C_E_CORRUPT;
 }
 
-int64_t n1c_n1_decode(const uint8_t *in, int64_t length, const uint8_t *profile, int64_t profile_length, uint8_t *work,
-                      int64_t work_length, int16_t *x, int64_t n, int64_t simd) {
+int64_t n1c_n1_decode(const uint8_t *in, int64_t length, const uint8_t *profile, int64_t profile_length, void *work,
+                      int64_t work_size, int16_t *x, int64_t n, int64_t simd) {
   n1_profile prior;
-  mapping map = {1024, 1, 0, 0, 0, 0};
-  reader r;
+  mapping map = {N1_CODES, 1, 0, 0, 0, 0};
+  n1c_reader r = n1c_reader_of(in, length);
   int16_t *table;
   uint32_t head;
   int which;
-  if (n < 1 || work_length < n1c_n1_workspace(n)) return N1C_E_ARGUMENT;
+  const int64_t needed = n1c_n1_work_size(n);
+  if (n < 1 || needed < 0) return N1C_E_ARGUMENT;
+  if (work_size < needed) return N1C_E_CAPACITY;
   if (length < 1 || n / BACKING > length) return N1C_E_CORRUPT;
-  r.at = in, r.end = in + length, r.bad = 0;
-  head = take(&r, 1);
+  head = (uint32_t)n1c_read_bytes(&r, 1);
   which = (int)(head >> 3 & 3);
   if ((head & 3) == MODE_RAW) {
     if (head != MODE_RAW || length != 2 * n + 1) return N1C_E_CORRUPT;
-    for (int64_t i = 0; i < n; i++) x[i] = (int16_t)take(&r, 2);
+    for (int64_t i = 0; i < n; i++) x[i] = (int16_t)n1c_read_bytes(&r, 2);
     return n;
   }
   if ((head & 3) == MODE_CONSTANT) {
-    const int16_t value = (int16_t)take(&r, 2);
+    const int16_t value = (int16_t)n1c_read_bytes(&r, 2);
     if (head != MODE_CONSTANT || r.bad) return N1C_E_CORRUPT;
     for (int64_t i = 0; i < n; i++) x[i] = value;
     return n;
@@ -495,17 +414,17 @@ int64_t n1c_n1_decode(const uint8_t *in, int64_t length, const uint8_t *profile,
   } else if (which == PROFILE_N1) {
     profile = n1_profile_n1, profile_length = n1_profile_n1_length;
   } else {
-    const uint32_t hash = take(&r, 4);
-    if (which != PROFILE_OTHER || r.bad || hash != n1_crc(profile, profile_length)) return N1C_E_CORRUPT;
+    const uint32_t hash = (uint32_t)n1c_read_bytes(&r, 4);
+    if (which != PROFILE_OTHER || r.bad || hash != n1c_crc32(0, profile, profile_length)) return N1C_E_CORRUPT;
   }
   if (n1_profile_open(profile, profile_length, &prior)) return N1C_E_ARGUMENT;
   if (head & 4) {
     map.stretch = 0;
-    map.first = (int32_t)take(&r, 2) - 32768;
-    map.step = take(&r, 4);
-    map.phase = take(&r, 2);
-    map.codes = (int32_t)take(&r, 2) + 1;
-    map.origin = (int32_t)take(&r, 2);
+    map.first = (int32_t)n1c_read_bytes(&r, 2) - 32768;
+    map.step = (uint32_t)n1c_read_bytes(&r, 4);
+    map.phase = (uint32_t)n1c_read_bytes(&r, 2);
+    map.codes = (int32_t)n1c_read_bytes(&r, 2) + 1;
+    map.origin = (int32_t)n1c_read_bytes(&r, 2);
     if (r.bad || map.codes < 2 || prior.codes || map.phase >> STEP_BITS || map.origin >= map.codes ||
         map.step > 65535u << STEP_BITS ||
         ((uint64_t)(map.codes - 1) * map.step + map.phase) >> STEP_BITS > 65535)
@@ -513,9 +432,9 @@ int64_t n1c_n1_decode(const uint8_t *in, int64_t length, const uint8_t *profile,
   } else if (prior.codes) {
     map = profile_mapping(&prior);
   }
-  table = (int16_t *)align64(work);
-  for (int32_t k = 0; k < map.codes; k++) table[k] = (int16_t)unmapped(&map, k);
-  return decode_model(&prior, &map, &r, table, align64((uint8_t *)(table + map.codes)), x, n,
+  table = (int16_t *)n1c_align64(work);
+  for (int32_t k = 0; k < map.codes; k++) table[k] = (int16_t)sample_of(&map, k);
+  return decode_model(&prior, &map, &r, table, n1c_align64((uint8_t *)(table + map.codes)), x, n,
                       simd && n1_avx2());
 }
 
@@ -529,25 +448,27 @@ int64_t n1c_n1_profile(int64_t number, uint8_t *out, int64_t capacity) {
 
 /* -- training ------------------------------------------------------------------------------------------------------ */
 
-int64_t n1c_n1_trace(const int16_t *x, int64_t n, const uint8_t *profile, int64_t profile_length, uint8_t *work,
-                     int64_t work_length, int32_t *out, int64_t size) {
+int64_t n1c_n1_trace(const int16_t *x, int64_t n, const uint8_t *profile, int64_t profile_length, void *work,
+                     int64_t work_size, int32_t *out, int64_t size) {
   n1_profile prior;
   mapping map;
   const layout l = lay_out(n);
   uint16_t *codes;
   n1_model *m;
-  if (n < N1C_SHORT || size < 6 * n || work_length < n1c_n1_workspace(n)) return N1C_E_ARGUMENT;
+  const int64_t needed = n1c_n1_work_size(n);
+  if (n < N1C_SHORT || needed < 0) return N1C_E_ARGUMENT;
+  if (size < 6 * n || work_size < needed) return N1C_E_CAPACITY;
   if (n1_profile_open(profile, profile_length, &prior)) return N1C_E_ARGUMENT;
   if (prior.codes) {
     map = profile_mapping(&prior);
   } else {
-    find_mapping(x, n, (uint32_t *)align64(work), &map);
+    find_mapping(x, n, (uint32_t *)n1c_align64(work), &map);
     if (map.codes < 2) return N1C_E_ARGUMENT;
   }
-  codes = (uint16_t *)align64(work);
+  codes = (uint16_t *)n1c_align64(work);
   if (!map_samples(&map, x, n, codes)) return N1C_E_ARGUMENT;
-  m = (n1_model *)align64((uint8_t *)(codes + n));
-  n1_model_open(m, align64((uint8_t *)(m + 1)), &prior, map.codes, map.origin, l.lanes);
+  m = (n1_model *)n1c_align64((uint8_t *)(codes + n));
+  n1_model_open(m, n1c_align64((uint8_t *)(m + 1)), &prior, map.codes, map.origin, l.lanes);
   m->simd = 0;
   n1_model_start(m, &prior, 112);
   n1_model_start(m, &prior, find_start(m, &l, codes, n));

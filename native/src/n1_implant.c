@@ -1,8 +1,11 @@
 /* The codec n1_implant: the format of files. */
 #include <string.h>
 
+#include "bytes.h"
 #include "n1_implant_coder.h"
-#include "n1c.h"
+#include "n1_mapping.h"
+#include "n1c/codec.h"
+#include "n1c/train.h"
 
 #define BACKING 2048 /* a payload byte may stand for so many samples at most */
 
@@ -11,17 +14,13 @@ enum { MODE_N1 = 1, MODE_OTHER };
 #define OTHER_ORDER 8
 #define OTHER_STEP 2
 
-/* The N1 stretch of 10 bits to 16: trunc(code * 65535 / 1023 - 32768). */
 void n1_implant_stretch(int16_t *table) {
-  for (int32_t k = 0; k < IMPLANT_CODES; k++) {
-    const int32_t parts = k * 21; /* 65535 / 1023 = 64 + 21 / 341 */
-    table[k] = (int16_t)(k * 64 + parts / 341 + (k < 512 && parts % 341 ? 1 : 0) - 32768);
-  }
+  for (int32_t k = 0; k < IMPLANT_CODES; k++) table[k] = n1_sample_of(k);
 }
 
 static int is_n1(const int16_t *table, const int16_t *x, int64_t n) {
   int32_t wrong = 0;
-  for (int64_t i = 0; i < n && !(wrong && (i & 255) == 0); i++) wrong |= table[implant_code(x[i])] ^ x[i];
+  for (int64_t i = 0; i < n && !(wrong && (i & 255) == 0); i++) wrong |= table[n1_code_of(x[i])] ^ x[i];
   return !wrong;
 }
 
@@ -48,8 +47,8 @@ static int64_t encode_n1(const implant_tables *t, const int16_t *x, int64_t n, u
   implant_coder c;
   implant_channel s;
   implant_begin(&c, MODE_N1);
-  implant_encode_first(t, &s, &c, &w, implant_code(x[0]));
-  for (int64_t i = 1; i < n && !w.full; i++) implant_encode_next(t, &s, &c, &w, implant_code(x[i]));
+  implant_encode_first(t, &s, &c, &w, n1_code_of(x[0]));
+  for (int64_t i = 1; i < n && !w.full; i++) implant_encode_next(t, &s, &c, &w, n1_code_of(x[i]));
   implant_end(&c, &w);
   while (w.at - out < n / BACKING + 1) implant_send(&w, 0);
   return w.full ? N1C_E_CAPACITY : w.at - out;
@@ -95,11 +94,12 @@ static int64_t decode_n1(const implant_tables *t, const uint8_t *in, int64_t len
 
 /* -- kernels ------------------------------------------------------------------------------------------------------- */
 
-int64_t n1c_n1_implant_size(int64_t what) {
-  return what == 0   ? (int64_t)sizeof(implant_channel)
-         : what == 1 ? (int64_t)sizeof(implant_coder)
-         : what == 2 ? (int64_t)sizeof(implant_tables)
-                     : N1C_E_ARGUMENT;
+int64_t n1c_n1_implant_state_size(void) { return (int64_t)sizeof(implant_channel); }
+int64_t n1c_n1_implant_coder_size(void) { return (int64_t)sizeof(implant_coder); }
+int64_t n1c_n1_implant_tables_size(void) { return (int64_t)sizeof(implant_tables); }
+
+int64_t n1c_n1_implant_work_size(int64_t n) {
+  return n < 0 || n > (int64_t)1 << 60 ? N1C_E_ARGUMENT : 2 * n + N1C_SLACK;
 }
 
 int64_t n1c_n1_implant_tables(uint8_t *out, int64_t capacity) {
@@ -108,37 +108,42 @@ int64_t n1c_n1_implant_tables(uint8_t *out, int64_t capacity) {
   return (int64_t)sizeof n1_implant_n1;
 }
 
-int64_t n1c_n1_implant_encode(const int16_t *x, int64_t n, const uint8_t *tables, int64_t tables_length, int16_t *work,
-                              int64_t room, uint8_t *out, int64_t capacity) {
+int64_t n1c_n1_implant_encode(const int16_t *x, int64_t n, const uint8_t *tables, int64_t tables_length, void *work,
+                              int64_t work_size, uint8_t *out, int64_t capacity) {
   implant_tables own;
   const implant_tables *t = n1_implant_open(tables, tables_length, &own);
   int16_t stretch[IMPLANT_CODES];
+  int16_t *const residuals = (int16_t *)n1c_align64(work);
+  const int64_t needed = n1c_n1_implant_work_size(n);
   int64_t length = -1, other;
-  if (!t || n < 1 || room < n) return N1C_E_ARGUMENT;
-  if (capacity < 2 * n + 1) return N1C_E_CAPACITY;
+  if (!t || n < 1 || needed < 0) return N1C_E_ARGUMENT;
+  if (capacity < 2 * n + 1 || work_size < needed) return N1C_E_CAPACITY;
   n1_implant_stretch(stretch);
   if (is_n1(stretch, x, n)) {
     length = encode_n1(t, x, n, out, 2 * n);
     if (length >= 0 && length <= n + n / 4) return length;
   }
   *out = MODE_OTHER;
-  other = n1c_slms_encode(x, n, OTHER_ORDER, OTHER_STEP, work, n);
-  if (other >= 0) other = n1c_rice_encode(work, n, out + 1, 2 * n);
+  other = n1c_slms_encode(x, n, OTHER_ORDER, OTHER_STEP, residuals, n);
+  if (other >= 0) other = n1c_rice_encode(residuals, n, out + 1, 2 * n);
   if (length >= 0 && length <= other + 1) return encode_n1(t, x, n, out, 2 * n);
   return other < 0 ? other : other + 1;
 }
 
 int64_t n1c_n1_implant_decode(const uint8_t *in, int64_t length, const uint8_t *tables, int64_t tables_length,
-                              int16_t *work, int64_t room, int16_t *x, int64_t n) {
+                              void *work, int64_t work_size, int16_t *x, int64_t n) {
   implant_tables own;
   const implant_tables *t = n1_implant_open(tables, tables_length, &own);
-  if (!t || n < 1 || room < n) return N1C_E_ARGUMENT;
+  int16_t *const residuals = (int16_t *)n1c_align64(work);
+  const int64_t needed = n1c_n1_implant_work_size(n);
+  if (!t || n < 1 || needed < 0) return N1C_E_ARGUMENT;
+  if (work_size < needed) return N1C_E_CAPACITY;
   if (length < 1) return N1C_E_CORRUPT;
   if (*in == MODE_N1) return decode_n1(t, in, length, x, n);
   if (*in != MODE_OTHER) return N1C_E_CORRUPT;
   {
-    const int64_t count = n1c_rice_decode(in + 1, length - 1, work, n);
-    return count < 0 ? count : n1c_slms_decode(work, n, OTHER_ORDER, OTHER_STEP, x, n);
+    const int64_t count = n1c_rice_decode(in + 1, length - 1, residuals, n);
+    return count < 0 ? count : n1c_slms_decode(residuals, n, OTHER_ORDER, OTHER_STEP, x, n);
   }
 }
 
@@ -148,12 +153,13 @@ int64_t n1c_n1_implant_trace(const int16_t *x, int64_t n, const uint8_t *tables,
   const implant_tables *t = n1_implant_open(tables, tables_length, &own);
   int16_t stretch[IMPLANT_CODES];
   implant_channel s;
-  if (!t || n < 1 || size < 6 * n || state_size != (int64_t)(sizeof s / sizeof *state)) return N1C_E_ARGUMENT;
+  if (!t || n < 1) return N1C_E_ARGUMENT;
+  if (size < 6 * n || state_size != (int64_t)(sizeof s / sizeof *state)) return N1C_E_CAPACITY;
   n1_implant_stretch(stretch);
   if (!is_n1(stretch, x, n)) return N1C_E_ARGUMENT;
-  implant_open(t, &s, implant_code(x[0]));
+  implant_open(t, &s, n1_code_of(x[0]));
   for (int64_t i = 1; i < n; i++, out += 6) {
-    const int32_t code = implant_code(x[i]);
+    const int32_t code = n1_code_of(x[i]);
     implant_prediction p;
     implant_predict(&s, &p);
     out[0] = code;

@@ -181,6 +181,4 @@ void n1_implant_guesses(const implant_tables *t, implant_guesses *g);
 /* The built-in tables for no bytes, or those that are copied to `own`; NULL if that is none. */
 const implant_tables *n1_implant_open(const uint8_t *bytes, int64_t length, implant_tables *own);
 
-static inline int32_t implant_code(int16_t sample) { return (sample + 32768) >> 6; }
-
 #endif

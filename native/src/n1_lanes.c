@@ -1,6 +1,9 @@
 /* The N1 codec's lanes in lockstep, without AVX2. */
 #include "n1_model.h"
 
+#include "bytes.h"
+#include "rans.h"
+
 #if defined(__SSE2__) || defined(_M_X64)
 #  include <emmintrin.h>
 #endif
@@ -84,7 +87,7 @@ void n1_encode_lanes(n1_model *m, const uint16_t *codes, int64_t length, int64_t
 }
 
 /* The search for a code from `k` on: double strides, then halves. */
-static int32_t search(const n1_model *m, int32_t k, uint32_t slot, int32_t p, int32_t scale) {
+static int32_t search_code(const n1_model *m, int32_t k, uint32_t slot, int32_t p, int32_t scale) {
   int32_t far = 1, top;
   if (slot >= n1_below(m, k, p, scale)) {
     top = k + 1;
@@ -109,14 +112,14 @@ static int32_t search(const n1_model *m, int32_t k, uint32_t slot, int32_t p, in
 }
 
 /* The nearest threshold to where a slot should be. */
-static inline int32_t guess(const n1_model *m, uint32_t slot, int32_t p, int32_t scale) {
+static inline int32_t guess_code(const n1_model *m, uint32_t slot, int32_t p, int32_t scale) {
   const int32_t u = p + (m->guess[slot >> (N1_PROB_BITS - 10)] * m->sigma[scale] >> 9);
   const int32_t cell = n1_clamp((u + m->origin + (1 << (N1_U_BITS - 1))) >> (N1_U_BITS - 13), 0, N1_NEAR - 1);
   return m->near[cell];
 }
 
 int32_t n1_find(const n1_model *m, uint32_t slot, int32_t p, int32_t scale, uint32_t *low, uint32_t *frequency) {
-  const int32_t code = search(m, guess(m, slot, p, scale), slot, p, scale);
+  const int32_t code = search_code(m, guess_code(m, slot, p, scale), slot, p, scale);
   *low = n1_below(m, code, p, scale);
   *frequency = n1_below(m, code + 1, p, scale) - *low;
   return code;
@@ -129,7 +132,7 @@ const uint8_t *n1_find_lanes(const n1_model *m, const int32_t *p, const int32_t 
    * guessed threshold; almost always that and the one beyond are its bounds. */
   for (int lane = 0; lane < N1_LANES; lane++) {
     slot[lane] = (uint32_t)state[lane] & (N1_PROB - 1);
-    code[lane] = guess(m, slot[lane], p[lane], scale[lane]);
+    code[lane] = guess_code(m, slot[lane], p[lane], scale[lane]);
   }
   for (int lane = 0; lane < N1_LANES; lane++) {
     middle[lane] = n1_below(m, code[lane], p[lane], scale[lane]);
@@ -149,10 +152,10 @@ const uint8_t *n1_find_lanes(const n1_model *m, const int32_t *p, const int32_t 
       code[lane] = n1_find(m, slot[lane], p[lane], scale[lane], &low, &high);
       high += low;
     }
-    s = (high - low) * (state[lane] >> N1_PROB_BITS) + slot[lane] - low;
+    s = n1c_rans_take(state[lane], slot[lane], low, high - low, N1_PROB_BITS);
     if (end - in >= 4) {
       const uint64_t dry = 0u - (uint64_t)(s >> 32 == 0);
-      s ^= (s ^ (s << 32 | n1_get32(in))) & dry;
+      s ^= (s ^ (s << 32 | n1c_load32(in))) & dry;
       in += dry & 4;
     } else if (s >> 32 == 0) {
       return NULL;

@@ -3,9 +3,12 @@
 #define TARGET
 #include "n1_max_kernel.h"
 
+#include "bytes.h"
 #include "entropy.h"
+#include "n1_mapping.h"
 #include "n1_model.h"
-#include "n1c.h"
+#include "n1c/codec.h"
+#include "n1c/train.h"
 
 /* Tables as they are stored, little-endian: widths in 1/1024 of a code (uint16); weights of the predictors of order 32
  * and 16, each with the inverse of their covariance (float32, those of the last sample last); the network's parameters
@@ -21,7 +24,7 @@
 #define BACKING 2048  /* a payload byte may stand for so many samples at most */
 #define SUM ((uint32_t)1 << N1_MAX_BITS)
 
-static double normal(double z) { /* exp(-z z / 2) */
+static double normal_density(double z) { /* exp(-z z / 2) */
   const double x = -z * z / 2 / 1024;
   double e = 1 + x * (1 + x / 2 * (1 + x / 3 * (1 + x / 4 * (1 + x / 5))));
   for (int i = 0; i < 10; i++) e *= e;
@@ -29,17 +32,15 @@ static double normal(double z) { /* exp(-z z / 2) */
 }
 
 static float get_float(const uint8_t *p) {
-  const uint32_t bits = n1_get32(p);
+  const uint32_t bits = n1c_load32(p);
   float f;
   memcpy(&f, &bits, 4);
   return f;
 }
 
-static int32_t get16(const uint8_t *p) { return p[0] | p[1] << 8; }
-
-static int reasonable(const uint8_t *t) {
+static int tables_are_reasonable(const uint8_t *t) {
   int32_t widest = 0;
-  for (int k = 0; k < N1_MAX_CODES; k++) widest |= get16(t + 2 * k);
+  for (int k = 0; k < N1_MAX_CODES; k++) widest |= (int32_t)n1c_load16(t + 2 * k);
   for (int i = AT_32; i < AT_NET; i += 4) {
     const float v = get_float(t + i);
     if (!(v > -1e9f && v < 1e9f)) return 0;
@@ -67,7 +68,7 @@ static void open_shape(n1_max *m) {
   mass[0] = 0;
   for (int i = 0; i < N1_MAX_SHAPE; i++) { /* Simpson's rule */
     const double z = (double)i / 32 - 8;
-    mass[i + 1] = mass[i] + normal(z) + 4 * normal(z + 1.0 / 64) + normal(z + 1.0 / 32);
+    mass[i + 1] = mass[i] + normal_density(z) + 4 * normal_density(z + 1.0 / 64) + normal_density(z + 1.0 / 32);
   }
   for (int i = 0; i <= N1_MAX_SHAPE; i++)
     m->shape[2 * i] = (uint32_t)(mass[i] / mass[N1_MAX_SHAPE] * (SUM - N1_MAX_CODES) + 0.5);
@@ -84,10 +85,10 @@ static void open_model(n1_max *m, const uint8_t *t) {
   uint64_t total = 0, sum = 0;
   const int32_t half = 1 << 19;
   memset(m, 0, sizeof *m);
-  for (int k = 0; k < N1_MAX_CODES; k++) total += (uint64_t)get16(t + 2 * k);
+  for (int k = 0; k < N1_MAX_CODES; k++) total += (uint64_t)n1c_load16(t + 2 * k);
   m->threshold[0] = -half;
   for (int k = 0; k < N1_MAX_CODES; k++) {
-    sum += (uint64_t)get16(t + 2 * k);
+    sum += (uint64_t)n1c_load16(t + 2 * k);
     m->threshold[k + 1] = (int32_t)((sum << 20) / total) - half;
     m->centre[k] = (float)(m->threshold[k] + m->threshold[k + 1]) * (1.0f / 2048.0f);
     m->log_width[k] = 0.5f * logarithm2((float)(m->threshold[k + 1] - m->threshold[k] + 64) * (1.0f / 1024.0f));
@@ -105,7 +106,7 @@ static void open_model(n1_max *m, const uint8_t *t) {
   memcpy(m->w[1], m->w[0], sizeof m->w[0]);
   open_prior(t + AT_16, 16, m->prior16, m->prior16_b, m->w[2]);
   for (int i = 0; i < N1_MAX_NET; i++) {
-    const int32_t q = get16(t + AT_NET + 2 * i), v = t[AT_MOMENTS + i];
+    const int32_t q = (int32_t)n1c_load16(t + AT_NET + 2 * i), v = t[AT_MOMENTS + i];
     m->own_net[i] = clampf((float)(q - (q >> 15 << 16)) * (1.0f / 4096.0f), -7.9f, 7.9f);
     m->own_step[i] = RATE / (power2(0.25f * (float)(v - (v >> 7 << 8))) + 1e-3f);
   }
@@ -143,7 +144,7 @@ typedef struct {
   void (*learn)(n1_max *m, int32_t code);
 } way;
 
-static way choose(int64_t simd) {
+static way choose_way(int64_t simd) {
   way w = {n1_max_predict, n1_max_below, n1_max_learn};
 #if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
   if (simd && n1_avx2()) {
@@ -159,39 +160,32 @@ static way choose(int64_t simd) {
 
 /* Some libraries set a thread to round small numbers to zero; both sides of the codec must not. */
 #if defined(__SSE2__)
-static unsigned enter(void) {
+static unsigned enter_plain_floats(void) {
   const unsigned mode = _mm_getcsr();
   _mm_setcsr(0x1f80);
   return mode;
 }
-static void leave(unsigned mode) { _mm_setcsr(mode); }
+static void leave_plain_floats(unsigned mode) { _mm_setcsr(mode); }
 #else
-static unsigned enter(void) { return 0; }
-static void leave(unsigned mode) { (void)mode; }
+static unsigned enter_plain_floats(void) { return 0; }
+static void leave_plain_floats(unsigned mode) { (void)mode; }
 #endif
 
 /* -- samples and codes --------------------------------------------------------------------------------------------- */
 
-static int16_t stretched(int32_t code) { /* trunc(code * 65535 / 1023 - 32768) */
-  const int32_t parts = code * 21;
-  return (int16_t)(code * 64 + parts / 341 + (code < 512 && parts % 341 ? 1 : 0) - 32768);
-}
-
 static int map_samples(const int16_t *x, int64_t n, uint16_t *codes) {
   int32_t wrong = 0;
   for (int64_t i = 0; i < n && !wrong; i++) {
-    codes[i] = (uint16_t)((x[i] + 32768) >> 6);
-    wrong = stretched(codes[i]) ^ x[i];
+    codes[i] = (uint16_t)n1_code_of(x[i]);
+    wrong = n1_sample_of(codes[i]) ^ x[i];
   }
   return !wrong;
 }
 
-static uint8_t *align64(uint8_t *p) { return p + (-(uintptr_t)p & 63); }
+#define MODEL_BYTES N1C_ROUND64(sizeof(n1_max))
 
-#define MODEL_BYTES (((int64_t)sizeof(n1_max) + 63) & ~(int64_t)63)
-
-int64_t n1c_n1_max_workspace(int64_t n) {
-  const int64_t other = n1c_n1_workspace(n);
+int64_t n1c_n1_max_work_size(int64_t n) {
+  const int64_t other = n1c_n1_work_size(n);
   return other < 0 ? other : other + MODEL_BYTES + 4 * n + 128;
 }
 
@@ -214,31 +208,32 @@ static int64_t encode_model(n1_max *m, const uint16_t *codes, int64_t n, uint8_t
   return length < n / BACKING ? -1 : length + 1;
 }
 
-int64_t n1c_n1_max_encode(const int16_t *x, int64_t n, uint8_t *work, int64_t work_length, uint8_t *out,
+int64_t n1c_n1_max_encode(const int16_t *x, int64_t n, void *work, int64_t work_size, uint8_t *out,
                           int64_t capacity, int64_t simd) {
   static const uint8_t built_in = 1;
-  const int64_t room = n1c_n1_max_workspace(n);
+  const int64_t needed = n1c_n1_max_work_size(n);
   int64_t length, better = -1;
   n1_max *m;
   uint16_t *codes;
-  if (n < 1 || room < 0 || work_length < room) return N1C_E_ARGUMENT;
-  length = n1c_n1_encode(x, n, &built_in, 1, work, work_length, out, capacity, simd);
+  if (n < 1 || needed < 0) return N1C_E_ARGUMENT;
+  if (work_size < needed) return N1C_E_CAPACITY;
+  length = n1c_n1_encode(x, n, &built_in, 1, work, work_size, out, capacity, simd);
   if (length < 0) return length;
-  m = (n1_max *)(uintptr_t)align64(work);
+  m = (n1_max *)n1c_align64(work);
   codes = (uint16_t *)(uintptr_t)((uint8_t *)m + MODEL_BYTES);
   if (map_samples(x, n, codes)) {
-    const unsigned mode = enter();
+    const unsigned mode = enter_plain_floats();
     uint8_t *const own = (uint8_t *)(codes + n);
     open_model(m, n1_max_tables);
-    better = encode_model(m, codes, n, own, length - 1, choose(simd));
-    leave(mode);
+    better = encode_model(m, codes, n, own, length - 1, choose_way(simd));
+    leave_plain_floats(mode);
     if (better > 0) memcpy(out, own, (size_t)better);
   }
   return better > 0 ? better : length;
 }
 
 /* The code whose interval holds `slot`: from a guess, double strides, then halves. */
-static int32_t find(n1_max *m, way w, uint32_t slot, uint32_t *low, uint32_t *high) {
+static int32_t find_code(n1_max *m, way w, uint32_t slot, uint32_t *low, uint32_t *high) {
   int32_t parts[2 * N1_MAX_PARTS], far = 1, k, top;
   const int32_t z = m->guess[slot >> (N1_MAX_BITS - 10)], sigma = (int32_t)(m->sigma * 2.0f);
   const int32_t u = (int32_t)(m->p[0] * 1024.0f) + z * sigma; /* z is in 1/512, sigma in 512 u */
@@ -275,18 +270,19 @@ static int32_t find(n1_max *m, way w, uint32_t slot, uint32_t *low, uint32_t *hi
   return k;
 }
 
-int64_t n1c_n1_max_decode(const uint8_t *in, int64_t length, uint8_t *work, int64_t work_length, int16_t *x, int64_t n,
+int64_t n1c_n1_max_decode(const uint8_t *in, int64_t length, void *work, int64_t work_size, int16_t *x, int64_t n,
                           int64_t simd) {
-  const int64_t room = n1c_n1_max_workspace(n);
-  const way w = choose(simd);
+  const int64_t needed = n1c_n1_max_work_size(n);
+  const way w = choose_way(simd);
   n1c_decoder coder;
   unsigned mode;
   n1_max *m;
-  if (n < 1 || room < 0 || work_length < room) return N1C_E_ARGUMENT;
+  if (n < 1 || needed < 0) return N1C_E_ARGUMENT;
+  if (work_size < needed) return N1C_E_CAPACITY;
   if (length < 1 || n / BACKING > length) return N1C_E_CORRUPT;
-  if (!(in[0] & MODELLED)) return n1c_n1_decode(in, length, in, 0, work, work_length, x, n, simd);
-  mode = enter();
-  m = (n1_max *)(uintptr_t)align64(work);
+  if (!(in[0] & MODELLED)) return n1c_n1_decode(in, length, in, 0, work, work_size, x, n, simd);
+  mode = enter_plain_floats();
+  m = (n1_max *)n1c_align64(work);
   open_model(m, n1_max_tables);
   start_model(m, in[0] & 127);
   n1c_decoder_start(&coder, in + 1, length - 1);
@@ -299,12 +295,12 @@ int64_t n1c_n1_max_decode(const uint8_t *in, int64_t length, uint8_t *work, int6
       break;
     }
     w.predict(m);
-    code = find(m, w, (uint32_t)slot, &low, &high);
+    code = find_code(m, w, (uint32_t)slot, &low, &high);
     n1c_decoder_narrow(&coder, unit * low, unit * (high - low));
     w.learn(m, code);
-    x[t] = stretched(code);
+    x[t] = n1_sample_of(code);
   }
-  leave(mode);
+  leave_plain_floats(mode);
   return n;
 }
 
@@ -316,37 +312,42 @@ int64_t n1c_n1_max_tables(uint8_t *out, int64_t capacity) {
   return TABLES;
 }
 
+int64_t n1c_n1_max_learn_work_size(int64_t files) {
+  return files < 1 || files > (int64_t)1 << 32 ? N1C_E_ARGUMENT : files * MODEL_BYTES + N1C_SLACK;
+}
+
 int64_t n1c_n1_max_learn(const uint16_t *codes, int64_t n, const uint8_t *tables, int64_t tables_length, float *net,
-                         int64_t net_size, uint8_t *work, int64_t work_length, int64_t files, int64_t rate) {
-  const way w = choose(1);
+                         int64_t net_size, void *work, int64_t work_size, int64_t files, int64_t rate) {
+  const way w = choose_way(1);
   const int64_t length = files > 0 ? n / files : 0;
   double bits = 0;
   unsigned mode;
+  uint8_t *const models = (uint8_t *)n1c_align64(work);
   n1_max *m;
-  if (tables_length != TABLES || !reasonable(tables) || length < 1 || length * files != n) return N1C_E_ARGUMENT;
-  if (net_size != 2 * N1_MAX_NET || (work_length - 64) / MODEL_BYTES < files) return N1C_E_ARGUMENT;
+  if (tables_length != TABLES || !tables_are_reasonable(tables) || length < 1 || length * files != n) return N1C_E_ARGUMENT;
+  if (net_size != 2 * N1_MAX_NET) return N1C_E_ARGUMENT;
+  if (work_size < n1c_n1_max_learn_work_size(files)) return N1C_E_CAPACITY;
   for (int64_t i = 0; i < n; i++)
     if (codes[i] >= N1_MAX_CODES) return N1C_E_ARGUMENT;
   for (int i = 0; i < net_size; i++)
     if (!(net[i] >= (i < N1_MAX_NET ? -8.0f : 0.0f) && net[i] < 1e9f)) return N1C_E_ARGUMENT;
-  mode = enter();
-  work = align64(work);
+  mode = enter_plain_floats();
   for (int64_t f = 0; f < files; f++) {
-    m = (n1_max *)(uintptr_t)(work + f * MODEL_BYTES);
+    m = (n1_max *)(uintptr_t)(models + f * MODEL_BYTES);
     open_model(m, tables);
     start_model(m, find_start(m, codes + f * length, length));
     if (rate) {
       m->rate = (float)rate * 1e-9f;
-      m->net = ((n1_max *)(uintptr_t)work)->own_net;
-      m->step = ((n1_max *)(uintptr_t)work)->own_step;
+      m->net = ((n1_max *)(uintptr_t)models)->own_net;
+      m->step = ((n1_max *)(uintptr_t)models)->own_step;
       m->moments = net + N1_MAX_NET;
     }
   }
-  m = (n1_max *)(uintptr_t)work;
+  m = (n1_max *)(uintptr_t)models;
   if (rate) memcpy(m->own_net, net, sizeof m->own_net);
   for (int64_t t = 0; t < length; t += N1_MAX_BATCH)
     for (int64_t f = 0; f < files; f++) {
-      m = (n1_max *)(uintptr_t)(work + f * MODEL_BYTES);
+      m = (n1_max *)(uintptr_t)(models + f * MODEL_BYTES);
       for (int64_t i = t; i < t + N1_MAX_BATCH && i < length; i++) {
         const int32_t code = codes[f * length + i];
         int32_t parts[2 * N1_MAX_PARTS];
@@ -355,8 +356,8 @@ int64_t n1c_n1_max_learn(const uint16_t *codes, int64_t n, const uint8_t *tables
         w.learn(m, code);
       }
     }
-  m = (n1_max *)(uintptr_t)work;
+  m = (n1_max *)(uintptr_t)models;
   if (rate) memcpy(net, m->own_net, sizeof m->own_net);
-  leave(mode);
+  leave_plain_floats(mode);
   return (int64_t)bits;
 }

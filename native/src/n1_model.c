@@ -1,7 +1,8 @@
 /* The N1 codec's model: profiles, tables, the backward-adaptive predictor. */
 #include "n1_model.h"
 
-static uint32_t get16(const uint8_t *p) { return p[0] | (uint32_t)p[1] << 8; }
+#include "bytes.h"
+#include "n1_mapping.h"
 
 /* 2^(i / 8) in units of 2^-16. */
 static const uint32_t eighths[8] = {65536, 71468, 77936, 84990, 92682, 101070, 110218, 120194};
@@ -16,22 +17,22 @@ int n1_profile_open(const uint8_t *b, int64_t length, n1_profile *p) {
   if (length < HEAD + 4 * (N1_ORDER + 1) + 4 * (N1_SHAPE + 1) || memcmp(b, "N1P\1", 4)) return -1;
   p->stretch = b[4];
   p->floor = b[5];
-  p->codes = (int32_t)get16(b + 6);
-  p->first = (int32_t)get16(b + 8) - 32768;
-  p->step = (int32_t)get16(b + 10);
-  p->prior_weight = (int32_t)get16(b + 12);
+  p->codes = (int32_t)n1c_load16(b + 6);
+  p->first = (int32_t)n1c_load16(b + 8) - 32768;
+  p->step = (int32_t)n1c_load16(b + 10);
+  p->prior_weight = (int32_t)n1c_load16(b + 12);
   if (p->stretch > 1 || p->floor < 1 || p->floor > 16 || p->codes > N1_ADAPTIVE_CODES || p->codes == 1 || p->step < 1)
     return -1;
-  if (p->stretch && p->codes != 1024) return -1;
+  if (p->stretch && p->codes != N1_CODES) return -1;
   if (length != HEAD + 4 * (N1_ORDER + 1) + 4 * (N1_SHAPE + 1) + 2 * p->codes) return -1;
   for (int i = 0; i <= N1_ORDER; i++, at += 4) {
-    const uint32_t v = n1_get32(at);
+    const uint32_t v = n1c_load32(at);
     p->prior[i] = v < 0x80000000u ? (int32_t)v : -(int32_t)(0xffffffffu - v) - 1;
     if (p->prior[i] > 1 << 28 || p->prior[i] < -(1 << 28)) return -1;
   }
   if (p->prior[0] < 1) return -1;
   for (int i = 0; i <= N1_SHAPE; i++, at += 4) {
-    p->shape[i] = n1_get32(at);
+    p->shape[i] = n1c_load32(at);
     if (p->shape[i] < last || p->shape[i] > N1_PROB) return -1;
     last = p->shape[i];
   }
@@ -43,7 +44,7 @@ int n1_profile_open(const uint8_t *b, int64_t length, n1_profile *p) {
 
 /* -- tables -------------------------------------------------------------------------------------------------------- */
 
-static uint32_t root(uint64_t v) {
+static uint32_t square_root(uint64_t v) {
   uint64_t r = 0;
   for (uint64_t bit = (uint64_t)1 << 31; bit; bit >>= 1)
     if ((r | bit) * (r | bit) <= v) r |= bit;
@@ -55,11 +56,11 @@ static void set_widths(n1_model *m, const uint8_t *stored, const uint32_t *width
   const int32_t codes = m->codes, half = 1 << (N1_U_BITS - 1);
   uint64_t total = 0, sum = 0;
   int32_t k;
-  for (k = 0; k < codes; k++) total += stored ? get16(stored + 2 * k) : widths ? widths[k] : 1;
+  for (k = 0; k < codes; k++) total += stored ? n1c_load16(stored + 2 * k) : widths ? widths[k] : 1;
   if (!total) total = 1;
   m->threshold[0] = -half;
   for (k = 0; k < codes; k++) {
-    sum += stored ? get16(stored + 2 * k) : widths ? widths[k] : 1;
+    sum += stored ? n1c_load16(stored + 2 * k) : widths ? widths[k] : 1;
     m->threshold[k + 1] = (int32_t)((sum << N1_U_BITS) / total) - half;
   }
   for (k = 0; k < codes; k++) m->centre[k] = (int16_t)((m->threshold[k] + m->threshold[k + 1]) >> 6);
@@ -77,12 +78,10 @@ static void set_widths(n1_model *m, const uint8_t *stored, const uint32_t *width
   m->threshold[codes] = 8 << N1_U_BITS;
 }
 
-#define ROUND(x) (((int64_t)(x) + 63) & ~(int64_t)63)
-
 int64_t n1_model_bytes(int64_t n, int32_t codes) {
   const int64_t k = codes;
-  return ROUND(4 * (k + 1)) + ROUND(2 * k) + ROUND(2 * N1_NEAR) + 2 * ROUND(4 * k) +
-         ROUND(2 * (n + N1_LANES * (N1_ORDER + N1_LANES)));
+  return N1C_ROUND64(4 * (k + 1)) + N1C_ROUND64(2 * k) + N1C_ROUND64(2 * N1_NEAR) + 2 * N1C_ROUND64(4 * k) +
+         N1C_ROUND64(2 * (n + N1_LANES * (N1_ORDER + N1_LANES)));
 }
 
 void n1_model_open(n1_model *m, void *memory, const n1_profile *profile, int32_t codes, int32_t origin,
@@ -96,11 +95,11 @@ void n1_model_open(n1_model *m, void *memory, const n1_profile *profile, int32_t
   m->floor = profile->floor;
   m->adaptive = m->cold && codes <= N1_ADAPTIVE_CODES;
   m->corr_shift = m->cold ? 0 : N1_CORR_SHIFT;
-  m->threshold = (int32_t *)at, at += ROUND(4 * ((int64_t)codes + 1));
-  m->centre = (int16_t *)at, at += ROUND(2 * (int64_t)codes);
-  m->near = (uint16_t *)at, at += ROUND(2 * N1_NEAR);
-  m->count = (uint32_t *)at, at += ROUND(4 * (int64_t)codes);
-  m->smooth = (uint32_t *)at, at += ROUND(4 * (int64_t)codes);
+  m->threshold = (int32_t *)at, at += N1C_ROUND64(4 * ((int64_t)codes + 1));
+  m->centre = (int16_t *)at, at += N1C_ROUND64(2 * (int64_t)codes);
+  m->near = (uint16_t *)at, at += N1C_ROUND64(2 * N1_NEAR);
+  m->count = (uint32_t *)at, at += N1C_ROUND64(4 * (int64_t)codes);
+  m->smooth = (uint32_t *)at, at += N1C_ROUND64(4 * (int64_t)codes);
   m->past = (int16_t *)at;
   memset(m->past, 0, (size_t)(N1_ORDER * lanes) * sizeof *m->past);
   if (m->adaptive) memset(m->count, 0, (size_t)codes * sizeof *m->count);
@@ -152,7 +151,7 @@ void n1_model_start(n1_model *m, const n1_profile *profile, int32_t start) {
     m->a3[i] = m->start >> 1;
   }
   /* v = (32 + 2 mantissa + 1) 2^(octave - 5) = 16 squared sigmas; sigma in u is 8 sqrt(v) 2^shift. */
-  for (i = 0; i < 32; i++) first[i] = root((((uint64_t)1 << 53) / (uint64_t)(33 + 2 * (i & 15))) >> (i >> 4));
+  for (i = 0; i < 32; i++) first[i] = square_root((((uint64_t)1 << 53) / (uint64_t)(33 + 2 * (i & 15))) >> (i >> 4));
   for (i = 0; i < N1_SCALES; i++) {
     const uint32_t r = first[i & 31] >> ((i >> 5) + shift);
     m->recip[i] = r > 160 ? (int32_t)r : 160; /* the outermost thresholds stay out of reach */
@@ -168,7 +167,7 @@ void n1_model_start(n1_model *m, const n1_profile *profile, int32_t start) {
 /* -- predictor ----------------------------------------------------------------------------------------------------- */
 
 /* Adds the products of all samples before `step` to the autocorrelation. */
-static void correlate(n1_model *m, int64_t step) {
+static void add_correlations(n1_model *m, int64_t step) {
   const int32_t history = N1_ORDER * m->lanes;
   int16_t now[N1_SPAN], high[N1_SPAN + N1_ORDER * N1_LANES], low[N1_SPAN + N1_ORDER * N1_LANES];
   for (int64_t i = m->done * m->lanes, stop = step * m->lanes; i < stop; i += N1_SPAN) {
@@ -197,7 +196,7 @@ static void correlate(n1_model *m, int64_t step) {
 
 /* Widths from how often each code came, beside its neighbours: what sticks out of the smooth histogram is the
  * converter's, not the signal's. */
-static void adapt(n1_model *m) {
+static void adapt_widths(n1_model *m) {
   const int32_t codes = m->codes;
   uint64_t sum = 0, after = 0, until = 0; /* counts around k, weighted; of the codes k + 1 .. k + 7; of k - 6 .. k */
 #define COUNT(k) ((k) >= 0 && (k) < codes ? m->count[k] : 0)
@@ -221,7 +220,7 @@ static void adapt(n1_model *m) {
 }
 
 /* A slow mean that is more than twice the middle one remembers a predictor that is gone. */
-static void forget(n1_model *m) {
+static void forget_old_errors(n1_model *m) {
   for (int32_t lane = 0; lane < m->lanes; lane++)
     if (m->a1[lane] >> 6 > m->a2[lane]) m->a1[lane] = m->a2[lane] << 5;
 }
@@ -230,7 +229,7 @@ static void forget(n1_model *m) {
 void n1_solve(n1_model *m, int64_t step) {
   int64_t a[N1_ORDER + 1] = {0}, b[N1_ORDER + 1], r[N1_ORDER + 1], error;
   int32_t scale[N1_ORDER + 1], order, last, down = 0;
-  correlate(m, step);
+  add_correlations(m, step);
   for (int i = 0; i <= N1_ORDER; i++) r[i] = m->corr[i] + m->prior[i];
   r[0] += (r[0] >> (m->cold ? 24 : 14)) + 1;
   while (r[0] >> down >= (int64_t)1 << 30) down++;
@@ -267,8 +266,8 @@ void n1_solve(n1_model *m, int64_t step) {
     scale[order] = scale[last];
   }
   for (int i = 0; i <= N1_ORDER; i++) m->extra[i] = scale[i] - scale[N1_ORDER];
-  if (m->adaptive && step) adapt(m);
-  if (m->cold) forget(m);
+  if (m->adaptive && step) adapt_widths(m);
+  if (m->cold) forget_old_errors(m);
   {
     const int64_t first = 128 / m->lanes, period = 4096 / m->lanes;
     m->next = step < first ? first : step < period ? 2 * step : step + period;

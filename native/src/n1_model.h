@@ -93,10 +93,6 @@ static inline int32_t n1_log(uint32_t v) {
   return (int32_t)(bits >> 19) - (127 << 4);
 }
 
-static inline uint32_t n1_get32(const uint8_t *p) {
-  return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
 /* Where the predictor is to be solved anew before `step`. */
 static inline int n1_due(const n1_model *m, int64_t step) { return step == m->next; }
 

@@ -4,11 +4,11 @@
 
 #include <stdint.h>
 
+#include "bytes.h"
+
 #define STREAM_FRAMES 128    /* in a packet at most */
 #define STREAM_SECTION 512   /* channels that share coder states and restart together, at most */
 #define STREAM_NO_CODE 0xffff
-
-#define STREAM_ROUND(x) (((int64_t)(x) + 63) & ~(int64_t)63)
 
 /* An encoder or a decoder. */
 typedef struct {
@@ -21,7 +21,6 @@ typedef struct {
   uint32_t seed;     /* checksum of the settings, from which that of a packet goes on */
   int32_t restart;   /* the next packet is a key to everything */
   int32_t simd;
-  uint32_t crc[8][256];
   uint16_t *code;    /* of each sample + 32768, or STREAM_NO_CODE */
   int16_t *sample;   /* of each code */
   uint8_t *alive;    /* of each section: its state is the encoder's */
@@ -34,11 +33,6 @@ typedef struct {
   int32_t channel, channels;
 } stream_span;
 
-typedef struct {
-  const uint8_t *at, *end;
-  int bad;
-} stream_reader;
-
 /* What is done with the state of each channel. x are all samples of the packet. */
 typedef struct {
   int32_t codes; /* of a converter at most; with 65536 each sample is one */
@@ -48,31 +42,14 @@ typedef struct {
   int (*open)(stream *s, const uint8_t *profile, int64_t length);
   /* All channels of a section restart. What the decoder needs for it is written; it fails where that cannot be. */
   uint8_t *(*restart)(stream *s, const stream_span *v, const int16_t *x, uint8_t *out);
-  int (*follow)(stream *s, const stream_span *v, stream_reader *in);
+  int (*follow)(stream *s, const stream_span *v, n1c_reader *in);
   /* The section's channels that are stored begin anew after this packet. */
   void (*anew)(stream *s, const stream_span *v, const int16_t *x);
   /* The other channels' samples; -1 for more bytes than `most`, of which there is one before `out`, too. */
   int64_t (*encode)(stream *s, const stream_span *v, const int16_t *x, int key, uint8_t *out, int64_t most);
-  int (*decode)(stream *s, const stream_span *v, stream_reader *in, int key, int16_t *x);
+  int (*decode)(stream *s, const stream_span *v, n1c_reader *in, int key, int16_t *x);
 } stream_model;
 
 extern const stream_model n1_stream_lanes, n1_stream_any, n1_stream_implant;
-
-static inline uint8_t *stream_put(uint8_t *at, uint64_t v, int bytes) {
-  for (int i = 0; i < bytes; i++) *at++ = (uint8_t)(v >> 8 * i);
-  return at;
-}
-
-static inline uint64_t stream_take(stream_reader *r, int bytes) {
-  uint64_t v = 0;
-  if (r->end - r->at < bytes) {
-    r->bad = 1;
-    return 0;
-  }
-  for (int i = 0; i < bytes; i++) v |= (uint64_t)*r->at++ << 8 * i;
-  return v;
-}
-
-uint32_t stream_crc(const stream *s, uint32_t crc, const uint8_t *p, int64_t length);
 
 #endif

@@ -1,7 +1,9 @@
 /* Packets with n1_implant's model: one range coder for a section, a state of 24 bytes for each channel. */
 #include <string.h>
 
+#include "crc32.h"
 #include "n1_implant_coder.h"
+#include "n1_mapping.h"
 #include "n1_stream.h"
 
 typedef struct {
@@ -12,7 +14,7 @@ typedef struct {
 
 static int64_t bytes_of(int64_t channels, int64_t frames) {
   (void)frames;
-  return STREAM_ROUND(sizeof(implants)) + STREAM_ROUND(channels * (int64_t)sizeof(implant_channel));
+  return N1C_ROUND64(sizeof(implants)) + N1C_ROUND64(channels * (int64_t)sizeof(implant_channel));
 }
 
 static int open_implants(stream *s, const uint8_t *profile, int64_t length) {
@@ -21,11 +23,11 @@ static int open_implants(stream *s, const uint8_t *profile, int64_t length) {
   if (!t || !length) return -1;
   if (t != &m->tables) m->tables = *t;
   n1_implant_guesses(&m->tables, &m->guesses);
-  m->channel = (implant_channel *)(void *)((uint8_t *)s->model + STREAM_ROUND(sizeof *m));
+  m->channel = (implant_channel *)(void *)((uint8_t *)s->model + N1C_ROUND64(sizeof *m));
   n1_implant_stretch(s->sample);
   for (int32_t k = 0; k < IMPLANT_CODES; k++) s->code[s->sample[k] + 32768] = (uint16_t)k;
   for (int32_t i = 0; i < s->channels; i++) implant_open(&m->tables, m->channel + i, IMPLANT_CODES / 2);
-  s->seed = stream_crc(s, 0, (const uint8_t *)&m->tables, (int64_t)sizeof m->tables);
+  s->seed = n1c_crc32(0, (const uint8_t *)&m->tables, (int64_t)sizeof m->tables);
   return 0;
 }
 
@@ -35,7 +37,7 @@ static uint8_t *restart_section(stream *s, const stream_span *v, const int16_t *
   return out;
 }
 
-static int follow_restart(stream *s, const stream_span *v, stream_reader *in) {
+static int follow_restart(stream *s, const stream_span *v, n1c_reader *in) {
   (void)s, (void)v, (void)in;
   return 1;
 }
@@ -44,7 +46,7 @@ static void begin_anew(stream *s, const stream_span *v, const int16_t *x) {
   implants *m = s->model;
   const int16_t *last = x + (s->frames - 1) * (int64_t)s->channels;
   for (int32_t i = v->channel; i < v->channel + v->channels; i++)
-    if (s->stored[i - v->channel]) implant_open(&m->tables, m->channel + i, implant_code(last[i]));
+    if (s->stored[i - v->channel]) implant_open(&m->tables, m->channel + i, n1_code_of(last[i]));
 }
 
 static int64_t encode_implants(stream *s, const stream_span *v, const int16_t *x, int key, uint8_t *out, int64_t most) {
@@ -57,8 +59,8 @@ static int64_t encode_implants(stream *s, const stream_span *v, const int16_t *x
     const int16_t *row = x + t * (int64_t)s->channels + v->channel;
     for (int32_t i = 0; i < v->channels; i++) {
       if (s->stored[i]) continue;
-      if (key && t == 0) implant_encode_first(&m->tables, channel + i, &c, &w, implant_code(row[i]));
-      else implant_encode_next(&m->tables, channel + i, &c, &w, implant_code(row[i]));
+      if (key && t == 0) implant_encode_first(&m->tables, channel + i, &c, &w, n1_code_of(row[i]));
+      else implant_encode_next(&m->tables, channel + i, &c, &w, n1_code_of(row[i]));
     }
   }
   implant_end(&c, &w);
@@ -66,7 +68,7 @@ static int64_t encode_implants(stream *s, const stream_span *v, const int16_t *x
   return w.full ? -1 : w.at - out;
 }
 
-static int decode_implants(stream *s, const stream_span *v, stream_reader *in, int key, int16_t *x) {
+static int decode_implants(stream *s, const stream_span *v, n1c_reader *in, int key, int16_t *x) {
   implants *m = s->model;
   implant_channel *channel = m->channel + v->channel;
   implant_decoder d;

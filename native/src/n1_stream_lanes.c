@@ -1,13 +1,15 @@
 /* Packets with n1's model and a state for each channel, eight channels in lockstep. */
 #include "n1_stream_lanes.h"
 
+#include "crc32.h"
+#include "n1_mapping.h"
+#include "n1_rans.h"
+
 #if defined(__SSE2__) || defined(_M_X64)
 #  include <emmintrin.h>
 #endif
 
 #define TAIL 8      /* steps of a section's last eight channels that one state codes */
-#define STATE ((uint64_t)1 << 32)
-#define TAIL_STATE ((uint32_t)1 << 24)
 #define START 112   /* scale of the first errors where nothing is known: half a code of 1024 */
 #define START_ANY 64 /* with it errors are counted in 1/2^15 of the range */
 #define EVERY 65536
@@ -245,9 +247,9 @@ static uint8_t *restart_section(stream *s, const stream_span *v, const int16_t *
   return out;
 }
 
-static int follow_restart(stream *s, const stream_span *v, stream_reader *in) {
+static int follow_restart(stream *s, const stream_span *v, n1c_reader *in) {
   for (int32_t i = 0; i < v->channels; i++) {
-    const int32_t start = (int32_t)stream_take(in, 1);
+    const int32_t start = (int32_t)n1c_read_bytes(in, 1);
     if (start < 32 || start > 191) return 0;
     restart_lane(s->model, (v->channel + i) / N1_LANES, i % N1_LANES, start);
   }
@@ -266,12 +268,12 @@ static int64_t encode_lanes(stream *s, const stream_span *v, const int16_t *x, i
   const int32_t frames = s->frames, tail = tail_of(s, v), groups = groups_of(v);
   const int64_t room = 4 * (int64_t)s->section_channels * frames + 1024;
   const int simd = s->simd && n1_avx2();
-  uint8_t *const words_top = m->bytes + STREAM_ROUND(room), *const bytes_end = words_top + STREAM_ROUND(room);
+  uint8_t *const words_top = m->bytes + N1C_ROUND64(room), *const bytes_end = words_top + N1C_ROUND64(room);
   uint8_t *bytes = bytes_end, *words = words_top;
-  uint32_t *coded = m->coded, *end, state32 = TAIL_STATE, lengths = 0;
+  uint32_t *coded = m->coded, *end, tail_state = N1_TAIL_STATE;
   uint64_t state[N1_LANES];
-  int64_t size = groups > 1 ? 2 : 0;
-  int32_t length[N1_LANES];
+  uint8_t states[N1_STATES_SIZE];
+  int64_t size = 0, rest;
   (void)key; /* the starts are written, and that is all */
 
   for (int32_t k = 0; k < groups; k++) {
@@ -295,65 +297,32 @@ static int64_t encode_lanes(stream *s, const stream_span *v, const int16_t *x, i
   for (const uint32_t *c = end + 2 * N1_LANES * tail; c > end;) {
     c -= 2 * N1_LANES;
     for (int32_t lane = N1_LANES - 1; lane >= 0; lane--) {
-      const uint32_t frequency = c[N1_LANES + lane];
-      if (!frequency) continue;
-      while (state32 >= (uint64_t)frequency << 8) {
-        *--bytes = (uint8_t)state32;
-        state32 >>= 8;
-      }
-      state32 = (state32 / frequency << N1_PROB_BITS) + state32 % frequency + c[lane];
+      if (c[N1_LANES + lane]) tail_state = n1_tail_put(tail_state, c[lane], c[N1_LANES + lane], &bytes);
     }
   }
-  for (int i = 0; i < 4; i++, state32 >>= 8) *--bytes = (uint8_t)state32;
-  for (int32_t lane = 0; lane < N1_LANES && groups > 1; lane++) {
-    /* The tail's first bytes are what the lanes' states begin with: the decoder ends there. */
-    state[lane] = STATE;
-    for (int i = 0; i < 4; i++) state[lane] |= (uint64_t)(bytes < bytes_end ? *bytes++ : 0) << 8 * i;
-  }
+  bytes = n1_tail_end(tail_state, bytes);
+  if (groups > 1) bytes = n1_lanes_begin(state, bytes, bytes_end);
   for (const uint32_t *c = end; c > m->coded;) {
     c -= 2 * N1_LANES;
-    for (int32_t lane = N1_LANES - 1; lane >= 0; lane--) {
-      const uint64_t frequency = c[N1_LANES + lane];
-      uint64_t y = state[lane];
-      if (!frequency) continue;
-      if (y >= frequency << 40) {
-        words -= 4;
-        stream_put(words, y, 4);
-        y >>= 32;
-      }
-      state[lane] = (y / frequency << N1_PROB_BITS) + y % frequency + c[lane];
-    }
+    words = n1_lanes_put(state, c, 1, words);
   }
-  for (int32_t lane = 0; lane < N1_LANES && groups > 1; lane++) {
-    length[lane] = 5;
-    while (length[lane] < 8 && state[lane] >> 8 * length[lane]) length[lane]++;
-    lengths |= (uint32_t)(length[lane] - 5) << 2 * lane;
-    size += length[lane];
-  }
-  size += (words_top - words) + (bytes_end - bytes);
-  if (size > most) return -1;
-  if (groups > 1) out = stream_put(out, lengths, 2);
-  for (int32_t lane = 0; lane < N1_LANES && groups > 1; lane++) out = stream_put(out, state[lane], length[lane]);
-  memcpy(out, words, (size_t)(words_top - words));
-  memcpy(out + (words_top - words), bytes, (size_t)(bytes_end - bytes));
-  return size;
+  if (groups > 1) size = n1_states_store(states, state) - states;
+  rest = (words_top - words) + (bytes_end - bytes);
+  if (size + rest > most) return -1;
+  memcpy(out, states, (size_t)size);
+  memcpy(out + size, words, (size_t)(words_top - words));
+  memcpy(out + size + (words_top - words), bytes, (size_t)(bytes_end - bytes));
+  return size + rest;
 }
 
-static int decode_lanes(stream *s, const stream_span *v, stream_reader *in, int key, int16_t *x) {
+static int decode_lanes(stream *s, const stream_span *v, n1c_reader *in, int key, int16_t *x) {
   lanes *m = s->model;
   const int32_t frames = s->frames, groups = groups_of(v);
-  const int64_t spare = groups > 1 ? 4 * N1_LANES : 0;
   const int simd = s->simd && n1_avx2();
   uint64_t state[N1_LANES];
-  uint8_t carried[4 * N1_LANES];
-  uint32_t lengths = 0, state32 = 0;
-  int64_t used = 0;
+  n1_tail tail;
   (void)key;
-  if (groups > 1) lengths = (uint32_t)stream_take(in, 2);
-  for (int32_t lane = 0; lane < N1_LANES && groups > 1; lane++) {
-    state[lane] = stream_take(in, 5 + (int)(lengths >> 2 * lane & 3));
-    if (state[lane] < STATE) return 0;
-  }
+  if (groups > 1 && !n1_states_load(in, state)) return 0;
   if (in->bad) return 0;
   for (int32_t k = 0; k < groups; k++) {
     const part p = part_of(s, v, k);
@@ -364,28 +333,21 @@ static int decode_lanes(stream *s, const stream_span *v, stream_reader *in, int 
       in->at = (simd ? n1_block_decode_avx2 : n1_block_decode)(&m->model, g, &b, 0, p.steps, state, in->at, in->end);
     if (!in->at) return 0;
     if (p.steps < frames) {
-      for (int32_t lane = 0; lane < N1_LANES && groups > 1; lane++) {
-        if (state[lane] >> 32 != 1) return 0;
-        stream_put(carried + 4 * lane, state[lane], 4);
-      }
-#define NEXT_BYTE (used < spare ? carried[used] : used - spare < in->end - in->at ? in->at[used - spare] : 0)
-      for (int i = 0; i < 4; i++, used++) state32 = state32 << 8 | NEXT_BYTE;
+      if (!n1_tail_begin(&tail, groups > 1 ? state : NULL, in->at, in->end)) return 0;
       for (int32_t t = p.steps; t < frames; t++) {
         int32_t level[N1_LANES], scale[N1_LANES];
         begin_step(&m->model, g, &b, t, level, scale);
         for (int lane = 0; lane < N1_LANES; lane++) {
-          const uint32_t slot = state32 & (N1_PROB - 1);
+          const uint32_t slot = n1c_rans_slot(tail.state, N1_PROB_BITS);
           uint32_t low, frequency;
           b.codes[t][lane] = 0;
           if (b.idle >> lane & 1) continue;
           b.codes[t][lane] = (uint16_t)n1_find(&m->model, slot, level[lane], scale[lane], &low, &frequency);
-          state32 = frequency * (state32 >> N1_PROB_BITS) + slot - low;
-          for (; state32 < TAIL_STATE && used - spare < in->end - in->at; used++) state32 = state32 << 8 | NEXT_BYTE;
+          n1_tail_take(&tail, slot, low, frequency);
         }
         end_step(&m->model, g, &b, t, level);
       }
-#undef NEXT_BYTE
-      if (state32 != TAIL_STATE || (in->at < in->end && used - spare < in->end - in->at)) return 0;
+      if (tail.state != N1_TAIL_STATE || (tail.rest && tail.used - tail.carried < tail.rest)) return 0;
     }
     for (int32_t t = 0; t < frames; t++) {
       int16_t *row = x + t * (int64_t)s->channels + p.column;
@@ -400,9 +362,9 @@ static int decode_lanes(stream *s, const stream_span *v, stream_reader *in, int 
 /* -- the model ----------------------------------------------------------------------------------------------------- */
 
 static int64_t bytes_for(int32_t codes, int64_t channels, int64_t frames) {
-  return STREAM_ROUND(sizeof(lanes)) + 2 * STREAM_ROUND(n1_model_bytes(0, codes)) +
-         STREAM_ROUND((channels + N1_LANES - 1) / N1_LANES * (int64_t)sizeof(n1_group)) +
-         STREAM_ROUND(8 * STREAM_SECTION * frames + 64) + 2 * STREAM_ROUND(4 * STREAM_SECTION * frames + 1024);
+  return N1C_ROUND64(sizeof(lanes)) + 2 * N1C_ROUND64(n1_model_bytes(0, codes)) +
+         N1C_ROUND64((channels + N1_LANES - 1) / N1_LANES * (int64_t)sizeof(n1_group)) +
+         N1C_ROUND64(8 * STREAM_SECTION * frames + 64) + 2 * N1C_ROUND64(4 * STREAM_SECTION * frames + 1024);
 }
 
 static int64_t lanes_bytes(int64_t channels, int64_t frames) {
@@ -415,25 +377,23 @@ static int64_t any_bytes(int64_t channels, int64_t frames) { return bytes_for(EV
 static void open_with(stream *s, int32_t codes, int32_t most, int32_t start) {
   lanes *m = s->model;
   const int32_t groups = (s->channels + N1_LANES - 1) / N1_LANES;
-  uint8_t *at = (uint8_t *)s->model + STREAM_ROUND(sizeof *m);
+  uint8_t *at = (uint8_t *)s->model + N1C_ROUND64(sizeof *m);
   n1_model *both[2] = {&m->model, &m->solver};
   for (int i = 0; i < 2; i++) {
     n1_model_open(both[i], at, &m->profile, codes, 0, N1_LANES);
-    at += STREAM_ROUND(n1_model_bytes(0, most));
+    at += N1C_ROUND64(n1_model_bytes(0, most));
     both[i]->cold = 0; /* widths are never learned on the way */
     both[i]->corr_shift = N1_CORR_SHIFT;
     n1_model_start(both[i], &m->profile, start);
   }
   n1_solve(&m->model, 0);
-  m->group = (n1_group *)(void *)at, at += STREAM_ROUND(groups * (int64_t)sizeof(n1_group));
-  m->coded = (uint32_t *)(void *)at, at += STREAM_ROUND(8 * STREAM_SECTION * s->frames + 64);
+  m->group = (n1_group *)(void *)at, at += N1C_ROUND64(groups * (int64_t)sizeof(n1_group));
+  m->coded = (uint32_t *)(void *)at, at += N1C_ROUND64(8 * STREAM_SECTION * s->frames + 64);
   m->bytes = at;
   memset(m->group, 0, (size_t)groups * sizeof(n1_group));
   for (int32_t i = 0; i < groups * N1_LANES; i++) restart_lane(m, i / N1_LANES, i % N1_LANES, START);
   for (int32_t k = 0; k < codes; k++) {
-    /* N1 stretches 10 bits to 16. */
-    const int32_t v = m->profile.stretch ? (int32_t)(((int64_t)k * 65535 - 32768 * 1023) / 1023)
-                                         : m->profile.first + m->profile.step * k;
+    const int32_t v = m->profile.stretch ? n1_sample_of(k) : m->profile.first + m->profile.step * k;
     s->sample[k] = (int16_t)n1_clamp(v, -32768, 32767);
     if (v <= 32767) s->code[v + 32768] = (uint16_t)k;
   }
@@ -443,11 +403,11 @@ static int open_lanes(stream *s, const uint8_t *profile, int64_t length) {
   lanes *m = s->model;
   memset(m, 0, sizeof *m);
   if (length == 1 && *profile == 1) {
-    s->seed = stream_crc(s, 0, n1_profile_n1, n1_profile_n1_length);
+    s->seed = n1c_crc32(0, n1_profile_n1, n1_profile_n1_length);
     profile = n1_profile_n1;
     length = n1_profile_n1_length;
   } else {
-    s->profile = stream_crc(s, 0, profile, length);
+    s->profile = n1c_crc32(0, profile, length);
   }
   if (n1_profile_open(profile, length, &m->profile) || !m->profile.codes) return -1;
   m->start = START;
@@ -459,7 +419,7 @@ static int open_any(stream *s, const uint8_t *profile, int64_t length) {
   lanes *m = s->model;
   memset(m, 0, sizeof *m);
   if (length != 1 || *profile != 1 || n1_profile_open(n1_profile_none, n1_profile_none_length, &m->profile)) return -1;
-  s->seed = stream_crc(s, 0, n1_profile_none, n1_profile_none_length);
+  s->seed = n1c_crc32(0, n1_profile_none, n1_profile_none_length);
   m->profile.first = -32768;
   m->profile.step = 1;
   open_with(s, EVERY, EVERY, START_ANY);

@@ -3,7 +3,7 @@
  * 2^-24. Every quantity is exact or clamped, so that both sides compute the same bits on any machine. */
 #include <string.h>
 
-#include "n1c.h"
+#include "n1c/codec.h"
 
 enum { MAX_ORDER = 128, MAX_RATE = 16, FRACTION = 24, GUARD = 8, CHUNK = 384, FLOOR = 64 };
 

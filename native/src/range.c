@@ -13,14 +13,14 @@ typedef struct {
   n1c_intervals intervals;
 } decoder;
 
-int64_t n1c_range_encode_work(void) { return (int64_t)sizeof(encoder); }
-int64_t n1c_range_decode_work(void) { return (int64_t)sizeof(decoder); }
+int64_t n1c_range_encode_work_size(void) { return (int64_t)sizeof(encoder) + N1C_SLACK; }
+int64_t n1c_range_decode_work_size(void) { return (int64_t)sizeof(decoder) + N1C_SLACK; }
 
 int64_t n1c_range_encode(const int16_t *x, int64_t n, uint8_t *out, int64_t capacity, void *work, int64_t work_size) {
-  encoder *h = (encoder *)work;
+  encoder *h = (encoder *)n1c_align64(work);
   n1c_encoder e;
-  if (n < 0 || work_size < (int64_t)sizeof *h) return N1C_E_ARGUMENT;
-  if (capacity / 2 < n) return N1C_E_CAPACITY;
+  if (n < 0) return N1C_E_ARGUMENT;
+  if (capacity / 2 < n || work_size < n1c_range_encode_work_size()) return N1C_E_CAPACITY;
   if (!n) return 0;
   n1c_alphabet_count(&h->alphabet, x, n, h->counts);
   n1c_encoder_start(&e, out, 2 * n);
@@ -33,15 +33,16 @@ int64_t n1c_range_encode(const int16_t *x, int64_t n, uint8_t *out, int64_t capa
       n1c_encode_interval(&e, start[0], start[1] - start[0], N1C_SCALE);
     }
   }
-  return n1c_finish(x, n, out, n1c_encoder_end(&e));
+  return n1c_finish_payload(x, n, out, n1c_encoder_end(&e));
 }
 
 int64_t n1c_range_decode(const uint8_t *in, int64_t length, int16_t *x, int64_t n, void *work, int64_t work_size) {
-  decoder *h = (decoder *)work;
+  decoder *h = (decoder *)n1c_align64(work);
   n1c_decoder d;
-  if (n < 0 || length < 0 || work_size < (int64_t)sizeof *h) return N1C_E_ARGUMENT;
-  if (!n1c_backed(n, length)) return N1C_E_CORRUPT;
-  if (n1c_stored(n, length)) return n1c_unstore(in, x, n);
+  if (n < 0 || length < 0) return N1C_E_ARGUMENT;
+  if (work_size < n1c_range_decode_work_size()) return N1C_E_CAPACITY;
+  if (!n1c_is_backed(n, length)) return N1C_E_CORRUPT;
+  if (n1c_is_stored(n, length)) return n1c_load_samples(in, x, n);
   n1c_decoder_start(&d, in, length);
   if (n1c_alphabet_decode(&h->alphabet, &d, 0)) return N1C_E_CORRUPT;
   if (h->alphabet.size == 1) {

@@ -33,18 +33,18 @@ int64_t n1c_rice_encode(const int16_t *x, int64_t n, uint8_t *out, int64_t capac
     }
     sum = follow(sum, u);
   }
-  return n ? n1c_finish(x, n, out, n1c_bits_end(&bits)) : 0;
+  return n ? n1c_finish_payload(x, n, out, n1c_bits_end(&bits)) : 0;
 }
 
 int64_t n1c_rice_decode(const uint8_t *in, int64_t length, int16_t *x, int64_t n) {
   if (n < 0 || length < 0) return N1C_E_ARGUMENT;
-  if (!n1c_backed(n, length)) return N1C_E_CORRUPT;
-  if (n1c_stored(n, length)) return n1c_unstore(in, x, n);
+  if (!n1c_is_backed(n, length)) return N1C_E_CORRUPT;
+  if (n1c_is_stored(n, length)) return n1c_load_samples(in, x, n);
   if (n > 8 * length) return N1C_E_CORRUPT;
   int64_t at = 0;
   uint32_t sum = 0;
   for (int64_t i = 0; i < n; i++) {
-    const uint64_t word = n1c_peek(in, length, at);
+    const uint64_t word = n1c_peek_bits(in, length, at);
     const int k = parameter(sum);
     uint32_t u;
     if (k >= WHOLE) {

@@ -4,7 +4,7 @@
  * to converge fast and then settle. */
 #include <string.h>
 
-#include "n1c.h"
+#include "n1c/codec.h"
 
 enum { MAX_ORDER = 32, MAX_STEP = 16, FRACTION = 13, CHUNK = 480, LIMIT = INT16_MAX - 4 * MAX_STEP };
 

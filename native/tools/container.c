@@ -5,13 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "n1c.h"
+#include "bytes.h"
+#include "crc32.h"
+#include "n1c/codec.h"
 
 #define VERSION 1
 #define HEADER 44        /* bytes before the samples of a canonical WAV file */
 #define MOST_AROUND 128  /* bytes before a .n1c file's payload, at most */
 #define WHOLE_RATE 65    /* what a rate that stands in no table is counted from */
 #define LAST 0x80        /* marks the last character of a codec's name */
+#define LEB128_BYTES 9   /* of an integer at most */
 #define BACKING 2048     /* a byte of n1 stands for so many samples at most */
 
 enum { OPAQUE, WAV, WAV_AND_MORE, ARRAY };
@@ -24,48 +27,6 @@ static const uint32_t rates[] = {19531, 8000,  10000, 11025, 12500, 15000, 16000
 static const uint8_t n1_profile[] = {1};
 static const char no_memory[] = "not enough memory";
 static const char damaged[] = "its payload is damaged";
-
-/* -- bytes --------------------------------------------------------------------------------------------------------- */
-
-static uint32_t get(const uint8_t *p, int bytes) {
-  uint32_t v = 0;
-  for (int i = 0; i < bytes; i++) v |= (uint32_t)p[i] << 8 * i;
-  return v;
-}
-
-static uint8_t *put(uint8_t *p, uint64_t v, int bytes) {
-  for (int i = 0; i < bytes; i++) *p++ = (uint8_t)(v >> 8 * i);
-  return p;
-}
-
-static uint8_t *put_uint(uint8_t *p, uint64_t v) {
-  for (; v > 0x7f; v >>= 7) *p++ = (uint8_t)(v | 0x80);
-  *p++ = (uint8_t)v;
-  return p;
-}
-
-/* CRC-32 of IEEE 802.3, eight bytes at a time (Kounavis and Berry, "A systematic approach to building high performance
- * software-based CRC generators", 2005). */
-static uint32_t checksum(const uint8_t *p, int64_t length) {
-  static uint32_t table[8][256];
-  uint32_t crc = 0xffffffffu;
-  if (!table[0][1]) {
-    for (uint32_t i = 0; i < 256; i++) {
-      uint32_t v = i;
-      for (int k = 0; k < 8; k++) v = v >> 1 ^ (v & 1 ? 0xedb88320u : 0);
-      table[0][i] = v;
-    }
-    for (int k = 1; k < 8; k++)
-      for (int i = 0; i < 256; i++) table[k][i] = table[k - 1][i] >> 8 ^ table[0][table[k - 1][i] & 255];
-  }
-  for (; length >= 8; length -= 8, p += 8) {
-    const uint32_t a = crc ^ get(p, 4), b = get(p + 4, 4);
-    crc = table[7][a & 255] ^ table[6][a >> 8 & 255] ^ table[5][a >> 16 & 255] ^ table[4][a >> 24] ^
-          table[3][b & 255] ^ table[2][b >> 8 & 255] ^ table[1][b >> 16 & 255] ^ table[0][b >> 24];
-  }
-  for (; length; length--) crc = crc >> 8 ^ table[0][(crc ^ *p++) & 255];
-  return ~crc;
-}
 
 static void *allocate(uint64_t bytes) { return bytes < SIZE_MAX ? malloc(bytes ? (size_t)bytes : 1) : NULL; }
 
@@ -84,16 +45,16 @@ static int put_header(uint8_t *p, const form *f) {
   const uint64_t block = (uint64_t)f->channels * (uint32_t)f->bits / 8, size = (uint64_t)f->frames * block;
   if (f->channels > 65535 || block > 65535 || f->rate * block > UINT32_MAX || size > UINT32_MAX - 36) return 0;
   memcpy(p, "RIFF....WAVEfmt ", 16);
-  put(p + 4, 36 + size, 4);
-  put(p + 16, 16, 4);
-  put(p + 20, 1, 2);
-  put(p + 22, f->channels, 2);
-  put(p + 24, f->rate, 4);
-  put(p + 28, f->rate * block, 4);
-  put(p + 32, block, 2);
-  put(p + 34, (uint64_t)f->bits, 2);
+  n1c_store_bytes(p + 4, 36 + size, 4);
+  n1c_store_bytes(p + 16, 16, 4);
+  n1c_store_bytes(p + 20, 1, 2);
+  n1c_store_bytes(p + 22, f->channels, 2);
+  n1c_store_bytes(p + 24, f->rate, 4);
+  n1c_store_bytes(p + 28, f->rate * block, 4);
+  n1c_store_bytes(p + 32, block, 2);
+  n1c_store_bytes(p + 34, (uint64_t)f->bits, 2);
   memcpy(p + 36, "data", 4);
-  put(p + 40, size, 4);
+  n1c_store_bytes(p + 40, size, 4);
   return 1;
 }
 
@@ -101,9 +62,9 @@ static int put_header(uint8_t *p, const form *f) {
 static int read_header(const uint8_t *p, int64_t length, form *f) {
   uint8_t expected[HEADER];
   if (length < HEADER) return 0;
-  f->channels = get(p + 22, 2);
-  f->rate = get(p + 24, 4);
-  f->bits = (int)get(p + 34, 2);
+  f->channels = n1c_load16(p + 22);
+  f->rate = n1c_load32(p + 24);
+  f->bits = (int)n1c_load16(p + 34);
   if (!f->channels || (f->bits != 8 && f->bits != 16 && f->bits != 24 && f->bits != 32)) return 0;
   f->frames = (length - HEADER) / ((int64_t)f->channels * f->bits / 8);
   return f->frames * f->channels * (f->bits / 8) == length - HEADER && put_header(expected, f) &&
@@ -112,7 +73,7 @@ static int read_header(const uint8_t *p, int64_t length, form *f) {
 
 /* Samples of one channel <-> int16: 8 bits as they are, the lower 16 bits of more (plane 0), the upper ones (plane 1).
  * `p` is the channel's first sample. */
-static void gather(const uint8_t *p, const form *f, int plane, int16_t *x) {
+static void gather_channel(const uint8_t *p, const form *f, int plane, int16_t *x) {
   const int64_t block = (int64_t)f->channels * f->bits / 8;
   p += 2 * plane;
   if (f->bits == 8) {
@@ -120,17 +81,17 @@ static void gather(const uint8_t *p, const form *f, int plane, int16_t *x) {
   } else if (plane && f->bits == 24) {
     for (int64_t i = 0; i < f->frames; i++, p += block) x[i] = (int16_t)(p[0] < 128 ? p[0] : p[0] - 256);
   } else {
-    for (int64_t i = 0; i < f->frames; i++, p += block) x[i] = (int16_t)(uint16_t)(p[0] | p[1] << 8);
+    for (int64_t i = 0; i < f->frames; i++, p += block) x[i] = (int16_t)(uint16_t)n1c_load16(p);
   }
 }
 
-static void scatter(const int16_t *x, const form *f, int plane, uint8_t *p) {
+static void scatter_channel(const int16_t *x, const form *f, int plane, uint8_t *p) {
   const int64_t block = (int64_t)f->channels * f->bits / 8;
   p += 2 * plane;
   if (f->bits == 8 || (plane && f->bits == 24)) {
     for (int64_t i = 0; i < f->frames; i++, p += block) p[0] = (uint8_t)x[i];
   } else {
-    for (int64_t i = 0; i < f->frames; i++, p += block) p[0] = (uint8_t)x[i], p[1] = (uint8_t)((uint16_t)x[i] >> 8);
+    for (int64_t i = 0; i < f->frames; i++, p += block) n1c_store_bytes(p, (uint16_t)x[i], 2);
   }
 }
 
@@ -138,7 +99,7 @@ static void scatter(const int16_t *x, const form *f, int plane, uint8_t *p) {
 
 /* Every channel of every plane by itself; their lengths stand before them if there are several. */
 static const char *encode_samples(const uint8_t *samples, const form *f, uint8_t **to) {
-  const int64_t n = f->frames, size = n1c_n1_workspace(n), most = 2 * n + 1;
+  const int64_t n = f->frames, size = n1c_n1_work_size(n), most = 2 * n + 1;
   const uint32_t pieces = (uint32_t)planes(f) * f->channels;
   uint8_t *work = allocate((uint64_t)size), *piece = allocate((uint64_t)most), *at = *to;
   int16_t *x = allocate(2 * (uint64_t)n);
@@ -146,12 +107,12 @@ static const char *encode_samples(const uint8_t *samples, const form *f, uint8_t
   for (uint32_t i = 0; i < pieces && !wrong; i++) {
     const uint32_t channel = i % f->channels;
     const int plane = (int)(i / f->channels);
-    gather(samples + channel * (uint32_t)(f->bits / 8), f, plane, x);
+    gather_channel(samples + channel * (uint32_t)(f->bits / 8), f, plane, x);
     const int64_t length = n1c_n1_encode(x, n, n1_profile, 1, work, size, piece, most, 1);
     if (length < 0) {
       wrong = "it cannot be encoded"; /* no samples are known to do that */
     } else {
-      if (pieces > 1) at = put_uint(at, (uint64_t)length);
+      if (pieces > 1) at = n1c_store_leb128(at, (uint64_t)length);
       memcpy(at, piece, (size_t)length);
       at += length;
     }
@@ -172,17 +133,17 @@ const char *n1c_pack(const uint8_t *source, int64_t length, blob *out) {
   if (!bytes) return no_memory;
   memcpy(at, "N1C", 3);
   at[3] = VERSION;
-  at = put(at + 8, checksum(source, length), 4);
+  at = n1c_store_bytes(at + 8, n1c_crc32(0, source, length), 4);
   if (wav) {
     const int kind = f.bits / 8 - 1;
     int rate = 0;
     while (rate < RATES && rates[rate] != f.rate) rate++;
     const int two_bytes = rate == RATES && f.rate < 65536;
     *at++ = (uint8_t)(WAV | (f.channels == 1) << 2 | kind << 3 | two_bytes << 7);
-    if (two_bytes) at = put(at, f.rate, 2);
-    else at = put_uint(at, rate < RATES ? (uint64_t)rate : (uint64_t)f.rate + WHOLE_RATE);
-    at = put_uint(at, (uint64_t)f.frames);
-    if (f.channels != 1) at = put_uint(at, f.channels);
+    if (two_bytes) at = n1c_store_bytes(at, f.rate, 2);
+    else at = n1c_store_leb128(at, rate < RATES ? (uint64_t)rate : (uint64_t)f.rate + WHOLE_RATE);
+    at = n1c_store_leb128(at, (uint64_t)f.frames);
+    if (f.channels != 1) at = n1c_store_leb128(at, f.channels);
     *at++ = 'n' | LAST;
     if (f.frames) {
       const char *wrong = encode_samples(source + HEADER, &f, &at);
@@ -193,12 +154,12 @@ const char *n1c_pack(const uint8_t *source, int64_t length, blob *out) {
     }
   } else {
     *at++ = OPAQUE | 1 << 2 | UINT8 << 3;
-    at = put_uint(at, (uint64_t)length);
+    at = n1c_store_leb128(at, (uint64_t)length);
     *at++ = 'c' | LAST;
     if (length) memcpy(at, source, (size_t)length);
     at += length;
   }
-  put(bytes + 4, checksum(bytes + 8, at - bytes - 8), 4);
+  n1c_store_bytes(bytes + 4, n1c_crc32(0, bytes + 8, at - bytes - 8), 4);
   out->bytes = bytes;
   out->length = at - bytes;
   return NULL;
@@ -206,51 +167,28 @@ const char *n1c_pack(const uint8_t *source, int64_t length, blob *out) {
 
 /* -- reading ------------------------------------------------------------------------------------------------------- */
 
-typedef struct {
-  const uint8_t *at, *end;
-  int bad; /* it would have read past the end, or an integer is too long */
-} reader;
-
-static const uint8_t *take(reader *r, uint64_t bytes) {
-  static const uint8_t nothing[8] = {0};
-  const uint8_t *p = r->at;
-  if (r->bad || (uint64_t)(r->end - r->at) < bytes) {
-    r->bad = 1;
-    return nothing;
-  }
-  r->at += bytes;
-  return p;
-}
-
-static uint64_t take_uint(reader *r) {
-  uint64_t v = 0;
-  for (int shift = 0; shift < 63; shift += 7) {
-    const uint8_t byte = *take(r, 1);
-    v |= (uint64_t)(byte & 0x7f) << shift;
-    if (byte < 0x80) return v;
-  }
-  r->bad = 1;
-  return 0;
-}
-
 /* The next piece of a payload: all of it, or what its length tells. */
-static reader take_piece(reader *r, int only) {
-  reader piece;
-  const uint64_t length = only ? (uint64_t)(r->end - r->at) : take_uint(r);
-  piece.at = take(r, length);
-  piece.bad = r->bad;
-  piece.end = r->bad ? piece.at : piece.at + length;
+static n1c_reader take_piece(n1c_reader *r, int only) {
+  n1c_reader piece = *r;
+  const uint64_t length = only ? (uint64_t)(r->end - r->at) : n1c_read_leb128(r, LEB128_BYTES);
+  if (r->bad || (uint64_t)(r->end - r->at) < length) {
+    piece.end = piece.at;
+    piece.bad = r->bad = 1;
+    return piece;
+  }
+  piece.at = r->at;
+  piece.end = r->at += length;
   return piece;
 }
 
-static const char *decode_samples(reader r, const form *f, uint8_t *samples) {
-  const int64_t n = f->frames, size = n1c_n1_workspace(n);
+static const char *decode_samples(n1c_reader r, const form *f, uint8_t *samples) {
+  const int64_t n = f->frames, size = n1c_n1_work_size(n);
   const uint32_t pieces = (uint32_t)planes(f) * f->channels;
   uint8_t *work = allocate((uint64_t)size);
   int16_t *x = allocate(2 * (uint64_t)n);
   const char *wrong = work && x ? NULL : no_memory;
   for (uint32_t i = 0; i < pieces && !wrong; i++) {
-    const reader p = take_piece(&r, pieces == 1);
+    const n1c_reader p = take_piece(&r, pieces == 1);
     const uint32_t channel = i % f->channels;
     const int plane = (int)(i / f->channels);
     if (n1c_n1_decode(p.at, p.end - p.at, n1_profile, 0, work, size, x, n, 1) != n)
@@ -258,7 +196,7 @@ static const char *decode_samples(reader r, const form *f, uint8_t *samples) {
                   ? "it was encoded with a profile of its own (restore it with ./decode)"
                   : damaged;
     else
-      scatter(x, f, plane, samples + channel * (uint32_t)(f->bits / 8));
+      scatter_channel(x, f, plane, samples + channel * (uint32_t)(f->bits / 8));
   }
   free(x);
   free(work);
@@ -266,21 +204,21 @@ static const char *decode_samples(reader r, const form *f, uint8_t *samples) {
 }
 
 /* Whether a payload has as many pieces as it must, each long enough for its samples: only then memory is asked for. */
-static int backed(reader r, const form *f) {
+static int is_backed(n1c_reader r, const form *f) {
   const uint32_t pieces = (uint32_t)planes(f) * f->channels;
   if (!f->frames) return r.at == r.end;
   for (uint32_t i = 0; i < pieces; i++) {
-    const reader p = take_piece(&r, pieces == 1);
+    const n1c_reader p = take_piece(&r, pieces == 1);
     if (p.bad || p.at == p.end || f->frames / BACKING > p.end - p.at) return 0;
   }
   return r.at == r.end;
 }
 
-static const char *unpack_wav(reader payload, const form *f, blob *out) {
+static const char *unpack_wav(n1c_reader payload, const form *f, blob *out) {
   uint8_t header[HEADER], *bytes;
   const uint64_t size = (uint64_t)f->frames * f->channels * (uint32_t)(f->bits / 8);
   const char *wrong = NULL;
-  if (!put_header(header, f) || !backed(payload, f)) return damaged;
+  if (!put_header(header, f) || !is_backed(payload, f)) return damaged;
   if (!(bytes = allocate(HEADER + size))) return no_memory;
   memcpy(bytes, header, HEADER);
   if (f->frames) wrong = decode_samples(payload, f, bytes + HEADER);
@@ -298,31 +236,31 @@ const char *n1c_unpack(const uint8_t *packed, int64_t length, blob *out) {
   uint32_t source, kind;
   uint64_t rate, frames, channels = 1;
   int codec;
-  reader r;
+  n1c_reader r;
   blob found;
   const char *wrong;
   if (!length) return "it is empty";
   if (length < 3 || memcmp(packed, "N1C", 3)) return "it is not a .n1c file";
   if (length < 14) return "it is truncated";
   if (packed[3] != VERSION) return "its format version is not 1, which this program reads (get a newer one)";
-  if (checksum(packed + 8, length - 8) != get(packed + 4, 4))
+  if (n1c_crc32(0, packed + 8, length - 8) != n1c_load32(packed + 4))
     return "it is damaged or truncated: its checksum does not match";
-  r.at = packed + 13, r.end = packed + length, r.bad = 0;
+  r = n1c_reader_of(packed + 13, length - 13);
   source = packed[12] & 3;
   kind = packed[12] >> 3 & (source == WAV ? 15 : 31);
   if (source == ARRAY) return "it holds an array, not a file (read it with n1codec.decode)";
   if (source == WAV_AND_MORE) return "it is a WAV file with more than samples in it (restore it with ./decode)";
   if (source == WAV && packed[12] & 128) {
-    f.rate = (uint32_t)get(take(&r, 2), 2);
+    f.rate = (uint32_t)n1c_read_bytes(&r, 2);
   } else if (source == WAV) {
-    rate = take_uint(&r);
+    rate = n1c_read_leb128(&r, LEB128_BYTES);
     if (rate >= RATES && (rate < WHOLE_RATE || rate - WHOLE_RATE > UINT32_MAX))
       return "its sampling rate makes no sense for a WAV file";
     f.rate = rate < RATES ? rates[rate] : (uint32_t)(rate - WHOLE_RATE);
   }
-  frames = take_uint(&r);
-  if (!(packed[12] & 4)) channels = take_uint(&r);
-  codec = *take(&r, 1);
+  frames = n1c_read_leb128(&r, LEB128_BYTES);
+  if (!(packed[12] & 4)) channels = n1c_read_leb128(&r, LEB128_BYTES);
+  codec = (int)n1c_read_bytes(&r, 1);
   if (r.bad) return "it ends too early";
   if (codec != ((source == WAV ? 'n' : 'c') | LAST) || kind > INT32)
     return "it was written by another codec than n1 (restore it with ./decode)";
@@ -339,7 +277,7 @@ const char *n1c_unpack(const uint8_t *packed, int64_t length, blob *out) {
     if (frames) memcpy(found.bytes, r.at, (size_t)frames);
     found.length = (int64_t)frames;
   }
-  if (checksum(found.bytes, found.length) != get(packed + 8, 4)) {
+  if (n1c_crc32(0, found.bytes, found.length) != n1c_load32(packed + 8)) {
     free(found.bytes);
     return "it decodes to something else than was encoded: its checksum does not match";
   }

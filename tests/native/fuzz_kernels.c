@@ -107,10 +107,10 @@ static int cut(const uint8_t *in, int64_t length, int64_t n, int16_t **y, uint8_
     return result;                                                                                \
   }
 
-CODER(huffman, n1c_huffman_encode_work, n1c_huffman_decode_work)
-CODER(range, n1c_range_encode_work, n1c_range_decode_work)
-CODER(rans, n1c_rans_encode_work, n1c_rans_decode_work)
-CODER(arange, n1c_arange_work, n1c_arange_work)
+CODER(huffman, n1c_huffman_encode_work_size, n1c_huffman_decode_work_size)
+CODER(range, n1c_range_encode_work_size, n1c_range_decode_work_size)
+CODER(rans, n1c_rans_encode_work_size, n1c_rans_decode_work_size)
+CODER(arange, n1c_arange_work_size, n1c_arange_work_size)
 
 static packet pack_rice(const int16_t *x, int64_t n, setting s) {
   const int64_t capacity = less(2 * n, s);
@@ -147,13 +147,13 @@ static int64_t unpack_fixed(const uint8_t *in, int64_t length, int16_t *x, int64
 }
 
 static packet pack_lpc(const int16_t *x, int64_t n, setting s) {
-  const int64_t block = block_of(s), room = (block < n ? block : n) + 34, most = 70 * ((n + block - 1) / block);
-  double *scratch = (double *)allocate(room * (int64_t)sizeof *scratch);
+  const int64_t block = block_of(s), room = n1c_lpc_encode_work_size(n, block), most = 70 * ((n + block - 1) / block);
+  void *work = allocate(room);
   int16_t *y = (int16_t *)allocate(2 * n);
   uint8_t *side = (uint8_t *)allocate(most);
-  const int64_t length = n1c_lpc_encode(x, n, block, s.variant / 300 % 33, 5 + s.variant / 7 % 11, scratch, room, side,
+  const int64_t length = n1c_lpc_encode(x, n, block, s.variant / 300 % 33, 5 + s.variant / 7 % 11, work, room, side,
                                         less(most, s), y, n);
-  free(scratch);
+  free(work);
   return join(y, n, side, length < 0 ? 0 : length, length);
 }
 
@@ -230,7 +230,7 @@ static uint8_t *profile_of(setting s, int64_t *length) {
 }
 
 static packet pack_n1(const int16_t *x, int64_t n, setting s) {
-  const int64_t capacity = less(2 * n + 1, s), room = n1c_n1_workspace(n);
+  const int64_t capacity = less(2 * n + 1, s), room = n1c_n1_work_size(n);
   int64_t profile_length;
   uint8_t *profile = profile_of(s, &profile_length), *work = (uint8_t *)allocate(room);
   packet p = {(uint8_t *)allocate(capacity), 0};
@@ -252,7 +252,7 @@ static packet pack_n1(const int16_t *x, int64_t n, setting s) {
 }
 
 static int64_t unpack_n1(const uint8_t *in, int64_t length, int16_t *x, int64_t n, setting s) {
-  const int64_t room = n1c_n1_workspace(n);
+  const int64_t room = n1c_n1_work_size(n);
   int64_t profile_length;
   uint8_t *profile = profile_of(s, &profile_length), *work = (uint8_t *)workspace(room);
   const int64_t result = n1c_n1_decode(in, length, profile, profile_length, work, room, x, n, s.variant >> 9 & 1);
@@ -265,7 +265,7 @@ static int64_t unpack_n1(const uint8_t *in, int64_t length, int16_t *x, int64_t 
 
 /* The built-in tables by no bytes, or as bytes, some of them changed: refused, or good for both ways. */
 static uint8_t *tables_of(setting s, int64_t *length) {
-  const int64_t size = n1c_n1_implant_size(2);
+  const int64_t size = n1c_n1_implant_tables_size();
   uint8_t *tables = (uint8_t *)allocate(size);
   if (n1c_n1_implant_tables(tables, size) != size || n1c_n1_implant_tables(tables, size - 1) >= 0) abort();
   for (uint32_t i = 0, v = s.variant; i < s.variant % 3; i++) {
@@ -277,18 +277,19 @@ static uint8_t *tables_of(setting s, int64_t *length) {
 }
 
 static packet pack_n1_implant(const int16_t *x, int64_t n, setting s) {
-  const int64_t capacity = less(2 * n + 1, s), state_size = n1c_n1_implant_size(0) / (int64_t)sizeof(int16_t);
+  const int64_t capacity = less(2 * n + 1, s), room = n1c_n1_implant_work_size(n), state_size = n1c_n1_implant_state_size() / (int64_t)sizeof(int16_t);
   int64_t length;
   uint8_t *tables = tables_of(s, &length);
-  int16_t *work = (int16_t *)allocate(2 * n), *state = (int16_t *)allocate(2 * state_size);
+  int16_t *state = (int16_t *)allocate(2 * state_size);
+  void *work = allocate(room);
   int32_t *trace = (int32_t *)allocate(6 * n * (int64_t)sizeof *trace);
   packet p = {(uint8_t *)allocate(capacity), 0};
-  p.length = n1c_n1_implant_encode(x, n, tables, length, work, n, p.bytes, capacity);
+  p.length = n1c_n1_implant_encode(x, n, tables, length, work, room, p.bytes, capacity);
   n1c_n1_implant_trace(x, n, tables, length, trace, 6 * n, state, state_size);
   if (p.length == N1C_E_ARGUMENT && length && s.variant % 3) { /* the tables are refused: the built-in ones then */
     p.bytes = (uint8_t *)realloc(p.bytes, (size_t)(2 * n + 1));
     if (!p.bytes) abort();
-    p.length = n1c_n1_implant_encode(x, n, tables, 0, work, n, p.bytes, 2 * n + 1);
+    p.length = n1c_n1_implant_encode(x, n, tables, 0, work, room, p.bytes, 2 * n + 1);
   }
   free(trace);
   free(state);
@@ -300,9 +301,10 @@ static packet pack_n1_implant(const int16_t *x, int64_t n, setting s) {
 static int64_t unpack_n1_implant(const uint8_t *in, int64_t length, int16_t *x, int64_t n, setting s) {
   int64_t tables_length;
   uint8_t *tables = tables_of(s, &tables_length);
-  int16_t *work = (int16_t *)allocate(2 * n);
-  int64_t result = n1c_n1_implant_decode(in, length, tables, tables_length, work, n, x, n);
-  if (result == N1C_E_ARGUMENT) result = n1c_n1_implant_decode(in, length, tables, 0, work, n, x, n);
+  const int64_t room = n1c_n1_implant_work_size(n);
+  void *work = allocate(room);
+  int64_t result = n1c_n1_implant_decode(in, length, tables, tables_length, work, room, x, n);
+  if (result == N1C_E_ARGUMENT) result = n1c_n1_implant_decode(in, length, tables, 0, work, room, x, n);
   free(work);
   free(tables);
   return result;
@@ -312,7 +314,7 @@ static int64_t unpack_n1_implant(const uint8_t *in, int64_t length, int16_t *x, 
 
 /* Training on anything, from the built-in tables, some of their bytes changed. */
 static void learn_n1_max(const int16_t *x, int64_t n, setting s) {
-  const int64_t files = 1 + s.variant % 3, length = n / files, room = (files + 1) << 18, most = 1 << 16, parameters = 6968;
+  const int64_t files = 1 + s.variant % 3, length = n / files, room = n1c_n1_max_learn_work_size(files), most = 1 << 16, parameters = 6968;
   uint8_t *tables = (uint8_t *)allocate(most), *work = (uint8_t *)allocate(room);
   uint16_t *codes = (uint16_t *)allocate(2 * n);
   float *net = (float *)allocate(2 * parameters * (int64_t)sizeof *net);
@@ -333,7 +335,7 @@ static void learn_n1_max(const int16_t *x, int64_t n, setting s) {
 }
 
 static packet pack_n1_max(const int16_t *x, int64_t n, setting s) {
-  const int64_t capacity = less(2 * n + 1, s), room = n1c_n1_max_workspace(n);
+  const int64_t capacity = less(2 * n + 1, s), room = n1c_n1_max_work_size(n);
   uint8_t *work = (uint8_t *)allocate(room);
   packet p = {(uint8_t *)allocate(capacity), 0};
   p.length = n1c_n1_max_encode(x, n, work, room, p.bytes, capacity, s.variant >> 8 & 1);
@@ -343,7 +345,7 @@ static packet pack_n1_max(const int16_t *x, int64_t n, setting s) {
 }
 
 static int64_t unpack_n1_max(const uint8_t *in, int64_t length, int16_t *x, int64_t n, setting s) {
-  const int64_t room = n1c_n1_max_workspace(n);
+  const int64_t room = n1c_n1_max_work_size(n);
   uint8_t *work = (uint8_t *)workspace(room);
   const int64_t result = n1c_n1_max_decode(in, length, work, room, x, n, s.variant >> 9 & 1);
   leave(work);
@@ -371,13 +373,13 @@ static link open_link(setting s) {
   const int own = !any && v >> 21 & 1; /* tables or a profile by its bytes, or the built-in one */
   link k = {any ? N1C_STREAM_ANY : implant ? N1C_STREAM_IMPLANT : N1C_STREAM_N1, 1 + v % 37, 1 + (v >> 6) % 24,
             1 + (v >> 11) % 9, 0, s.variant >> 15 & 1, NULL};
-  const int64_t length = !own ? 1 : implant ? n1c_n1_implant_size(2) : n1_profile_n1_length;
+  const int64_t length = !own ? 1 : implant ? n1c_n1_implant_tables_size() : n1_profile_n1_length;
   uint8_t *profile = (uint8_t *)allocate(length);
   if (!own) profile[0] = 1;
   else if (implant) n1c_n1_implant_tables(profile, length);
   else memcpy(profile, n1_profile_n1, (size_t)length);
   if (v >> 16 & 1) k.channels += 500; /* two sections or one */
-  k.bytes = n1c_stream_bytes(k.codec, k.channels, k.frames);
+  k.bytes = n1c_stream_memory_size(k.codec, k.channels, k.frames);
   k.memory = (uint8_t *)allocate(k.bytes);
   if (n1c_stream_open(k.memory, k.bytes - 1, k.codec, profile, length, k.channels, k.frames, k.period) >= 0) abort();
   if (n1c_stream_open(k.memory, k.bytes, k.codec, profile, length - 1, k.channels, k.frames, k.period) >= 0) abort();
@@ -406,7 +408,7 @@ static void close_receiver(link k) { free(k.memory); }
 /* Packets one after the other, each behind its length. */
 static packet pack_stream(const int16_t *x, int64_t n, setting s) {
   link k = open_link(s);
-  const int64_t size = k.channels * k.frames, most = n1c_stream_capacity(k.channels, k.frames);
+  const int64_t size = k.channels * k.frames, most = n1c_stream_packet_capacity(k.channels, k.frames);
   packet p = {(uint8_t *)allocate((n + size - 1) / size * (most + 4)), 0};
   for (int64_t i = 0; i < n && p.length >= 0; i += size) {
     const int64_t room = less(most, s);
@@ -458,9 +460,10 @@ static int64_t unpack_stream(const uint8_t *in, int64_t length, int16_t *x, int6
 /* Both ways to count pairs of samples agree, whatever the ranks are; what is out of range is refused. */
 static void correlate(const uint16_t *ranks, int64_t size, setting s) {
   const int64_t channels = 1 + s.variant % 3, frames = size / channels, values = 1 + (s.variant >> 2 & 255);
-  const int64_t room = (values + 1) * values, x = s.variant >> 10 & 1;
+  const int64_t room = n1c_kendall_table_work_size(values, values), x = s.variant >> 10 & 1;
   uint16_t *few = (uint16_t *)allocate(2 * channels * frames);
-  uint32_t *table = (uint32_t *)allocate(4 * room), *work = (uint32_t *)allocate(8 * values);
+  const int64_t tree_room = n1c_kendall_tree_work_size(values);
+  void *table = allocate(room), *work = allocate(tree_room);
   uint32_t *first = (uint32_t *)allocate(4 * frames), *second = (uint32_t *)allocate(4 * frames);
   int64_t levels[3] = {values, values, values}, others[3], out[3], one[1], result;
   for (int64_t i = 0; i < channels * frames; i++) few[i] = (uint16_t)(ranks[i] % values);
@@ -474,7 +477,7 @@ static void correlate(const uint16_t *ranks, int64_t size, setting s) {
     for (int64_t v = 0; v < values; v++)
       for (int64_t i = 0; i < frames; i++)
         if (a[i] == v) first[at] = (uint32_t)v, second[at++] = b[i];
-    if (n1c_kendall_tree(first, frames, second, frames, work, 2 * values, one, 1) != 1) abort();
+    if (n1c_kendall_tree(first, frames, second, frames, values, work, tree_room, one, 1) != 1) abort();
     if (one[0] != out[channels - 1]) abort();
   }
 
@@ -488,9 +491,9 @@ static void correlate(const uint16_t *ranks, int64_t size, setting s) {
     first[i] = (uint32_t)i / 2 + ranks[i] / 60000;
     second[i] = ranks[i] % (values + (ranks[i] > 65000));
   }
-  n1c_kendall_tree(first, frames, second, frames, work, 2 * values, one, 1);
-  n1c_kendall_tree(first, frames, second, frames, work, 2 * values - 1, one, 1);
-  n1c_kendall_tree(first, frames, second, frames, work, 2 * values, one, 0);
+  n1c_kendall_tree(first, frames, second, frames, values, work, tree_room, one, 1);
+  n1c_kendall_tree(first, frames, second, frames, values, work, tree_room - 1, one, 1);
+  n1c_kendall_tree(first, frames, second, frames, values, work, tree_room, one, 0);
   free(second);
   free(first);
   free(work);
@@ -686,7 +689,7 @@ static void mutate(uint8_t **bytes, int64_t *length) {
 int main(int argc, char **argv) {
   const long iterations = argc > 1 ? atol(argv[1]) : 1000;
   state = argc > 2 ? (uint32_t)atol(argv[2]) | 1u : 1u;
-  if (n1c_version() != N1C_VERSION) abort();
+  if (n1c_version() != N1C_VERSION || n1c_n1_implant_coder_size() > 16) abort();
   for (int i = 0; i < kernel_count; i++) {
     const kernel *k = &kernels[i];
     if (argc > 3 && strcmp(argv[3], k->name)) continue;

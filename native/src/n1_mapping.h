@@ -1,0 +1,18 @@
+/* N1's recordings: codes k of 10 bits, stretched to samples trunc(k * 65535 / 1023 - 32768) of 16 bits. */
+#ifndef N1C_N1_MAPPING_H
+#define N1C_N1_MAPPING_H
+
+#include <stdint.h>
+
+#define N1_CODES 1024
+
+/* The sample of a code. 65535 / 1023 = 64 + 21 / 341; below the middle truncation rounds up. */
+static inline int16_t n1_sample_of(int32_t code) {
+  const int32_t parts = code * 21;
+  return (int16_t)(code * 64 + parts / 341 + (code < N1_CODES / 2 && parts % 341 ? 1 : 0) - 32768);
+}
+
+/* The one code whose sample this may be. */
+static inline int32_t n1_code_of(int16_t sample) { return (sample + 32768) >> 6; }
+
+#endif

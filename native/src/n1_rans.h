@@ -1,0 +1,118 @@
+/* How n1 and its packets code with rANS: eight lanes in step, then a tail of single symbols.
+ *
+ * A lane's state has 64 bits, is at least N1_STATE, and gives away words of 32 bits; the tail's has 32 bits, is at least
+ * N1_TAIL_STATE, and gives away bytes. The encoder goes backwards: it codes the tail first, and what the lanes' states
+ * begin with are the tail's first bytes. The decoder finds them in the states that its lanes end with. */
+#ifndef N1C_N1_RANS_H
+#define N1C_N1_RANS_H
+
+#include <string.h>
+
+#include "bytes.h"
+#include "n1_model.h"
+#include "rans.h"
+
+#define N1_STATE ((uint64_t)1 << 32)
+#define N1_TAIL_STATE ((uint32_t)1 << 24)
+#define N1_STATES_SIZE (2 + 8 * N1_LANES) /* bytes that the lanes' states take at most */
+
+/* -- encoder: everything is written downwards ----------------------------------------------------------------------- */
+
+static inline uint32_t n1_tail_put(uint32_t state, uint32_t low, uint32_t frequency, uint8_t **bytes) {
+  while (state >= (uint64_t)frequency << 8) {
+    *--*bytes = (uint8_t)state;
+    state >>= 8;
+  }
+  return n1c_rans_put32(state, low, frequency, N1_PROB_BITS);
+}
+
+static inline uint8_t *n1_tail_end(uint32_t state, uint8_t *bytes) {
+  for (int i = 0; i < 4; i++, state >>= 8) *--bytes = (uint8_t)state;
+  return bytes;
+}
+
+/* The lanes' first states; returns where the rest of the tail's bytes begins. */
+static inline uint8_t *n1_lanes_begin(uint64_t *state, uint8_t *bytes, const uint8_t *end) {
+  for (int lane = 0; lane < N1_LANES; lane++) {
+    state[lane] = N1_STATE;
+    for (int i = 0; i < 4; i++) state[lane] |= (uint64_t)(bytes < end ? *bytes++ : 0) << 8 * i;
+  }
+  return bytes;
+}
+
+/* One step of all lanes: `coded` has eight times the frequencies below a code and eight times that of the code. It is 0
+ * where a lane is idle, which is looked at if `some_idle`. Returns where the words begin. */
+static inline uint8_t *n1_lanes_put(uint64_t *state, const uint32_t *coded, int some_idle, uint8_t *words) {
+  for (int lane = N1_LANES - 1; lane >= 0; lane--) {
+    const uint64_t frequency = coded[N1_LANES + lane];
+    uint64_t s = state[lane];
+    if (some_idle && !frequency) continue;
+    if (s >= frequency << 40) {
+      words -= 4;
+      n1c_store_bytes(words, s, 4);
+      s >>= 32;
+    }
+    state[lane] = n1c_rans_put(s, coded[lane], frequency, N1_PROB_BITS);
+  }
+  return words;
+}
+
+/* Writes the states, each in as few bytes as it takes; returns where they end. */
+static inline uint8_t *n1_states_store(uint8_t *out, const uint64_t *state) {
+  uint8_t *at = out + 2;
+  uint32_t lengths = 0;
+  for (int lane = 0; lane < N1_LANES; lane++) {
+    int length = 5;
+    while (length < 8 && state[lane] >> 8 * length) length++;
+    lengths |= (uint32_t)(length - 5) << 2 * lane;
+    at = n1c_store_bytes(at, state[lane], length);
+  }
+  n1c_store_bytes(out, lengths, 2);
+  return at;
+}
+
+/* -- decoder --------------------------------------------------------------------------------------------------------- */
+
+/* Reads the states; 0 if they are not all there, or none that an encoder writes. */
+static inline int n1_states_load(n1c_reader *in, uint64_t *state) {
+  const uint32_t lengths = (uint32_t)n1c_read_bytes(in, 2);
+  for (int lane = 0; lane < N1_LANES; lane++) {
+    state[lane] = n1c_read_bytes(in, 5 + (int)(lengths >> 2 * lane & 3));
+    if (state[lane] < N1_STATE) return 0;
+  }
+  return !in->bad;
+}
+
+typedef struct {
+  uint32_t state;
+  int64_t carried, rest, used; /* bytes in the lanes' states, bytes behind them, those of both that were read */
+  const uint8_t *more;
+  uint8_t first[4 * N1_LANES];
+} n1_tail;
+
+static inline uint32_t n1_tail_next(n1_tail *t) {
+  const int64_t at = t->used++;
+  return at < t->carried ? t->first[at] : at - t->carried < t->rest ? t->more[at - t->carried] : 0;
+}
+
+/* Begins a tail behind the states that the lanes ended with, NULL where there are no lanes; 0 if they cannot be. */
+static inline int n1_tail_begin(n1_tail *t, const uint64_t *state, const uint8_t *in, const uint8_t *end) {
+  for (int lane = 0; state && lane < N1_LANES; lane++) {
+    if (state[lane] >> 32 != 1) return 0;
+    n1c_store_bytes(t->first + 4 * lane, state[lane], 4);
+  }
+  t->carried = state ? (int64_t)sizeof t->first : 0;
+  t->more = in;
+  t->rest = end - in;
+  t->used = 0;
+  t->state = 0;
+  for (int i = 0; i < 4; i++) t->state = t->state << 8 | n1_tail_next(t);
+  return 1;
+}
+
+static inline void n1_tail_take(n1_tail *t, uint32_t slot, uint32_t low, uint32_t frequency) {
+  t->state = n1c_rans_take32(t->state, slot, low, frequency, N1_PROB_BITS);
+  while (t->state < N1_TAIL_STATE && t->used - t->carried < t->rest) t->state = t->state << 8 | n1_tail_next(t);
+}
+
+#endif
