@@ -7,11 +7,13 @@ $N1C_FUZZ_ITERATIONS sets the rounds per kernel, 400 by default.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,50 @@ def run(program: Path, *args: str) -> str:
     result = subprocess.run([str(program), *args], capture_output=True, text=True, timeout=300, cwd=program.parent)
     assert result.returncode == 0, result.stderr[-4000:]
     return result.stdout + result.stderr
+
+
+def test_a_few_rounds_of_every_kernel_under_sanitizers(tmp_path: Path) -> None:
+    """Some ten seconds on two cores; less where build/sanitizers holds what these sources compile to.
+
+    Without optimization, since it is the compiler that takes the time.
+    """
+    compiler = "clang" if shutil.which("clang") else "gcc"
+    command = [
+        *CHECKS[compiler],
+        "-std=c99",
+        "-g1",
+        "-O0",
+        "-fno-sanitize-recover=all",
+        UNCHECKED,
+        "-DN1C_COUNTED=5000",
+    ]
+    probe(tmp_path, *CHECKS[compiler])
+    headers = sorted(ROOT.glob("native/**/*.h"))
+    folders = {path.parent for path in headers}
+    command += [f"-I{folder}" for folder in sorted({path.parent for path in headers})]
+    cache = ROOT / "build" / "sanitizers"
+    cache.mkdir(parents=True, exist_ok=True)
+    common = hashlib.sha256(repr(command).encode() + b"".join(path.read_bytes() for path in headers))
+
+    def compiled(source: Path) -> Path:
+        digest = common.copy()
+        digest.update(source.read_bytes())
+        target = cache / f"{source.stem}-{digest.hexdigest()[:16]}.o"
+        if not target.exists():
+            part = tmp_path / target.name
+            subprocess.run([*command, "-c", str(source), "-o", str(part)], check=True, timeout=120)
+            part.replace(target)
+        return target
+
+    sources = [*sorted((ROOT / "native" / "src").rglob("*.c")), DRIVER]
+    with ThreadPoolExecutor(2) as pool:
+        objects = list(pool.map(compiled, sources))
+    for old in set(cache.iterdir()) - set(objects):
+        old.unlink()
+    program = tmp_path / "smoke"
+    subprocess.run([*command, *map(str, objects), "-lm", "-o", str(program)], check=True, timeout=120)
+    report = run(program, os.environ.get("N1C_SMOKE_ITERATIONS", "6"))
+    assert re.findall(r"^(\w+): \d+ rounds", report, re.M) == fuzz.KERNELS
 
 
 @pytest.mark.slow
