@@ -12,13 +12,17 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
+if sys.platform == "win32":
+    pytest.skip("the mutation check needs a POSIX system", allow_module_level=True)
+import fcntl
+
 sys.path.insert(0, str(ROOT))
 from tools.mutants import __main__ as program
 from tools.mutants import check
 from tools.mutants.c_source import c_mutants
 from tools.mutants.mutant import Mutant, find, ranked, read_list
 from tools.mutants.python_source import python_mutants
-from tools.mutants.selection import Selection
+from tools.mutants.selection import Selection, named_lines
 
 PYTHON = '''"""A docstring with 1 < 2."""
 
@@ -167,20 +171,28 @@ def test_the_list_is_read() -> None:
     read_list(program.LIST)
 
 
-def selection(tmp_path: Path) -> Selection:
+def selection(tmp_path: Path, source: str = PYTHON) -> Selection:
     tests = {"t/a.py::one[x]": (3.0, False), "t/a.py::one[y]": (1.0, False), "t/b.py::two": (2.0, False),
              "t/b.py::slow": (0.5, True), "t/c.py::three": (9.0, False)}  # fmt: skip
     for file in {name.split("::")[0] for name in tests}:
         (tmp_path / file).parent.mkdir(exist_ok=True)
         (tmp_path / file).write_text("the sources in native/\n" if file == "t/c.py" else "")
     chosen = Selection(tmp_path)
-    lines = {"a.py": {8: [0, 1, 2, 3], 11: [3], 13: [2]}, "a.c": {5: [0], 6: []}}
+    (tmp_path / "a.py").write_text(PYTHON)
+    (tmp_path / "a.c").write_text(C)
+    of_python, of_c = named_lines(tmp_path / "a.py"), named_lines(tmp_path / "a.c")
+    ran = {8: [0, 1, 2, 3], 11: [3], 13: [2]}
+    lines = {
+        "a.py": {name: ran.get(number, []) for number, name in enumerate(of_python, 1)},
+        "a.c": {of_c[4]: [0], of_c[5]: []},
+    }
+    (tmp_path / "a.py").write_text(source)
     chosen.add({"tests": tests, "lines": lines})
     return chosen
 
 
-def at(line: int, file: str = "a.py") -> Mutant:
-    source = PYTHON if file == "a.py" else C
+def at(line: int, file: str = "a.py", source: str = PYTHON) -> Mutant:
+    source = source if file == "a.py" else C
     make = python_mutants if file == "a.py" else c_mutants
     return next(m for m in make(file, source.encode()) if m.line == line)
 
@@ -195,6 +207,13 @@ def test_which_tests_a_mutant_gets(tmp_path: Path) -> None:
     assert chosen.choose(at(9), 60, Counter()) == ([], False)
     # What runs at import concerns every test of the file.
     assert set(chosen.choose(at(3), 60, Counter())[0]) == {"t/a.py::one[y]", "t/b.py::two", "t/a.py::one[x]"}
+
+
+def test_what_was_measured_of_older_sources_serves(tmp_path: Path) -> None:
+    newer = PYTHON.replace("    total -= x", "    total += 9\n    total -= x")
+    chosen = selection(tmp_path, newer)
+    assert chosen.choose(at(12, source=newer), 60, Counter()) == (["t/b.py::slow"], False)
+    assert chosen.covering(at(11, source=newer)) == chosen.covering(at(8))  # a new line has the tests of one above it
 
 
 def test_tests_that_compile_the_sources_come_last_for_c(tmp_path: Path) -> None:
@@ -293,6 +312,11 @@ def test_a_run_from_end_to_end(tiny: Path, capsys: pytest.CaptureFixture[str]) -
     # To a compiler a / 1 is a * 1.
     assert ("return a * 1;", "return a / 1;") not in became and "same code" in said
     assert all(path.read_bytes() == data for path, data in before.items())
+
+    with (tiny / "build" / "mutants" / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(check.BusyError, match="in use by another run"):
+            check.run(tiny, sample, set(), check.Options())
 
     # What is known is not tried again; what survived is, if that is asked for; what has changed as well.
     known = check.run(tiny, sample, set(), check.Options(count=100))

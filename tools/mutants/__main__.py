@@ -19,15 +19,20 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="which sample (0)")
     parser.add_argument("--jobs", type=int, default=2, help="how many at a time, each in a working copy of its own (2)")
     parser.add_argument("--only", default="", metavar="PATH", help="mutants of this file or folder alone")
+    parser.add_argument("--tests", nargs="+", default=[], metavar="FILE", help="use the tests of these files alone")
     parser.add_argument("--limit", type=float, default=60, metavar="SECONDS", help="tests for one mutant (60)")
     parser.add_argument("--bound", type=float, default=90, metavar="PERCENT", help="how many must be caught (90)")
     parser.add_argument("--slow", action="store_true", help="slow tests, too, for lines that no quick one runs")
     parser.add_argument("--again", action="store_true", help="try those again that survived")
+    parser.add_argument("--stale", action="store_true", help="measure again only test files that changed themselves")
     parser.add_argument("--report", action="store_true", help="print what was found so far, run nothing")
     parser.add_argument("--check-list", action="store_true", help="print entries of equivalent.toml that match nothing")
     options = parser.parse_args()
     if not (ROOT / options.only).exists():
         parser.error(f"--only {options.only}: there is no such file or folder")
+    for file in options.tests:
+        if file not in check.test_files(ROOT):
+            parser.error(f"--tests {file}: there is no such file of tests")
     listed = mutant.read_list(LIST)
     mutants = mutant.find(ROOT, options.only)
     if options.check_list:
@@ -39,9 +44,15 @@ def main() -> int:
         log = check.Log(ROOT / "build" / "mutants" / "log.jsonl")
         entries = [log.entries[m.digest] for m in mutants if m.digest in log.entries and m.key not in listed]
     else:
-        how = check.Options(options.count, options.jobs, options.limit, options.slow, options.again)
-        entries = check.run(ROOT, mutant.ranked(mutants, options.seed), set(listed), how)
-    print(check.report(mutants, entries, check.tree(ROOT)))
+        tests = tuple(options.tests)
+        how = check.Options(
+            options.count, options.jobs, options.limit, options.slow, options.again, options.stale, tests
+        )
+        try:
+            entries = check.run(ROOT, mutant.ranked(mutants, options.seed), set(listed), how)
+        except check.BusyError as error:
+            sys.exit(f"mutants: {error}")
+    print(check.report(mutants, entries, check.tree(ROOT, options.tests)))
     caught = sum(entry["outcome"] in check.CAUGHT for entry in entries)
     count = caught + sum(entry["outcome"] in check.MISSED for entry in entries)
     return 0 if 100 * caught >= options.bound * count else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -30,6 +31,10 @@ MISSED = ("survived", "uncovered")
 """Outcomes that count, beside CAUGHT; `uncovered`: no test runs the line."""
 
 
+class BusyError(Exception):
+    """Another run works in the same folder."""
+
+
 @dataclass
 class Options:
     """How to run a sample."""
@@ -39,6 +44,10 @@ class Options:
     limit: float = 60
     slow: bool = False
     again: bool = False
+    stale: bool = False
+    """Use what was measured of tests before the sources changed."""
+    tests: tuple[str, ...] = ()
+    """Test files that are used, all where it is empty."""
 
 
 class Log:
@@ -69,8 +78,9 @@ class Log:
         return Counter(entry["killer"] for entry in found if entry.get("killer"))
 
 
-def tree(root: Path) -> str:
-    """Return a digest of all that decides what becomes of a mutant: every file but documents, results and this tool."""
+def tree(root: Path, tests: Iterable[str] = ()) -> str:
+    """Return what names all that decides what becomes of a mutant: a digest of every file but documents, results and
+    this tool, and the files of tests where others are left out."""
     listed = subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=root)
     names = [name for name in listed.decode().split("\0") if name]
     skipped = re.compile(r"docs/|results/|tools/|[A-Z]\w*\.md$|\.ci/")
@@ -78,14 +88,14 @@ def tree(root: Path) -> str:
     for name in sorted(names):
         if not skipped.match(name) and (root / name).is_file():
             state.update(name.encode() + b"\0" + hashlib.sha256((root / name).read_bytes()).digest())
-    return state.hexdigest()[:16]
+    return " ".join((state.hexdigest()[:16], *sorted(tests)))
 
 
-def select(root: Path, copies: list[Copy], store: Path, slow: bool) -> Selection:
+def select(root: Path, copies: list[Copy], store: Path, options: Options) -> Selection:
     """Return which tests run which line; test files that have changed, or whose sources have, are measured again."""
     selection, missing = Selection(root), []
-    for file in test_files(root):
-        record = cached(root, store, file, slow)
+    for file in options.tests or test_files(root):
+        record = cached(root, store, file, options.slow, options.stale)
         if record:
             selection.add(record)
         else:
@@ -97,7 +107,7 @@ def select(root: Path, copies: list[Copy], store: Path, slow: bool) -> Selection
 
         def one(copy: Copy, file: str) -> None:
             started = time.monotonic()
-            record = measure(copy, store, file, slow)
+            record = measure(copy, store, file, options.slow)
             selection.add(record)
             failed = "".join(f"\n    fails without any mutant, and is left out: {name}" for name in record["failed"])
             print(f"  {file}: {len(record['tests'])} tests, {time.monotonic() - started:.0f} s{failed}", flush=True)
@@ -136,9 +146,16 @@ def run(root: Path, sample: list[Mutant], listed: set[tuple[str, ...]], options:
     Those that are listed as equivalent, do not compile, or compile to the same code do not count.
     """
     home = root / "build" / "mutants"
-    log, state = Log(home / "log.jsonl"), tree(root)
+    home.mkdir(parents=True, exist_ok=True)
+    lock = (home / "lock").open("w")  # held until it is closed
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise BusyError(f"{home} is in use by another run") from error
+    log = Log(home / "log.jsonl")
+    state = tree(root, options.tests)
     copies = [Copy(root, home / f"copy{n}") for n in range(1, options.jobs + 1)]
-    selection = select(root, copies, home / "coverage", options.slow)
+    selection = select(root, copies, home / "coverage", options)
     for copy in copies:
         copy.plain()
         (copy.folder / "build" / "seconds.json").write_text(json.dumps(selection.seconds))
@@ -171,6 +188,7 @@ def run(root: Path, sample: list[Mutant], listed: set[tuple[str, ...]], options:
                 turn.notify_all()
 
     _share(copies, range(len(copies)), work)
+    lock.close()
     return counted
 
 

@@ -33,7 +33,8 @@ class Selection:
     slow: set[str] = field(default_factory=set)
     """The names of those that are marked slow."""
     lines: dict[str, dict[int, set[str]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(set)))
-    """The names of the tests that run a line, by file and line; none for a line of C that no test runs."""
+    """The names of the tests that run a line, by file and number; none for one that no test runs. Lines of C that are
+    no code, and lines that are newer than what was measured, are missing."""
 
     def add(self, record: dict[str, Any]) -> None:
         names = list(record["tests"])
@@ -42,20 +43,19 @@ class Selection:
             if slow:
                 self.slow.add(name)
         for file, lines in record["lines"].items():
-            for line, numbers in lines.items():
-                self.lines[file][int(line)].update(names[n] for n in numbers)
+            for number, name in enumerate(named_lines(self.root / file), 1):
+                if name in lines:
+                    self.lines[file][number].update(names[n] for n in lines[name])
 
     def covering(self, mutant: Mutant) -> set[str]:
         """Return the tests that run the mutated line."""
         lines = self.lines.get(mutant.file, {})
         if mutant.at_import:
             return self._users(mutant)
-        if mutant.line not in lines:  # within a statement of several lines
-            before = [line for line in lines if mutant.statement <= line <= mutant.line]
-            if not before and not mutant.file.endswith(".py"):
-                before = [line for line in lines if line < mutant.line][-1:]
-            return set[str]().union(*(lines[line] for line in before))
-        return lines[mutant.line]
+        statement = [line for line in lines if mutant.statement <= line <= mutant.line]
+        if not statement:
+            statement = [line for line in lines if line < mutant.line and lines[line]][-1:]
+        return lines.get(mutant.line) or set[str]().union(*(lines[line] for line in statement))
 
     def _users(self, mutant: Mutant) -> set[str]:
         """Return the tests that run any line of the file, or of files that use what the mutant changes."""
@@ -128,13 +128,28 @@ def helpers(root: Path) -> list[str]:
     return sorted(path.relative_to(root).as_posix() for path in found if not path.name.startswith("test_"))
 
 
-def cached(root: Path, store: Path, test_file: str, slow: bool) -> dict[str, Any] | None:
-    """Return what was measured of a test file, unless it, or a file that its tests run, has changed since."""
+def named_lines(path: Path) -> list[str]:
+    """Return the lines of a file, each named by its text and a count, so that edits elsewhere do not matter."""
+    seen: Counter[str] = Counter()
+    names = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        text = " ".join(line.split())
+        seen[text] += 1
+        names.append(f"{seen[text]} {text}")
+    return names
+
+
+def cached(root: Path, store: Path, test_file: str, slow: bool, stale: bool) -> dict[str, Any] | None:
+    """Return what was measured of a test file, unless it, or a file that its tests run, has changed since.
+
+    With `stale` it may be of other sources: tests that came to run a line since then are missing, and that is all.
+    """
     path = store / f"{test_file.replace('/', '.')}{'.slow' if slow else ''}.json"
     if not path.exists():
         return None
     record: dict[str, Any] = json.loads(path.read_text())
-    return record if all(digest(root / file) == known for file, known in record["needs"].items()) else None
+    needs = {file: known for file, known in record["needs"].items() if not stale or file == test_file}
+    return record if all(digest(root / file) == known for file, known in needs.items()) else None
 
 
 def measure(copy: Copy, store: Path, test_file: str, slow: bool) -> dict[str, Any]:
@@ -165,13 +180,19 @@ def measure(copy: Copy, store: Path, test_file: str, slow: bool) -> dict[str, An
     record = {
         "tests": {name: (round(tests[name]["seconds"], 3), tests[name]["slow"]) for name in passed},
         "failed": [name for name, test in tests.items() if test["failed"]],
-        "lines": {file: {line: sorted(at[line]) for line in sorted(at)} for file, at in lines.items()},
+        "lines": {file: _by_name(copy.folder / file, at) for file, at in lines.items()},
         "needs": {file: digest(copy.folder / file) for file in [test_file, *helpers(copy.root), *lines]},
     }
     store.mkdir(parents=True, exist_ok=True)
     (store / f"{test_file.replace('/', '.')}{'.slow' if slow else ''}.json").write_text(json.dumps(record))
     shutil.rmtree(out)
     return record
+
+
+def _by_name(path: Path, tests: dict[int, set[int]]) -> dict[str, list[int]]:
+    """Return the tests by lines' names; all lines of Python, and those of C that are code."""
+    names = enumerate(named_lines(path), 1)
+    return {name: sorted(tests.get(n, ())) for n, name in names if n in tests or path.suffix == ".py"}
 
 
 def _python_lines(folder: Path, out: Path, number: dict[str, int], lines: dict[str, dict[int, set[int]]]) -> None:
