@@ -87,7 +87,6 @@ def test_a_few_rounds_of_every_kernel_under_sanitizers(tmp_path: Path) -> None:
     ]
     probe(tmp_path, *CHECKS[compiler])
     headers = sorted(ROOT.glob("native/**/*.h"))
-    folders = {path.parent for path in headers}
     command += [f"-I{folder}" for folder in sorted({path.parent for path in headers})]
     cache = ROOT / "build" / "sanitizers"
     cache.mkdir(parents=True, exist_ok=True)
