@@ -79,3 +79,13 @@ def test_the_api_is_on_the_site(site: Path) -> None:
         assert f'id="n1codec.{name}"' in page
     assert "samples" in page
     assert "Raises" in page
+
+
+def test_what_the_readme_counts() -> None:
+    said = " ".join((ROOT / "README.md").read_text().split())
+    for program in ("encode.py", "decode.py"):
+        assert f"scripts of {(ROOT / program).stat().st_size} bytes that start Python" in said
+    assert said.index("ENCODE=./n1enc DECODE=./n1dec") < said.index("`./encode` and `./decode` are scripts")
+    ratio = re.search(r"n1's (\d\.\d\d) are (\d\.\d\d)", said)
+    assert ratio
+    assert round(float(ratio[1]) * 10 / 16, 2) == float(ratio[2])

@@ -107,6 +107,8 @@ def test_protocol_with_foreign_programs(tmp_path: Path, data: Path, gzipped: dic
     assert figure(done.stdout, "Original size (bytes)") == original
     assert figure(done.stdout, "Compressed size (bytes)") == packed + programs
     assert figure(done.stdout, "Compression ratio") == pytest.approx(original / (packed + programs), rel=1e-8)
+    assert f"the encoder (a file of {Path(gzipped['ENCODE']).stat().st_size} bytes)" in done.stdout
+    assert "these two load are not counted.\n" in done.stdout
     assert figure(done.stdout, "Compressed recordings (bytes)") == packed
     assert figure(done.stdout, "Compression ratio of the recordings") == pytest.approx(original / packed, rel=1e-8)
     assert done.stdout.endswith("Data set: some-data (5 files)\n")

@@ -27,18 +27,21 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--url", metavar="URL", help="Address of the archive; $N1_DATA_URL, or the challenge's own.")
+@click.option("--url", metavar="URL", help="The archive's address; without it that of $N1_DATA_URL.")
 @click.option(
     "--archive",
     type=click.Path(path_type=Path),
     envvar="N1_DATA_ZIP",
-    help="A zip archive of them that is here already, in place of a download; $N1_DATA_ZIP.",
+    help="A zip archive of the recordings on this machine, which makes a download needless; or $N1_DATA_ZIP.",
 )
-@click.option("--dir", "folder", type=_FOLDER, default="data", show_default=True, help="Folder for the recordings.")
+@click.option(
+    "--dir", "folder", type=_FOLDER, default="data", show_default=True, help="The folder that gets the recordings."
+)
 def fetch(url: str | None, archive: Path | None, folder: Path) -> int:
     """Download the 743 public recordings and verify each.
 
-    An interrupted download goes on where it stopped. Nothing is put into place that is not what the manifest says.
+    An interrupted download goes on where it stopped. A file whose SHA-256 sum is not the one of the shipped list does
+    not get into the folder. Without --url and $N1_DATA_URL the challenge's own address is used.
     """
     from n1codec.datasets import fetch as fetching
 
@@ -53,14 +56,31 @@ def fetch(url: str | None, archive: Path | None, folder: Path) -> int:
 
 @command.command()
 @click.argument("folder", type=_FOLDER, default="data/synthetic", metavar="[DIR]")
-@click.option("--channels", type=click.IntRange(1, 100_000), default=16, show_default=True, help="Files, one each.")
 @click.option(
-    "--seconds", type=click.FloatRange(0, 3600, min_open=True), default=5.0, show_default=True, help="Length of each."
+    "--channels",
+    type=click.IntRange(1, 100_000),
+    default=16,
+    show_default=True,
+    help="How many files to write, of one channel each.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed, the same files.")
-@click.option("--rate", type=click.IntRange(1, 1_000_000), default=19531, show_default=True, help="Frames a second.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, 3600, min_open=True),
+    default=5.0,
+    show_default=True,
+    help="The length of each file.",
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed makes the same files."
+)
+@click.option(
+    "--rate", type=click.IntRange(1, 1_000_000), default=19531, show_default=True, help="The sampling rate in Hz."
+)
 def synth(folder: Path, channels: int, seconds: float, seed: int, rate: int) -> int:
-    """Write synthetic recordings that look like N1 to a codec, as WAV files in DIR (data/synthetic)."""
+    """Write synthetic recordings as WAV files into DIR (data/synthetic).
+
+    To a codec they look like recordings of the N1: 10-bit codes stretched to 16 bits, coloured noise, spikes.
+    """
     from n1codec.datasets import synth as synthesis
 
     paths = synthesis.write(folder, channels, seconds, seed, rate)
@@ -71,9 +91,9 @@ def synth(folder: Path, channels: int, seconds: float, seed: int, rate: int) -> 
 @command.command()
 @click.argument("folder", type=_FOLDER, default="data", metavar="[DIR]")
 def verify(folder: Path) -> int:
-    """Compare the recordings in DIR (data) with the shipped list of SHA-256.
+    """Compare the recordings in DIR (data) with the shipped list of SHA-256 sums.
 
-    The exit code is 1 if one is damaged, or none is there.
+    The exit code is 1 if a recording is damaged, or if none of the list is there.
     """
     from n1codec.codec import CodecError
     from n1codec.datasets import dataset, manifest
@@ -90,12 +110,19 @@ def verify(folder: Path) -> int:
 
 @command.command()
 @click.argument("data", required=False)
-@click.option("--dir", "folder", type=_FOLDER, default="data", show_default=True, help="Folder to look into.")
+@click.option(
+    "--dir",
+    "folder",
+    type=_FOLDER,
+    default="data",
+    show_default=True,
+    help="The folder that is searched where no DATA is given.",
+)
 def path(data: str | None, folder: Path) -> int:
     """Print where the recordings are and, on a second line, what the data set is called.
 
-    DATA is a folder, a WAV file or a zip archive; without it what is in data/, else what $N1_DATA_ZIP names, else the
-    synthetic set. Archives and the synthetic set are unpacked under data/.
+    DATA is a folder, a WAV file or a zip archive. Without it the recordings in data/ are taken, else the archive that
+    $N1_DATA_ZIP names, else the synthetic set. Archives are unpacked, and the synthetic set is written, under data/.
     """
     from n1codec.datasets import dataset
 
@@ -106,7 +133,7 @@ def path(data: str | None, folder: Path) -> int:
 
 @contextmanager
 def _bar() -> Iterator[Progress]:
-    """Give a function that shows bytes done and bytes in all, on a terminal only."""
+    """Give a function that shows how many bytes of how many are done; away from a terminal it shows nothing."""
     if not sys.stderr.isatty():
         yield lambda done, total: None
         return

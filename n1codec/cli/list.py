@@ -55,9 +55,12 @@ def _about(entry: dict[str, Any]) -> str:
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON list of objects on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON list, an object per codec, filter and alias.")
 def command(as_json: bool) -> None:
-    """Show every codec, filter and alias: kind, family, parameters with their ranges [defaults], what is missing.
+    """Show every codec, filter and alias.
+
+    A line has the name, the kind, the family, and the parameters with their ranges and [defaults]. Where a codec cannot
+    run here, the line says what is missing.
 
     \b
     Example:

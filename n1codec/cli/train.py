@@ -18,26 +18,36 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(exists=True, path_type=Path))
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.n1p", help="The profile."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.n1p",
+    help="Write the profile to it.",
 )
-@click.option("--check", is_flag=True, help="Train on each half, measure on the other: what the training is worth.")
 @click.option(
-    "--c-source", type=click.Path(path_type=Path, dir_okay=False), help="The tables as the C source to build in."
+    "--check",
+    is_flag=True,
+    help="Show what training is worth: train on each half of the recordings, measure on the other.",
+)
+@click.option(
+    "--c-source",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the tables to it as C source, to build in.",
 )
 @click.option(
     "--codec",
     type=click.Choice(["n1", "n1_implant", "n1_max"]),
     default="n1",
     show_default=True,
-    help="The others take no profile: their tables are for --c-source.",
+    help="The codec to train. Only n1 takes a profile; the tables of the others go to --c-source.",
 )
-@click.option("--quiet", is_flag=True, help="No progress bar.")
+@click.option("--quiet", is_flag=True, help="Show no progress bar.")
 def command(folder: Path, output: Path | None, check: bool, c_source: Path | None, codec: str, quiet: bool) -> None:
     """Make a profile for an ADC or a probe from the WAV files in DIR, for the codec n1.
 
     The profile holds what all recordings of the converter share: the widths of its codes, the shape of the residual
-    and a prior for the predictor. n1:profile=FILE.n1p uses it. Decoding asks for it again: let N1CODEC_PROFILES name
-    it.
+    and a prior for the predictor. The codec n1:profile=FILE.n1p uses it. Files that it writes can be decoded only where
+    the environment variable N1CODEC_PROFILES names the profile or its folder.
 
     \b
     Examples:
