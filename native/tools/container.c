@@ -24,7 +24,7 @@ static const uint32_t rates[] = {19531, 8000,  10000, 11025, 12500, 15000, 16000
                                  30000, 32000, 44100, 48000, 50000, 96000, 192000, 1000, 1250, 2000, 2500, 40000};
 #define RATES ((int)(sizeof rates / sizeof *rates))
 
-static const uint8_t n1_profile[] = {1};
+static const uint8_t built_in_profile[] = {1};
 static const char no_memory[] = "not enough memory";
 static const char damaged[] = "its payload is damaged";
 
@@ -108,7 +108,7 @@ static const char *encode_samples(const uint8_t *samples, const form *f, uint8_t
     const uint32_t channel = i % f->channels;
     const int plane = (int)(i / f->channels);
     gather_channel(samples + channel * (uint32_t)(f->bits / 8), f, plane, x);
-    const int64_t length = n1c_n1_encode(x, n, n1_profile, 1, work, size, piece, most, 1);
+    const int64_t length = n1c_n1_encode(x, n, built_in_profile, 1, work, size, piece, most, 1);
     if (length < 0) {
       wrong = "it cannot be encoded"; /* no samples are known to do that */
     } else {
@@ -191,7 +191,7 @@ static const char *decode_samples(n1c_reader r, const form *f, uint8_t *samples)
     const n1c_reader p = take_piece(&r, pieces == 1);
     const uint32_t channel = i % f->channels;
     const int plane = (int)(i / f->channels);
-    if (n1c_n1_decode(p.at, p.end - p.at, n1_profile, 0, work, size, x, n, 1) != n)
+    if (n1c_n1_decode(p.at, p.end - p.at, built_in_profile, 0, work, size, x, n, 1) != n)
       wrong = p.end - p.at > 4 && (p.at[0] & 27) == (2 | 3 << 3)
                   ? "it was encoded with a profile of its own (restore it with ./decode)"
                   : damaged;
