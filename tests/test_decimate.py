@@ -10,7 +10,7 @@ from conftest import signal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from n1codec.analysis.decimate import Pyramid, interleave
+from n1codec.analysis.decimate import Pyramid, Window, interleave
 
 SIGNALS = signal(20_011, 5).T
 PYRAMID = Pyramid.build(SIGNALS)
@@ -93,6 +93,12 @@ def test_line_through_extremes() -> None:
     x, y = interleave(PYRAMID.window(2, 100, 150, 100))
     np.testing.assert_array_equal(x, np.arange(100, 150))
     np.testing.assert_array_equal(y, SIGNALS[2, 100:150])
+
+
+def test_a_line_turns_in_the_middle_of_each_bin() -> None:
+    x, y = interleave(Window(np.array([8, 12]), np.array([[1, 2]]), np.array([[5, 6]]), 4))
+    assert x.tolist() == [9.5, 9.5, 13.5, 13.5]
+    assert sorted(y[:2].tolist()) == [1, 5] and sorted(y[2:].tolist()) == [2, 6]
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (3, 0), (2, 1), (1, 16), (1, 17), (2, 33)])

@@ -11,7 +11,7 @@ import pytest
 from scipy.signal import lfilter
 
 from n1codec.analysis.correlation import Cancelled
-from n1codec.analysis.groups import simultaneous
+from n1codec.analysis.groups import NEAR, _stands_out, simultaneous
 from n1codec.recordings import wav
 
 
@@ -60,6 +60,20 @@ def test_common_hum_is_not_taken_for_a_common_time() -> None:
     rng = np.random.default_rng(4)
     hum = 3 * np.sin(2 * np.pi * np.arange(20_000) / 40)
     assert simultaneous([codes(coloured(rng) + hum) for _ in range(4)]) == []
+
+
+def test_lag_0_is_held_against_the_same_signals_at_other_lags() -> None:
+    """Signals so short that few lags count: one more or less is seen."""
+    frames = 8 * (NEAR + 12)
+    x, y = (coloured(np.random.default_rng(seed), frames) for seed in (8, 9))
+    y += x
+
+    def r(lag: int) -> float:
+        return float(x[: frames - lag] @ y[lag:] if lag >= 0 else x[-lag:] @ y[: frames + lag])
+
+    others = [r(sign * lag) for lag in range(NEAR + 1, NEAR + 13) for sign in (1, -1)]
+    bound = abs(r(0)) / np.sqrt(np.mean(np.square(others)))
+    assert _stands_out(x, y, bound * (1 - 1e-9)) and not _stands_out(x, y, bound * (1 + 1e-9))
 
 
 def test_no_false_alarms_among_many() -> None:

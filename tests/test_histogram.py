@@ -47,6 +47,7 @@ def test_floats_without_a_step_have_bins_of_any_width() -> None:
     expected, edges = np.histogram(values, 30)
     assert found.counts.tolist() == expected.tolist()
     assert np.allclose(found.values, (edges[1:] + edges[:-1]) / 2)
+    assert np.allclose(found.edges, edges)
 
 
 def test_nothing_and_one_value() -> None:

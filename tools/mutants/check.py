@@ -63,7 +63,10 @@ class Log:
                     self.entries[entry["digest"]] = entry
 
     def add(self, mutant: Mutant, tree: str, found: dict[str, Any]) -> dict[str, Any]:
-        entry = {**found, "digest": mutant.digest, "tree": tree, "file": mutant.file}
+        change = {
+            name: getattr(mutant, name) for name in ("digest", "file", "function", "line", "before", "after", "nth")
+        }
+        entry = {**found, **change, "tree": tree}
         if entry == self.entries.get(mutant.digest):
             return entry
         self.entries[mutant.digest] = entry
