@@ -83,6 +83,18 @@ def test_plots_are_drawn_and_are_the_same_each_time(tmp_path: Path, codecs: int,
     assert {path.name: path.read_bytes() for path in draw(folder)} == {name: first[name] for name in plots}
 
 
+def test_lines_are_wrapped_at_blanks_and_long_words_anywhere() -> None:
+    from n1codec.report.plots import wrapped
+
+    text = "not shown: failed: one, two, three and more of them than fit into a line"
+    lines = wrapped(text, 1.5, 8)
+    assert len(lines) > 2 and " ".join(lines) == text
+    assert wrapped("short", 5, 8) == ["short"]
+    long = wrapped("a " + "x" * 100 + " b", 1.5, 8)
+    assert "".join(long).replace(" ", "") == "a" + "x" * 100 + "b" and len(long) > 3
+    assert wrapped("ab", 0.001, 8) == ["a", "b"]
+
+
 def test_what_is_drawn_is_what_was_measured(tmp_path: Path) -> None:
     from n1codec.report import plots
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import hashlib
 import json
 import re
 import subprocess
@@ -94,6 +95,17 @@ def test_page_is_whole_in_itself(folder: Path) -> None:
     }
     assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text)
     assert html.render(folder) == text
+
+
+def test_the_browser_runs_the_script_of_the_report_and_no_other(folder: Path) -> None:
+    text = html.render(folder)
+    (policy,) = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', text)
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+    script = text.rpartition("<script>")[2].partition("</script>")[0]
+    allowed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert rules["script-src"] == f"'sha256-{allowed}'"
+    assert rules["default-src"] == rules["base-uri"] == rules["form-action"] == "'none'"
+    assert not {"connect-src", "frame-src", "media-src"} & rules.keys()
 
 
 def test_names_are_text_wherever_they_come_from(folder: Path) -> None:

@@ -120,7 +120,7 @@ def wrapped(text: str, width: float, size: float) -> list[str]:
             lines.append(line.rstrip())
             line = ""
         line += word
-        while not fits(line.rstrip()):
+        while len(line.rstrip()) > 1 and not fits(line.rstrip()):
             end = next(end for end in range(len(line) - 1, 0, -1) if end == 1 or fits(line[:end]))
             lines.append(line[:end])
             line = line[end:]
