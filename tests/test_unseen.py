@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from n1codec import container
+from n1codec.codec import SpecError
 from n1codec.pipeline import get_codec
 from n1codec.recordings import wav
 from n1codec.train import unseen
@@ -46,11 +47,11 @@ def test_ratios_are_those_of_whole_files(recordings: list[np.ndarray]) -> None:
 @pytest.mark.slow
 def test_training_is_worth_it_on_what_it_has_not_seen(recordings: list[np.ndarray]) -> None:
     done: list[str] = []
-    costs = unseen.validate(unseen.CODECS, [ZSTD], recordings, 2, done.append)
-    assert sorted(done) == sorted([*unseen.CODECS, ZSTD] * 2)
-    assert list(costs) == [*unseen.CODECS, ZSTD]
+    costs = unseen.validate(unseen.codecs(), [ZSTD], recordings, 2, done.append)
+    assert sorted(done) == sorted([*unseen.codecs(), ZSTD] * 2)
+    assert list(costs) == [*unseen.codecs(), ZSTD]
     ratios = {name: cost.ratio for name, cost in costs.items() if isinstance(cost, unseen.Cost)}
-    assert all(ratios[codec] > 1.2 * ratios[ZSTD] for codec in unseen.CODECS)
+    assert all(ratios[codec] > 1.2 * ratios[ZSTD] for codec in unseen.codecs())
     (seen, others), _ = unseen.halves(recordings)
     n1 = unseen.trainer("n1")
     assert n1.measure(others, n1.train(seen, lambda *_: None)) < n1.measure(others, b"")
@@ -74,3 +75,11 @@ def test_bench_prints_them(recordings: list[np.ndarray], tmp_path: Path, run: Ca
     assert (stage["stage"], cost["codec"]) == ("n1_implant", "n1_implant")
     assert 1 < cost["unseen"]["ratio"] < 16
     assert f"{cost['unseen']['ratio']:.4f}" in run("n1codec", *options).stdout
+
+
+def test_what_is_not_trained_is_told() -> None:
+    assert unseen.codecs() == ["n1", "n1_implant", "n1_max"]
+    with pytest.raises(SpecError, match=r"zstd is not trained .*n1_implant"):
+        unseen.trainer("zstd")
+    with pytest.raises(SpecError, match="unknown codec"):
+        unseen.trainer("n1_maxx")

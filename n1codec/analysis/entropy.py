@@ -77,19 +77,33 @@ def codes(values: np.ndarray) -> np.ndarray:
     return numbers
 
 
-def neighbours(x: np.ndarray) -> Neighbours:
+def neighbours(x: np.ndarray, before: int = 0) -> Neighbours:
     """Count the values of samples, and the pairs of samples that follow each other in a channel.
 
     Args:
         x: shape (frames, channels), of any integer dtype up to 32 bits or floating point without NaN.
+        before: 1 if the first frame only stands there to make pairs with the second: its values are not counted.
     """
     values, ranks, counts = _ranks(x)
+    if before:
+        counts = np.bincount(ranks[before:].reshape(-1), minlength=values.size)
     keys = ranks[:-1] * values.size + ranks[1:]
     if values.size**2 <= _SMALL:
         table = np.bincount(keys.reshape(-1), minlength=0)
         pairs = np.flatnonzero(table)
         return Neighbours(values, counts, pairs, table[pairs])
     return Neighbours(values, counts, *np.unique(keys, return_counts=True))
+
+
+def histogram(x: np.ndarray) -> Neighbours:
+    """Count the values of samples, without their neighbours.
+
+    Args:
+        x: shape (frames,), as for :func:`neighbours`.
+    """
+    values, _, counts = _ranks(x)
+    nothing = np.zeros(0, np.int64)
+    return Neighbours(values, counts, nothing, nothing)
 
 
 def _ranks(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -115,8 +129,7 @@ class Pool:
     """The counts of many recordings together."""
 
     def __init__(self) -> None:
-        nothing = np.zeros(0, np.int64)
-        self._parts = [Neighbours(np.zeros(0, np.int8), nothing, nothing, nothing)]
+        self._parts: list[Neighbours] = []
         self._held = 0
 
     def add(self, found: Neighbours) -> None:
@@ -128,6 +141,11 @@ class Pool:
 
     def total(self) -> Neighbours:
         """Return the counts so far."""
+        if len(self._parts) == 1:
+            return self._parts[0]
+        if not self._parts:
+            nothing = np.zeros(0, np.int64)
+            return Neighbours(nothing, nothing, nothing, nothing)
         values = np.unique(np.concatenate([part.values for part in self._parts]))
         symbols, pairs = [], []
         for part in self._parts:

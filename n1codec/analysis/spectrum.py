@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from n1codec.recordings.recording import BLOCK_BYTES, Recording
+
 SEGMENT = 1024
 """Frames of a segment, over which a spectrum is taken."""
 
@@ -31,6 +33,33 @@ def psd(
         bins = nperseg // 2 + 1
         return np.arange(bins) * (rate / nperseg), np.zeros((bins, *x.shape[1:]))
     return signal.welch(x.astype(np.float64), rate, window=window, nperseg=size, detrend=detrend, axis=0)
+
+
+def recording_psd(recording: Recording, rate: float, nperseg: int = SEGMENT) -> tuple[np.ndarray, np.ndarray]:
+    """Return what :func:`psd` gives for all samples of a recording, read a stretch at a time.
+
+    Args:
+        rate: frames per second.
+        nperseg: frames of a segment.
+
+    Returns:
+        Frequencies in Hz, float64 of shape (bins,), and the density, float64 of shape (bins, channels).
+    """
+    size = min(nperseg, recording.frames)
+    hop = size - size // 2
+    segments = (recording.frames - size // 2) // hop if size else 0
+    at_a_time = max(1, BLOCK_BYTES // (recording.channels * recording.dtype.itemsize * max(hop, 1)))
+    if segments <= at_a_time:
+        return psd(recording.read(), rate, nperseg)
+    total: np.ndarray | None = None
+    for first in range(0, segments, at_a_time):
+        count = min(at_a_time, segments - first)
+        stretch = recording.read(first * hop, (first + count - 1) * hop + size)
+        frequencies, density = psd(stretch, rate, nperseg)
+        total = density * count if total is None else total + density * count
+        recording.release()
+    assert total is not None
+    return frequencies, total / segments
 
 
 def spectrogram(

@@ -43,6 +43,28 @@ def noise_level(x: np.ndarray) -> float:
     return float(np.median(np.abs(x - np.median(x)))) / _NORMAL if x.size else float("nan")
 
 
+def noise_of_counts(values: np.ndarray, counts: np.ndarray) -> float:
+    """Return :func:`noise_level` of samples of which a histogram is given.
+
+    Args:
+        values: distinct, rising, shape (n,).
+        counts: how often each occurs, shape (n,).
+    """
+    if not counts.size:
+        return float("nan")
+    exact = values.astype(np.float64)
+    away = np.abs(exact - _median_of_counts(exact, counts))
+    order = np.argsort(away, kind="stable")
+    return _median_of_counts(away[order], counts[order]) / _NORMAL
+
+
+def _median_of_counts(values: np.ndarray, counts: np.ndarray) -> float:
+    up_to = np.cumsum(counts)
+    middle = int(up_to[-1])
+    low, high = np.searchsorted(up_to, [(middle - 1) // 2, middle // 2], side="right")
+    return float(values[low] + values[high]) / 2
+
+
 def neo(x: np.ndarray) -> np.ndarray:
     """Return the nonlinear energy x[n]**2 - x[n-1] * x[n+1], 0 at both ends, float64 in the shape of x, (frames,).
 

@@ -1,13 +1,13 @@
 """What the recordings of a data set are like: amplitude, values, entropies, spectrum, noise, spikes, clipping.
 
-Each file is read once. What depends on all samples together comes from exact integer counts, so that it does not depend
-on the order of the files nor on the number of processes.
+A recording is read a stretch at a time, so that its length costs no memory. What depends on all samples together comes
+from exact integer counts, so that it depends neither on the order of the files nor on the number of processes.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from math import nan
@@ -17,11 +17,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from n1codec.analysis import spectrum, spikes
-from n1codec.analysis.entropy import Neighbours, Pool, codes, entropy, neighbours
+from n1codec.analysis.entropy import Neighbours, Pool, codes, entropy, histogram, neighbours
 from n1codec.analysis.groups import simultaneous
 from n1codec.analysis.moments import Moments, moments
 from n1codec.codec import CodecError
-from n1codec.recordings import wav
+from n1codec.files import explain
+from n1codec.recordings import Recording, open_recording
+
+STRETCH = 1 << 20
+"""Frames that are read at a time, at most."""
+SHORTEST_STRETCH = 1 << 15
+"""And at least, where there are so many channels that fewer would fill STRETCH_BYTES."""
+STRETCH_BYTES = 64 << 20
+SETTLING = 0.25
+"""Seconds around a stretch on which the band's filter settles: its response is over long before."""
+COMPARED = 1 << 22
+"""Frames of each recording that tell which of them were made at the same time."""
 
 
 class Settings(NamedTuple):
@@ -77,47 +88,61 @@ LABELS = ("file", "group")
 
 
 def measure(path: Path, settings: Settings = Settings()) -> Measured:  # noqa: B008  (it is immutable)
-    """Return the statistics of one WAV file of any bit depth, rate and number of channels.
+    """Return the statistics of one recording, read a stretch at a time.
 
     Amplitudes are in the units of the file. Spectrum, noise and spectral entropy are computed channel by channel, and
-    the mean over the channels is taken; spikes are counted in all channels, their rate is that of one.
+    the mean over the channels is taken; spikes are counted in all channels, their rate is that of one. Of recordings
+    longer than ``STRETCH`` frames, the noise in the band is the median of that of their stretches, and the mean energy
+    that spikes have to exceed is that of their stretch.
 
     Raises:
-        CodecError: it is no WAV file with samples, or has samples that are not finite.
+        CodecError: no reader understands the file, or its samples are not finite.
         OSError: it cannot be read.
     """
-    parsed = wav.parse(path.read_bytes())
-    if parsed is None:
-        raise CodecError(f"{path}: it is no WAV file whose samples have a known form")
-    x, rate = parsed.samples, settings.fs or float(parsed.rate)
-    frames, channels = x.shape
-    if not frames or not rate > 0:
+    recording = open_recording(path)
+    rate = settings.fs or float(recording.rate)
+    if not recording.frames or not rate > 0:
         raise CodecError(f"{path}: there are no samples in it, or they have no rate")
-    if x.dtype.kind == "f" and not np.isfinite(x).all():
-        raise CodecError(f"{path}: some of its samples are no finite numbers")
-    found = neighbours(x)
+    counts, activity = Pool(), _Activity(recording.channels, rate, settings)
+    for start, stop in _stretches(recording):
+        # The frame before makes the pair with the first one, and the filter settles on what stands around a stretch.
+        before = min(start, activity.margin)
+        x = recording.read(start - before, stop + activity.margin)
+        if x.dtype.kind == "f" and not np.isfinite(x).all():
+            raise CodecError(f"{path}: some of its samples are no finite numbers")
+        pair = min(before, 1)
+        counts.add(neighbours(x[before - pair : before + stop - start], pair))
+        activity.add(x, before, stop - start)
+        recording.release()
+    found = counts.total()
     sums = moments(found.values, found.counts)
-    frequencies, density = spectrum.psd(x, rate, settings.nperseg)
-    noise, noise_band, spike_count = _activity(x, rate, settings)
-    seconds = frames / rate
+    frequencies, density = spectrum.recording_psd(recording, rate, settings.nperseg)
     figures = {
         "file": path.name,
         "rate": rate,
-        "bits": parsed.bits,
-        "channels": channels,
-        "frames": frames,
-        "samples": x.size,
-        "seconds": seconds,
+        "bits": recording.bits,
+        "channels": recording.channels,
+        "frames": recording.frames,
+        "samples": recording.frames * recording.channels,
+        "seconds": recording.frames / rate,
         **amplitude(sums, found),
-        **_clipping(found, settings.rails or _rails(parsed)),
+        **_clipping(found, settings.rails or _rails(recording)),
         **entropies(found),
         "spectral_entropy": _mean(spectrum.spectral_entropy(column, settings.base) for column in density.T),
-        "noise": noise,
-        "noise_band": noise_band,
-        "spikes": spike_count,
-        "spike_rate": spike_count / seconds / channels,
+        "noise": activity.noise(),
+        "noise_band": activity.noise_band(),
+        "spikes": activity.spikes,
+        "spike_rate": activity.spikes / (recording.frames / rate) / recording.channels,
     }
     return Measured(figures, sums, found, frequencies, density.mean(axis=1))
+
+
+def _stretches(recording: Recording) -> Iterator[tuple[int, int]]:
+    """Yield (start, stop) of the stretches that a recording is read in."""
+    length = STRETCH_BYTES // (recording.channels * recording.dtype.itemsize)
+    length = min(max(length, SHORTEST_STRETCH), STRETCH)
+    for start in range(0, recording.frames, length):
+        yield start, min(start + length, recording.frames)
 
 
 def collect(
@@ -176,21 +201,24 @@ def _measure_all(paths: Sequence[Path], settings: Settings, jobs: int) -> Iterab
 def _attempt(path: Path, settings: Settings) -> Measured | str:
     try:
         return measure(path, settings)
-    except (CodecError, OSError) as error:
+    except CodecError as error:
         return str(error)
+    except (OSError, MemoryError) as error:
+        return explain(error)
 
 
 def _groups(paths: Sequence[Path], files: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the groups of files that were recorded at the same time, and note the number of it in each row.
 
-    The first channel speaks for a file. Only those are held that another one has the length of.
+    The first channel speaks for a file, its first COMPARED frames. Only those are held that another one has the length
+    of.
     """
     lengths = Counter(row["frames"] for row in files)
     nothing = np.zeros(0, np.int16)
     signals = []
     for path, row in zip(paths, files, strict=True):
-        parsed = wav.parse(path.read_bytes()) if lengths[row["frames"]] > 1 else None
-        signals.append(parsed.samples[:, 0].copy() if parsed else nothing)
+        alone = lengths[row["frames"]] == 1
+        signals.append(nothing if alone else open_recording(path).read(0, COMPARED, 0)[:, 0])
         row["group"] = nan
     found = []
     for number, group in enumerate(simultaneous(signals), start=1):
@@ -283,12 +311,11 @@ def _median(values: np.ndarray, counts: np.ndarray) -> float:
     return (values[low].item() + values[high].item()) / 2
 
 
-def _rails(parsed: wav.Wav) -> tuple[float, float]:
-    if parsed.samples.dtype.kind == "f":
+def _rails(recording: Recording) -> tuple[float, float]:
+    if recording.dtype.kind == "f":
         return -1.0, 1.0
-    unsigned = parsed.samples.dtype.kind == "u"
-    half = 1 << parsed.bits - 1
-    return (0, 2 * half - 1) if unsigned else (-half, half - 1)
+    half = 1 << recording.bits - 1
+    return (0, 2 * half - 1) if recording.dtype.kind == "u" else (-half, half - 1)
 
 
 def _clipping(found: Neighbours, rails: tuple[float, float]) -> dict[str, float]:
@@ -297,16 +324,35 @@ def _clipping(found: Neighbours, rails: tuple[float, float]) -> dict[str, float]
     return {"clipped_low": low, "clipped_high": high, "clipped": (low + high) / int(found.counts.sum())}
 
 
-def _activity(x: np.ndarray, rate: float, settings: Settings) -> tuple[float, float, int]:
-    """Return the noise of the samples, that of the band, and the number of spikes in all channels."""
-    levels, band_levels, count = [], [], 0
-    for channel in x.T:
-        levels.append(spikes.noise_level(channel))
-        filtered = spikes.bandpass(channel, rate, settings.band)
-        if filtered is not None:
-            band_levels.append(spikes.noise_level(filtered))
-            count += spikes.neo_spikes(filtered, rate, settings.neo_factor).size
-    return _mean(levels), _mean(band_levels), count
+class _Activity:
+    """Noise and spikes of all channels, gathered stretch by stretch."""
+
+    def __init__(self, channels: int, rate: float, settings: Settings) -> None:
+        self.rate, self.settings = rate, settings
+        self.margin = max(round(SETTLING * rate), 1)
+        """Frames around a stretch on which the filter settles."""
+        self.spikes = 0
+        self._values = [Pool() for _ in range(channels)]
+        self._band_levels: list[list[float]] = [[] for _ in range(channels)]
+
+    def add(self, x: np.ndarray, before: int, frames: int) -> None:
+        """Take a stretch of ``frames`` that begins ``before`` frames after the start of x, shape (frames, channels)."""
+        for channel, column in enumerate(x.T):
+            self._values[channel].add(histogram(column[before : before + frames]))
+            filtered = spikes.bandpass(column, self.rate, self.settings.band)
+            if filtered is not None:
+                inner = filtered[before : before + frames]
+                self._band_levels[channel].append(spikes.noise_level(inner))
+                self.spikes += spikes.neo_spikes(inner, self.rate, self.settings.neo_factor).size
+
+    def noise(self) -> float:
+        """Return the noise level of the samples, the mean over the channels."""
+        totals = (pool.total() for pool in self._values)
+        return _mean(spikes.noise_of_counts(total.values, total.counts) for total in totals)
+
+    def noise_band(self) -> float:
+        """Return the noise level in the band, the mean over the channels."""
+        return _mean(float(np.median(levels)) for levels in self._band_levels if levels)
 
 
 def _mean(numbers: Iterable[float]) -> float:

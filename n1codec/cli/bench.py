@@ -109,7 +109,7 @@ def _unseen(folder: Path, text: str, jobs: int) -> dict[str, Cost | str]:
     from n1codec.cli._progress import progress
     from n1codec.train import fit, unseen
 
-    codecs = [codec for codec in unseen.CODECS if text in codec]
+    codecs = [codec for codec in unseen.codecs() if text in codec]
     references = [spec for spec in kernels.REFERENCES if text in spec and spec != "copy"]
     recordings = fit.load(folder)
     with progress(2 * (len(codecs) + len(references)), "training") as advance:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from n1codec.cli._progress import progress
-from n1codec.codec import CodecError
+from n1codec.codec import CodecError, SpecError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--codec",
-    type=click.Choice(["n1", "n1_implant", "n1_max"]),
+    metavar="NAME",
     default="n1",
     show_default=True,
-    help="The codec to train. Only n1 takes a profile; the tables of the others go to --c-source.",
+    help="The codec to train. Of one that takes no profile, --c-source keeps the tables.",
 )
 @click.option("--quiet", is_flag=True, help="Show no progress bar.")
 def command(folder: Path, output: Path | None, check: bool, c_source: Path | None, codec: str, quiet: bool) -> None:
@@ -59,12 +59,15 @@ def command(folder: Path, output: Path | None, check: bool, c_source: Path | Non
 
     if not (output or check or c_source):
         raise click.UsageError("nothing to do: name the profile with -o, or ask for --check")
-    if output and codec != "n1":
+    try:
+        trainer = unseen.trainer(codec)
+    except SpecError as error:
+        raise click.UsageError(str(error)) from error
+    if output and not trainer.PROFILE:
         raise click.UsageError(f"{codec} takes no profile: name the C table to build in with --c-source")
     recordings = fit.load(folder)
     if check and len(recordings) < 2:
         raise CodecError("--check needs two recordings or more")
-    trainer = unseen.trainer(codec)
     runs = bool(output or c_source) + check
     with progress(len(recordings) * runs * trainer.PASSES, "training", quiet=quiet) as advance:
         tables = trainer.train(recordings, advance) if output or c_source else b""
@@ -78,23 +81,20 @@ def command(folder: Path, output: Path | None, check: bool, c_source: Path | Non
     if tables:
         click.echo(f"tables of {len(tables)} bytes, {zlib.crc32(tables):08x}")
         click.echo("on the same recordings:")
-        if codec == "n1":
+        if trainer.PROFILE:
             _show("without a profile", codec, recordings, trainer.measure(recordings, b""))
         _show(
-            "with it" if codec == "n1" else "with these tables", codec, recordings, trainer.measure(recordings, tables)
+            "with it" if trainer.PROFILE else "with these tables",
+            codec,
+            recordings,
+            trainer.measure(recordings, tables),
         )
     if check:
         click.echo("trained on one half, measured on the other, and the reverse:")
-        ladders = [_ladder(codec, part) for part in trained]
+        ladders = [trainer.ladder(part) for part in trained]
         for rungs in zip(*ladders, strict=True):
             size = sum(trainer.measure(others, part) for (_, others), (_, part) in zip(pairs, rungs, strict=True))
             _show(rungs[0][0], codec, recordings, size)
-
-
-def _ladder(codec: str, tables: bytes) -> list[tuple[str, bytes]]:
-    from n1codec.train import n1
-
-    return n1.ladder(tables) if codec == "n1" else [("trained tables", tables)]
 
 
 def _show(what: str, codec: str, recordings: list[np.ndarray], payload: float) -> None:

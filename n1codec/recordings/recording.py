@@ -37,6 +37,8 @@ class Recording(ABC):
     channels: int
     dtype: np.dtype[Any]
     """The dtype of what :meth:`read` returns, in this machine's byte order."""
+    bits: int
+    """Bits that a sample takes in the file: 24 of those that are held in int32, else those of the dtype."""
     channel_names: tuple[str, ...]
     gains: np.ndarray | None = None
     """Microvolts per unit of a sample, float64 of shape (channels,); None where the file does not say it."""
@@ -80,6 +82,9 @@ class Recording(ABC):
             x = x[:, [channels] if isinstance(channels, int | np.integer) else channels]
         return np.require(x, self.dtype, ["C", "A"])
 
+    def release(self) -> None:  # noqa: B027  (most have nothing to give back)
+        """Give back the memory that holds what was read so far; arrays that were returned stay as they are."""
+
     def blocks(self, overlap: int = 0) -> Iterator[np.ndarray]:
         """Yield all frames in order, in stretches of about ``BLOCK_BYTES``.
 
@@ -89,3 +94,4 @@ class Recording(ABC):
         length = max(1, BLOCK_BYTES // max(1, self.channels * self.dtype.itemsize))
         for start in range(0, self.frames, length):
             yield self.read(max(0, start - overlap), start + length)
+            self.release()

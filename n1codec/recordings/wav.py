@@ -7,6 +7,7 @@ bytes and sizes of 64 bits.
 
 from __future__ import annotations
 
+import mmap
 import struct
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
@@ -66,6 +67,11 @@ class Wav(Recording):
     def _frames(self, start: int, stop: int) -> np.ndarray:
         block = self.channels * self.bits // 8
         return unpack(self.encoded[start * block : stop * block], self.channels, self.bits, self._little)
+
+    def release(self) -> None:
+        mapped = self.encoded.obj
+        if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            mapped.madvise(mmap.MADV_DONTNEED)  # pages that are needed again are read again
 
     @property
     def canonical(self) -> bool:

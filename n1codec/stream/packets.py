@@ -43,8 +43,8 @@ class _Link:
     Args:
         channels: 1 to 65536.
         rate: frames per second.
-        codec: n1, n1_implant, n1:profile=FILE.n1p with a file that ``n1codec train`` made, or n1:profile=none, for
-            samples of any other kind.
+        codec: a coder that codes packets (its class has a ``packet_model``), such as n1, n1:profile=FILE.n1p with a
+            file that ``n1codec train`` made, or n1:profile=none for samples of any kind.
         frames_per_packet: 1 to 128; 20 are 1.024 ms at 19531 Hz.
         key_seconds: every channel restarts so often. That is how long a loss lasts at most.
 
@@ -72,7 +72,7 @@ class _Link:
         self.key_packets = max(1, round(key_seconds * rate) // frames_per_packet)
         pipeline = get_codec(codec)
         if pipeline.filters:
-            raise SpecError(f"{codec}: a filter does not work on packets (n1 and n1_implant do)")
+            raise SpecError(f"{codec}: a filter does not work on packets (n1codec list shows which codecs do: packets)")
         model, profile = pipeline.coder.packet_model()
         self._profile = zlib.crc32(profile).to_bytes(4, "little")
         self._state = np.empty(_memory_size(model, channels, frames_per_packet), np.uint8)

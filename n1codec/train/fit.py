@@ -9,6 +9,7 @@ kernel, so that training and coding cannot differ.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ import numpy as np
 
 from n1codec.codec import CodecError
 from n1codec.native import SCRATCH, Kernel, reads, writes
-from n1codec.recordings import wav
+from n1codec.recordings import UnknownFormat, open_recording
 from n1codec.train.profile import CELLS, ORDER, Profile, untrained
 
 ROUNDS = 4
@@ -227,10 +228,10 @@ def load(folder: Path) -> list[np.ndarray]:
     paths = sorted(folder.glob("**/*.wav")) if folder.is_dir() else [folder]
     channels = []
     for path in paths:
-        parsed = wav.parse(path.read_bytes())
-        if parsed is None or parsed.bits != 16:
-            continue
-        channels += [np.ascontiguousarray(channel) for channel in parsed.samples.T if channel.size]
+        with suppress(UnknownFormat):
+            recording = open_recording(path)
+            if recording.dtype == np.int16 and recording.frames:
+                channels += [recording.read(channels=channel)[:, 0] for channel in range(recording.channels)]
     if not channels:
         raise CodecError(f"{folder}: there are no 16-bit WAV files in it")
     return channels

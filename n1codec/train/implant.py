@@ -19,6 +19,7 @@ _STATE = 12
 """A channel's state in int16: five levels, the weights, three running means."""
 _TOTAL = (1 << 24) - CODES
 PASSES = fit.PASSES
+PROFILE = False
 _START = np.array([0, 8192, 1024, 1024, 2048], "<i2")
 """Weights and mean error from which training begins."""
 
@@ -97,6 +98,11 @@ def measure(recordings: Sequence[np.ndarray], tables: bytes) -> float:
         out = np.empty(2 * x.size + 1, np.uint8)
         size += _encode(x, tables, np.empty(_work_size(x.size), np.uint8), out)
     return size
+
+
+def ladder(tables: bytes) -> list[tuple[str, bytes]]:
+    """Return what to measure to see what the tables gain, with a name for it."""
+    return [("trained tables", tables)]
 
 
 def to_c(tables: bytes) -> str:

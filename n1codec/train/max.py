@@ -19,6 +19,7 @@ INPUTS, H1, H2, PARTS = 64, 64, 32, 8
 NET = INPUTS * H1 + H1 * H2 + H2 + H2 * 3 * PARTS + 3 * PARTS
 EPOCHS = 3
 PASSES = fit.PASSES + EPOCHS
+PROFILE = False
 TOGETHER = 12
 """Recordings that the network learns from in turn, 16 samples each."""
 FIRST_RATE, LAST_RATE = 1e-3, 1e-5
@@ -135,6 +136,11 @@ def measure(recordings: Sequence[np.ndarray], tables: bytes) -> float:
     """Return the bytes of the ideal code; the codec's own are as many and a few for each recording."""
     work, net = np.empty(_work_size(1), np.uint8), np.zeros(2 * NET, np.float32)
     return sum(_learn(_codes(x), tables, net, work, 1, 0) for x in recordings) / 8
+
+
+def ladder(tables: bytes) -> list[tuple[str, bytes]]:
+    """Return what to measure to see what the tables gain, with a name for it."""
+    return [("trained tables", tables)]
 
 
 def to_c(tables: bytes) -> str:

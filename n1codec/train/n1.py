@@ -12,6 +12,7 @@ from n1codec.train import fit
 from n1codec.train.profile import Profile, to_c_tables, untrained
 
 PASSES = fit.PASSES
+PROFILE = True
 
 _work_size = Kernel("n1c_n1_work_size", int)
 _encode = Kernel("n1c_n1_encode", reads(np.int16), reads(np.uint8), SCRATCH, writes(np.uint8), int)

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import suppress
 from importlib import import_module
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from n1codec import container
-from n1codec.codec import CodecError
+from n1codec import container, registry
+from n1codec.codec import CodecError, SpecError, UnavailableError
 from n1codec.pipeline import get_codec
 from n1codec.recordings import wav
 
-_TRAINERS = {"n1": "n1codec.train.n1", "n1_implant": "n1codec.train.implant", "n1_max": "n1codec.train.max"}
-CODECS = tuple(_TRAINERS)
 _RATE = 19531
 
 
@@ -28,13 +27,19 @@ class Trainer(Protocol):
 
     PASSES: int
     """How often ``train`` calls ``advance`` for each recording."""
+    PROFILE: bool
+    """Whether the tables are a profile, a file that the codec takes as a parameter."""
 
     def train(self, recordings: Sequence[np.ndarray], advance: Callable[..., None]) -> bytes: ...
 
     def measure(self, recordings: Sequence[np.ndarray], tables: bytes) -> float:
         """Return the bytes that recordings take with these tables, without a container."""
 
-    def to_c(self, tables: bytes) -> str: ...
+    def ladder(self, tables: bytes) -> list[tuple[str, bytes]]:
+        """Return what to measure to see what each part of the tables gains, with a name for each, the least first."""
+
+    def to_c(self, tables: bytes) -> str:
+        """Return C source that holds the tables as the built-in ones."""
 
 
 class Cost(NamedTuple):
@@ -46,9 +51,26 @@ class Cost(NamedTuple):
 
 
 def trainer(codec: str) -> Trainer:
-    """Return the module that trains a codec of ``CODECS``."""
-    module: Trainer = import_module(_TRAINERS[codec])
+    """Return the module that trains a codec.
+
+    Raises:
+        SpecError: the codec is not known, or is not trained.
+    """
+    name = registry.find(codec).trainer
+    if not name:
+        raise SpecError(f"{codec} is not trained ({', '.join(codecs())} are)")
+    module: Trainer = import_module(name)
     return module
+
+
+def codecs() -> list[str]:
+    """Return the names of the codecs that can be trained."""
+    found = []
+    for name in registry.names():
+        with suppress(UnavailableError):
+            if registry.find(name).trainer:
+                found.append(name)
+    return found
 
 
 def halves(recordings: Sequence[np.ndarray]) -> list[tuple[Sequence[np.ndarray], Sequence[np.ndarray]]]:
@@ -78,7 +100,7 @@ def validate(
     is no figure.
 
     Args:
-        codecs: some of ``CODECS``.
+        codecs: names of codecs that can be trained.
         references: specs of any codecs.
         recordings: int16 arrays of shape (frames,).
         jobs: how many trainings run at the same time.
@@ -88,7 +110,7 @@ def validate(
     with ProcessPoolExecutor(jobs) as pool:
         tasks = {
             pool.submit(work, name, seen, others): name
-            for work, names in ((_unseen, codecs[::-1]), (_known, references))
+            for work, names in ((_unseen, sorted(codecs, key=_is_quick)), (_known, references))
             for name in names
             for seen, others in halves(recordings)
         }
@@ -101,6 +123,10 @@ def validate(
                 problems[tasks[task]] = str(error)
             advance(tasks[task])
     return {name: problems.get(name) or cost(name, recordings, payload) for name, payload in payloads.items()}
+
+
+def _is_quick(codec: str) -> bool:
+    return "slow" not in registry.find(codec).traits
 
 
 def _unseen(codec: str, seen: Sequence[np.ndarray], others: Sequence[np.ndarray]) -> float:
