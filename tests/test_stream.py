@@ -285,7 +285,7 @@ def test_a_decoder_without_the_profile_says_which_is_missing(profile: str, tmp_p
 def test_settings_are_checked() -> None:
     for settings, word in (
         ({"codec": "zstd"}, "does not code packets"),
-        ({"codec": "delta|n1"}, "n1_implant do"),
+        ({"codec": "delta|n1"}, "codecs do: packets"),
         ({"frames_per_packet": 0}, "frames per packet"),
         ({"frames_per_packet": 129}, "frames per packet"),
         ({"codec": "n1:profile=nowhere.n1p"}, "nowhere.n1p"),
