@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -226,6 +228,29 @@ def test_list_as_text_is_not_cut(run: Run) -> None:
     done = run("n1codec", "list", COLUMNS="40")
     assert any(len(line) > 60 for line in done.stdout.splitlines())
     assert "\x1b" not in done.stdout
+
+
+def test_info_says_that_a_profile_is_needed(run: Run, wav_file: Path, tmp_path: Path) -> None:
+    profile = tmp_path / "my.n1p"
+    assert run("n1codec", "train", wav_file.parent, "-o", profile, "--quiet").returncode == 0
+    run("encode", wav_file, tmp_path / "a.n1c", f"n1:profile={profile}")
+    checksum = f"{zlib.crc32(profile.read_bytes()):08x}"
+    (entry,) = json.loads(run("n1codec", "info", "--json", tmp_path / "a.n1c").stdout)
+    assert checksum in entry["needs"] and "N1CODEC_PROFILES" in entry["needs"]
+    assert checksum in run("n1codec", "info", tmp_path / "a.n1c").stdout
+    run("encode", wav_file, tmp_path / "b.n1c", "n1")
+    assert json.loads(run("n1codec", "info", "--json", tmp_path / "b.n1c").stdout)[0]["needs"] is None
+
+
+def test_info_rounds_to_what_a_person_reads(run: Run, wav_file: Path, tmp_path: Path) -> None:
+    run("encode", wav_file, tmp_path / "a.n1c", "zstd")
+    figures = dict(
+        re.split(r"  +", line, maxsplit=1)
+        for line in run("n1codec", "info", tmp_path / "a.n1c").stdout.splitlines()
+        if line
+    )
+    assert "needs" not in figures
+    assert all(len(re.sub(r"\D", "", figures[key])) <= 10 for key in ("ratio", "bits per sample", "seconds"))
 
 
 def test_info(run: Run, wav_file: Path, tmp_path: Path) -> None:

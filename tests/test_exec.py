@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import ROOT, signal
 
@@ -321,3 +322,20 @@ def test_a_killed_sweep_ends_the_programs(tmp_path: Path, wav_file: Path, script
         process.kill()
     assert gone(pid)
     assert left_over() == []
+
+
+SHELL = ("cat {in} > {out}", "cat {in} | tee {out}", "X=1 nothing {in} {out}", "cp $HOME/{in} {out}", "cp ~/{in} {out}")
+
+
+@pytest.mark.parametrize("command", SHELL)
+def test_words_for_a_shell_get_a_hint(command: str) -> None:
+    codec = get_codec(spec(command, command))
+    with pytest.raises(CodecError, match=r"no shell runs the command: .* sh -c"):
+        codec.encode(np.arange(5))
+
+
+def test_other_failures_get_no_hint() -> None:
+    codec = get_codec(spec("false {in} {out}", "false {in} {out}"))
+    with pytest.raises(CodecError) as caught:
+        codec.encode(np.arange(5))
+    assert "shell" not in str(caught.value)

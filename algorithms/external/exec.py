@@ -17,6 +17,7 @@ cannot be told from nothing.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -35,6 +36,8 @@ from n1codec.codec import CodecError, FileCoder, Run, SpecError, Text
 
 _NOTHING = "cmd /c exit" if os.name == "nt" else "true"
 _RUNS = 15
+_SHELL = re.compile(r"^(\||\|\||&&?|;|[0-9]*[<>]{1,2}.*|~.*|[A-Za-z_][A-Za-z0-9_]*=.*)$|\$[A-Za-z_({]|[*?]|`")
+"""Words that mean something to a shell alone."""
 
 
 class Exec(FileCoder):
@@ -83,12 +86,12 @@ class Exec(FileCoder):
                     said.seek(0)
                     lines = said.read().decode("utf-8", "replace").replace(folder + os.sep, "").split("\n")
                     why = next((f": {line.strip()}" for line in reversed(lines) if line.strip()), "")
-                    raise CodecError(f"{words[0]} failed with {how}{why}")
+                    raise CodecError(f"{words[0]} failed with {how}{why}{_hint(words)}")
             try:
                 with target.open("rb") as file:
                     result = file.read(most)
             except OSError:
-                raise CodecError(f"{words[0]} wrote no output") from None
+                raise CodecError(f"{words[0]} wrote no output{_hint(words)}") from None
         return Run(result, max(seconds - start_seconds, least), start_seconds)
 
 
@@ -100,6 +103,13 @@ def _split(key: str, command: str) -> list[str]:
     if not words:
         raise SpecError(f"exec: {key} is empty (leave it away for {_NOTHING!r})")
     return words
+
+
+def _hint(words: list[str]) -> str:
+    """Return what to do about words that only a shell would understand; nothing where there are none."""
+    if any(_SHELL.search(word) for word in words):
+        return " (no shell runs the command: for pipes, redirections, variables and patterns write sh -c '...')"
+    return ""
 
 
 @cache
@@ -136,7 +146,7 @@ def _spawn(words: list[str], said: IO[bytes]) -> tuple[float, int]:
         )
     except OSError as error:
         problem = "there is no such program" if isinstance(error, FileNotFoundError) else str(error.strerror).lower()
-        raise CodecError(f"{words[0]}: {problem}") from None
+        raise CodecError(f"{words[0]}: {problem}{_hint(words)}") from None
     try:
         code = process.wait()
         return perf_counter() - started, code
