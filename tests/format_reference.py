@@ -1,4 +1,7 @@
-"""A slow reader of .n1c files in plain Python, written from docs/format.md; it knows the coders of Python's library."""
+"""A slow reader of .n1c files in plain Python, written from docs/format.md.
+
+Of other people's coders it knows those of Python's library and Zstandard.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ import lzma
 import struct
 import zlib
 from dataclasses import dataclass
+
+import zstandard
 
 RATES = (19531, 8000, 10000, 11025, 12500, 15000, 16000, 20000, 22050, 24000, 24414, 25000, 30000, 32000, 44100, 48000,
          50000, 96000, 192000, 1000, 1250, 2000, 2500, 40000)  # fmt: skip
@@ -142,6 +147,40 @@ def unlpc(y: list, side: bytes, form: Form) -> list:
     return x
 
 
+def within(value: int, limit: int) -> int:
+    return max(-limit, min(value, limit))
+
+
+def unnlms(y: list, side: bytes, form: Form) -> list:
+    order, rate = side
+    w, h, energy, x, out = [0] * order, [0] * order, 64 * order + 1, 0, []
+    for e in y:
+        d = wrap(e + within((1 << 23) + sum(a * b for a, b in zip(w, h, strict=True)) >> 24, 32767), "int16")
+        x = wrap(x + d, "int16")
+        moved = abs(e << 32 - rate) // energy
+        g = within(-moved if e < 0 else moved, 1 << 40)
+        w = [within(a + (g * b + 128 >> 8), 1 << 30) for a, b in zip(w, h, strict=True)]
+        energy += d * d - h[0] * h[0]
+        h = [*h[1:], d]
+        out.append(x)
+    return out
+
+
+def unslms(y: list, side: bytes, form: Form) -> list:
+    order, step = side
+    w, h, x, out = [0] * order, [0] * order, 0, []
+    for i, e in enumerate(y):
+        total = (1 << 12) + sum(a * b for a, b in zip(w, h, strict=True))
+        d = wrap(e + (wrap(total, "int32") >> 13), "int16")
+        x = wrap(x + d, "int16")
+        gain = step * (4 if i < 2000 else 2 if i < 8000 else 1)
+        move = gain * ((e > 0) - (e < 0))
+        w = [within(a + move * ((b > 0) - (b < 0)), 32703) for a, b in zip(w, h, strict=True)]
+        h = [*h[1:], d]
+        out.append(x)
+    return out
+
+
 def unkbit(y: list, side: bytes, form: Form) -> list:
     get = bits_up(bytes(y))
     x: list = []
@@ -249,6 +288,8 @@ FILTERS = {
     "f": ({"int16"}, True, True, same, unfixed),
     "k": ({"int16"}, True, True, kbit_form, unkbit),
     "l": ({"int16"}, True, True, same, unlpc),
+    "nl": ({"int16"}, True, True, same, unnlms),
+    "s": ({"int16"}, True, True, same, unslms),
     "rl": (ALL, True, True, rle_form, unrle),
     "b": ({"int16"}, True, False, lambda form, _: Form(16 * ((form.size + 7) // 8), 0, "uint8"), unbitshuffle),
     "h": (ALL, True, True, same, lifted(unhaar)),
@@ -271,8 +312,6 @@ def numbers(raw: bytes, kind: str) -> list:
 
 
 def rice(data: bytes, size: int) -> list:
-    if len(data) == 2 * size:
-        return numbers(data, "int16")
     bits = "".join(f"{byte:08b}" for byte in data) + "0" * 64
     at = s = 0
     x = []
@@ -290,19 +329,188 @@ def rice(data: bytes, size: int) -> list:
     return x
 
 
+class Range:
+    """The range decoder, with adaptive bits and trees."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.at = data + bytes(16), 8
+        self.range, self.code = (1 << 64) - 1, int.from_bytes(self.data[:8], "big")
+
+    def narrow(self, start: int, size: int) -> None:
+        self.code -= start
+        self.range = size
+        if size < 1 << 32:
+            self.range <<= 32
+            self.code = self.code << 32 | int.from_bytes(self.data[self.at : self.at + 4].ljust(4, b"\0"), "big")
+            self.at += 4
+
+    def even(self, k: int) -> int:
+        unit = self.range >> k
+        v = min(self.code // unit, (1 << k) - 1)
+        self.narrow(unit * v, unit)
+        return v
+
+    def bit(self, counters: dict, name: object, limit: int) -> int:
+        p, seen = counters.get(name, (1 << 21, 0))
+        one = (self.range >> 16) * (p >> 6 | 1)
+        bit = int(self.code < one)
+        self.narrow(0 if bit else one, one if bit else self.range - one)
+        rate = 131072 // (2 * seen + 3)
+        p = p + (((1 << 22) - 1 - p) * rate >> 16) if bit else p - (p * rate >> 16)
+        counters[name] = p, min(seen + 1, max(limit, seen))
+        return bit
+
+    def tree(self, counters: dict, name: object, offset: int, k: int, limit: int) -> int:
+        node = 1
+        for _ in range(k):
+            node = 2 * node + self.bit(counters, (name, offset + node), limit)
+        return node - (1 << k)
+
+    def number(self, counters: dict, name: str, modelled: int = 4) -> int:
+        wide = self.tree(counters, name, 0, 5, 60)
+        if wide < 2:
+            return wide
+        if wide <= modelled:
+            return (1 << wide - 1) + self.tree(counters, name + " bits", 1 << wide - 1, wide - 1, 60)
+        return (1 << wide - 1) + self.even(wide - 1)
+
+
+def table(d: Range, lengths: bool) -> dict[int, int]:
+    """Return {sample: weight} of the symbols that occur, in ascending order."""
+    counters: dict = {}
+    size = d.number(counters, "size") + 1
+    symbol = d.even(16)
+    if size == 1:
+        return {symbol - 32768: 1}
+    g0 = g1 = repeated = 1
+    level, change, weights = 0, 2, {}
+    for i in range(size):
+        if i:
+            if d.bit(counters, ("repeat", repeated, 0), 60):
+                repeated = 1
+            else:
+                gap = g1 if d.bit(counters, ("repeat", repeated, 1), 60) else d.number(counters, "gap")
+                g0, g1, repeated = gap, g0, 0
+            symbol += g0
+        change = unzigzag(d.number(counters, f"weight {min(abs(change), 2)}"))
+        level += change
+        weight = level
+        if not lengths:
+            kept = (level - 4) // 2 if level >= 6 else 0
+            lost = level - 1 - kept
+            weight = (1 << kept | (d.even(kept) if kept else 0)) << lost | 1 << lost >> 1
+        weights[symbol - 32768] = weight
+    return weights
+
+
+def slots(weights: dict[int, int]) -> list[tuple[int, int, int]]:
+    """Return (sample, first slot, number of slots) of each symbol."""
+    total = sum(weights.values())
+    numbers = {x: 1 + c * ((1 << 20) - len(weights)) // total for x, c in weights.items()}
+    numbers[max(weights, key=lambda x: weights[x])] += (1 << 20) - sum(numbers.values())
+    found, first = [], 0
+    for x, number in numbers.items():
+        found.append((x, first, number))
+        first += number
+    return found
+
+
+def holder(intervals: list[tuple[int, int, int]], slot: int) -> tuple[int, int, int]:
+    return next(found for found in intervals if slot < found[1] + found[2])
+
+
+def huffman(data: bytes, size: int) -> list:
+    cursor = Cursor(data)
+    weights = table(Range(cursor.bytes()), lengths=True)
+    if len(weights) == 1:
+        return [*weights] * size
+    codes, code, before = {}, 0, 0
+    for x in sorted(weights, key=lambda x: (weights[x], x)):
+        code <<= weights[x] - before
+        before = weights[x]
+        codes[before, code] = x
+        code += 1
+    bits = iter("".join(f"{byte:08b}" for byte in cursor.rest()))
+    out = []
+    for _ in range(size):
+        length = code = 0
+        while (length, code) not in codes:
+            length, code = length + 1, code << 1 | int(next(bits))
+        out.append(codes[length, code])
+    return out
+
+
+def static_range(data: bytes, size: int) -> list:
+    d = Range(data)
+    weights = table(d, lengths=False)
+    if len(weights) == 1:
+        return [*weights] * size
+    intervals, out = slots(weights), []
+    for _ in range(size):
+        unit = d.range >> 20
+        x, first, number = holder(intervals, d.code // unit)
+        d.narrow(unit * first, unit * number)
+        out.append(x)
+    return out
+
+
+def rans(data: bytes, size: int) -> list:
+    cursor = Cursor(data)
+    weights = table(Range(cursor.bytes()), lengths=False)
+    if len(weights) == 1:
+        return [*weights] * size
+    intervals, out = slots(weights), []
+    states = list(struct.unpack("<QQ", cursor.take(16)))
+    for i in range(size):
+        state = states[i & 1]
+        slot = state % (1 << 20)
+        x, first, number = holder(intervals, slot)
+        state = (state >> 20) * number + slot - first
+        if state < 1 << 31:
+            state = state << 32 | int.from_bytes(cursor.take(4), "little")
+        states[i & 1] = state
+        out.append(x)
+    assert states == [1 << 31, 1 << 31]
+    return out
+
+
+def arange(data: bytes, size: int) -> list:
+    d, counters, s, out = Range(data), {}, 0, []
+    for _ in range(size):
+        context = s.bit_length()
+        if context >= 2:
+            context = 2 * context + (s >> context - 2 & 1)
+        u = d.tree(counters, context, 0, 5, 1000)
+        if u > 1:
+            u = (1 << u - 1) + d.tree(counters, "bits", 1 << u - 1, u - 1, 1000)
+        s = s - (s >> 2) + u
+        out.append(unzigzag(u))
+    return out
+
+
+def entropy(decode):
+    """Return a coder's decoder: bytes that are no fewer than the samples' are the samples."""
+    return lambda data, form: numbers(data, "int16") if len(data) == 2 * form.size else decode(data, form.size)
+
+
 def plain(inflate):
     return ANY, False, lambda data, form: numbers(inflate(data), form.kind)
 
 
 CODERS = {
     "c": plain(bytes),
+    "z": plain(zstandard.decompress),
     "zl": plain(zlib.decompress),
     "g": plain(lambda data: zlib.decompress(data, 31)),
     "i": plain(lambda data: zlib.decompress(data, -15)),
     "ld": plain(lambda data: zlib.decompress(Cursor(data).bytes(), -15)),
     "bz": plain(bz2.decompress),
     "lz": plain(lambda data: lzma.decompress(data, lzma.FORMAT_ALONE)),
-    "ri": ({"int16"}, True, lambda data, form: rice(data, form.size)),
+    "ri": ({"int16"}, True, entropy(rice)),
+    "hu": ({"int16"}, False, entropy(huffman)),
+    "ra": ({"int16"}, False, entropy(static_range)),
+    "rn": ({"int16"}, False, entropy(rans)),
+    "ar": ({"int16"}, True, entropy(arange)),
 }
 
 
