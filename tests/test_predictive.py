@@ -244,6 +244,24 @@ def test_kbit(x: np.ndarray, bits: str) -> None:
 
 
 @pytest.mark.parametrize("bits", [4, 6, 8])
+def test_kbit_escapes_what_is_just_too_far(bits: int) -> None:
+    """Differences at and beyond the largest of a code, from rail to rail, several escapes in a row, at every bit."""
+    half = 1 << (bits - 1)
+    steps = [0, half - 1, 1 - half, half, -half, half + 1, 65535, -65535, 65535, half - 1, 1 - half] * 9
+    x = [-32768]
+    for i, step in enumerate(steps):
+        x.append(min(max(x[-1] + step, -32768), 32767))
+        x += [x[-1]] * (i // 11 % 3)
+    for first in range(4):
+        samples = np.array(x[first:], np.int16)
+        escapes = np.abs(np.diff(samples.astype(int), prepend=0)) >= half
+        assert escapes.sum() > 20 and (escapes[1:] & escapes[:-1]).any() and not escapes.all()
+        y, _ = round_trip(make("kbit", bits=str(bits)), samples)
+        assert y.tobytes() == reference_kbit(samples.tolist(), bits)
+        assert 8 * y.size >= samples.size * bits + 16 * escapes.sum() > 8 * y.size - 8
+
+
+@pytest.mark.parametrize("bits", [4, 6, 8])
 def test_kbit_refuses_bytes_that_do_not_end_where_they_should(bits: int) -> None:
     stage = make("kbit", bits=str(bits))
     x = np.arange(11, dtype=np.int16)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from n1_stream_reference import Packets
+from n1_stream_reference import N1Packets, Packets
 
 from n1codec.cli.latency import command
 from n1codec.codec import FormatError, SpecError, UnavailableError
@@ -180,6 +180,25 @@ def test_the_reference_writes_the_same_packets_of_the_implant(channels: int, fra
     reference = Packets(tables[:length].tobytes(), channels, frames, period)
     for i, packet in enumerate(send(encoder, x)):
         assert packet == reference.push(x[i * frames : (i + 1) * frames].tolist())
+
+
+@pytest.mark.parametrize(
+    ("channels", "frames", "period"), [(1, 20, 3), (9, 1, 4), (11, 7, 2), (16, 20, 3), (17, 12, 5), (24, 20, 2)]
+)
+def test_the_reference_writes_the_same_packets_of_n1(channels: int, frames: int, period: int) -> None:
+    rng = np.random.default_rng(channels)
+    x = neural(6 * frames, channels)
+    x[2 * frames, 0] += 1  # no code: the channel is stored, and idle in its group
+    x[3 * frames : 4 * frames] = rng.integers(-32768, 32768, (frames, channels))
+    profile = np.empty(1 << 16, np.uint8)
+    length = Kernel("n1c_n1_profile", int, writes(np.uint8))(1, profile)
+    reference = N1Packets(profile[:length].tobytes(), channels, frames, period)
+    encoder = PacketEncoder(channels, RATE, "n1", frames, key_seconds=(period + 0.1) * frames / RATE)
+    for i, packet in enumerate(send(encoder, x)):
+        assert packet == reference.push(x[i * frames : (i + 1) * frames].tolist()), i
+    assert reference.events["tail loses 1 bytes"]
+    if channels > 8:
+        assert {f"word of lane {lane}" for lane in range(8)} <= set(+reference.events) or frames == 1
 
 
 def test_packets_of_the_implant_have_carries_of_every_kind() -> None:
