@@ -15,12 +15,12 @@ from conftest import signal
 from n1_implant_reference import Coder, carrying, integer_codes, operations
 from n1_implant_reference import encode as reference
 
+from n1codec import n1_mapping
 from n1codec.codec import CodecError, FormatError, Layout
 from n1codec.native import SCRATCH, Kernel, KernelError, reads, writes
 from n1codec.pipeline import get_codec
 from n1codec.recordings import wav
 from n1codec.train import implant
-from n1codec.train.fit import stretched
 
 encode_kernel = Kernel("n1c_n1_implant_encode", reads(np.int16), reads(np.uint8), SCRATCH, writes(np.uint8))
 decode_kernel = Kernel("n1c_n1_implant_decode", reads(np.uint8), reads(np.uint8), SCRATCH, writes(np.int16))
@@ -69,7 +69,7 @@ def n1_signals() -> dict[str, np.ndarray]:
         "burst": np.concatenate([integer_codes(1000), rng.integers(0, 1024, 50), integer_codes(1000)]),
         "steps": 300 + 400 * (np.arange(n) // 500 % 2) + rng.integers(-4, 5, n),
     }
-    return {name: stretched()[value] for name, value in codes.items()}
+    return {name: n1_mapping.values()[value] for name, value in codes.items()}
 
 
 def others() -> dict[str, np.ndarray]:
@@ -102,7 +102,7 @@ def same_bytes(codes: list[int], tables: bytes) -> tuple[bytes, Counter[str]]:
     """Check that the kernel writes what the reference writes and reads it back; return that and what happened."""
     coder = Coder()
     expected = reference(codes, tables, coder)
-    x = stretched()[codes]
+    x = n1_mapping.values()[codes]
     assert encode(x) == expected
     assert np.array_equal(decode(expected, x.size), x)
     return expected, coder.events
@@ -144,7 +144,7 @@ def test_signals_come_back_and_never_grow(name: str) -> None:
 
 def test_golden_payloads() -> None:
     """Files of any released version decode for ever: these bytes may change only with a new mode in byte 0."""
-    data = encode(stretched()[integer_codes(20_000)])
+    data = encode(n1_mapping.values()[integer_codes(20_000)])
     assert (len(data), hashlib.sha256(data).hexdigest()[:16]) == GOLDEN
 
 
@@ -191,7 +191,7 @@ def seen_through_n1(frames: int) -> np.ndarray:
     level = rng.normal(0, 160, frames) + np.cumsum(rng.normal(0, 60, frames))
     level = level - np.convolve(level, np.ones(500) / 500, "same") + 32768
     edges = np.frombuffer(built_in(), "<u2", 1025, 2052)
-    return stretched()[np.searchsorted(edges[1:-1], level)]
+    return n1_mapping.values()[np.searchsorted(edges[1:-1], level)]
 
 
 def test_what_resembles_n1_takes_less_than_with_public_codecs() -> None:
@@ -243,7 +243,7 @@ def test_any_bytes_are_survived() -> None:
 
 
 def test_a_payload_stands_for_so_many_samples_only() -> None:
-    x = np.full(1 << 20, stretched()[0])
+    x = np.full(1 << 20, n1_mapping.values()[0])
     data = encode(x)
     assert len(data) == 513
     assert np.array_equal(decode(data, x.size), x)
@@ -272,7 +272,7 @@ def uneven(seed: int, frames: int = 20_000) -> np.ndarray:
     rng = np.random.default_rng(seed)
     level = np.convolve(rng.normal(0, 6, frames + 4), [1, 0.8, 0.5, 0.2, 0.1], "valid")
     edges = np.cumsum(np.where(np.arange(1024) % 4, 1.25, 0.25)) - 512
-    return stretched()[np.searchsorted(edges, level).clip(0, 1023)]
+    return n1_mapping.values()[np.searchsorted(edges, level).clip(0, 1023)]
 
 
 def test_trained_tables_gain_on_what_they_have_not_seen() -> None:

@@ -13,12 +13,12 @@ from n1_max_reference import decode as reference
 from n1_max_reference import encode as reference_encoder
 from n1_max_reference import run
 
+from n1codec import n1_mapping
 from n1codec.codec import CodecError, FormatError, Layout
 from n1codec.native import SCRATCH, Kernel, reads, writes
 from n1codec.pipeline import get_codec
 from n1codec.recordings import wav
 from n1codec.train import max as training
-from n1codec.train.fit import stretched
 
 work_size = Kernel("n1c_n1_max_work_size", int)
 encode_kernel = Kernel("n1c_n1_max_encode", reads(np.int16), SCRATCH, writes(np.uint8), int)
@@ -51,7 +51,7 @@ def fixed(frames: int) -> np.ndarray:
         value = (value * 7 >> 3) + noise
         spike = (60, 90, 40, -30, -20)[t % 997] if t % 997 < 5 else 0
         out.append(min(max(520 + (value >> 1) + abs(t % 3000 - 1500) // 60 + spike, 0), 1023))
-    return stretched()[np.array(out)]
+    return n1_mapping.values()[np.array(out)]
 
 
 def awkward() -> dict[str, np.ndarray]:
@@ -71,7 +71,7 @@ def awkward() -> dict[str, np.ndarray]:
         "two": np.array([0, 1023]),
         "33": np.arange(33) + 500,
     }
-    signals = {name: stretched()[k] for name, k in codes.items()}
+    signals = {name: n1_mapping.values()[k] for name, k in codes.items()}
     signals["noise"] = rng.integers(-32768, 32768, n).astype(np.int16)
     signals["Neuropixels"] = (12 * rng.normal(0, 9, n).astype(np.int16)).astype(np.int16)
     signals["almost N1"] = np.append(signals["N1"], np.int16(1))
@@ -104,7 +104,7 @@ def test_carries_run_back_through_what_is_written(size: int, zeros: int, start: 
     steered, coder = Steered(), Encoder()
     steered.zeros = zeros
     codes = run(steered, built_in(), start, size, codes_of(fixed(120))).tolist()
-    x = stretched()[codes]
+    x = n1_mapping.values()[codes]
     data = encode(x)
     assert data == reference_encoder(codes, data[0] & 127, built_in(), coder)
     assert coder.events[event], coder.events
@@ -184,7 +184,7 @@ def test_the_reference_decodes_what_the_kernel_writes(frames: int) -> None:
     x = fixed(3000)[-frames:]
     data = encode(x)
     assert data[0] & 0x80
-    assert np.array_equal(stretched()[reference(data, frames, built_in())], x)
+    assert np.array_equal(n1_mapping.values()[reference(data, frames, built_in())], x)
 
 
 def test_less_than_n1() -> None:
@@ -263,6 +263,6 @@ def test_measuring_is_what_coding_takes() -> None:
 
 
 def test_nothing_to_train_on() -> None:
-    rails = stretched()[np.tile([0, 1023], 3000)]
+    rails = n1_mapping.values()[np.tile([0, 1023], 3000)]
     with pytest.raises(CodecError, match="too little to train on"):
         training.train([rails, rails], widths=np.ones(1024))

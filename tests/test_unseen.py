@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from n1codec import container
+from n1codec import container, n1_mapping
 from n1codec.codec import SpecError
 from n1codec.pipeline import get_codec
 from n1codec.recordings import wav
 from n1codec.train import unseen
-from n1codec.train.fit import stretched
 
 ZSTD = "remap|delta|zstd:level=3"
 
@@ -23,7 +22,7 @@ def recordings() -> list[np.ndarray]:
     rng = np.random.default_rng(0)
     edges = np.cumsum(np.where(np.arange(1024) % 4, 1.25, 0.25)) - 512
     levels = [np.convolve(rng.normal(0, 6, 5004), [1, 0.8, 0.5, 0.2, 0.1], "valid") for _ in range(5)]
-    return [stretched()[np.searchsorted(edges, level).clip(0, 1023)] for level in levels]
+    return [n1_mapping.values()[np.searchsorted(edges, level).clip(0, 1023)] for level in levels]
 
 
 def test_each_recording_is_measured_once_and_never_trained_on(recordings: list[np.ndarray]) -> None:

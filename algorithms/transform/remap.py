@@ -18,10 +18,10 @@ where width (of a distance, in bytes) and bits are bytes, origin and low are zig
 from __future__ import annotations
 
 import zlib
-from functools import cache
 
 import numpy as np
 
+from n1codec import n1_mapping
 from n1codec.codec import Filter, FormatError, Layout
 from n1codec.varint import Reader, put_uint
 
@@ -72,7 +72,7 @@ class Remap(Filter):
         reader = Reader(side)
         form = reader.take(1)[0]
         if form == _N1:
-            return _lookup(_n1_values(), y, _N1_CENTRE, layout.dtype)
+            return _lookup(n1_mapping.values(), y, _N1_CENTRE, layout.dtype)
         word = _unsigned(y.dtype)
         modulus = 1 << 8 * y.dtype.itemsize
         if form == _STEP:
@@ -99,6 +99,8 @@ def _unsigned(dtype: np.dtype) -> np.dtype:
 
 
 def _put_int(value: int) -> bytes:
+    if value >= 1 << 63:
+        value -= 1 << 64  # what is read is taken modulo the word size, and so fits 64 bits
     return put_uint(2 * value if value >= 0 else -2 * value - 1)
 
 
@@ -107,17 +109,11 @@ def _int(reader: Reader) -> int:
     return -(folded + 1 >> 1) if folded & 1 else folded >> 1
 
 
-@cache
-def _n1_values() -> np.ndarray:
-    scaled = np.arange(1024) * 65535 - 32768 * 1023
-    return np.sign(scaled) * (np.abs(scaled) // 1023)
-
-
 def _n1_codes(x: np.ndarray, low: int, high: int) -> np.ndarray | None:
     if x.dtype.kind != "i" or x.dtype.itemsize < 2 or low < _N1_LOW or high > _N1_HIGH:
         return None
     codes = x >> 6
-    values = _n1_values().astype(x.dtype)
+    values = n1_mapping.values().astype(x.dtype)
     return codes if np.array_equal(values[codes + _N1_CENTRE], x) else None
 
 

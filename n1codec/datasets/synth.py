@@ -15,12 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from n1codec import files
+from n1codec import files, n1_mapping
 from n1codec.recordings import wav
 
 CHANNELS, SECONDS, SEED, RATE = 16, 5.0, 0, 19531
 """The embedded default set."""
-CODES = 1024
 
 # Reflection coefficients 3..8 before the ADC, whose noise takes a tenth of them: mean and standard deviation.
 _REFLECTION = np.array([[-0.105, 0.042], [-0.096, 0.026], [-0.085, 0.020], [-0.074, 0.016], [-0.064, 0.013],
@@ -49,13 +48,6 @@ class _Random:
         return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:count]
 
 
-def stretch(codes: np.ndarray) -> np.ndarray:
-    """Return 10-bit codes as the int16 of the recordings: trunc_toward_zero(k * 65535 / 1023 - 32768)."""
-    scaled = np.arange(CODES, dtype=np.int64) * 65535 - 32768 * 1023
-    table = np.sign(scaled) * (np.abs(scaled) // 1023)
-    return table.astype(np.int16)[codes]
-
-
 def synthesize(channels: int = CHANNELS, seconds: float = SECONDS, seed: int = SEED, rate: int = RATE) -> np.ndarray:
     """Return synthetic recordings as int16 of shape (frames, channels), ``rate`` in Hz.
 
@@ -74,7 +66,7 @@ def synthesize(channels: int = CHANNELS, seconds: float = SECONDS, seed: int = S
         neighbour = innovations
         kind = {5: "rails", 10: "loud"}.get(channel % 16, "usual")
         signal = _signal(random, innovations, kind)[_WARM_UP:] + _spikes(random, frames, rate)
-        samples[:, channel] = stretch(np.searchsorted(thresholds, signal, side="right"))
+        samples[:, channel] = n1_mapping.values()[np.searchsorted(thresholds, signal, side="right")]
     return samples
 
 
@@ -98,12 +90,12 @@ def _thresholds(random: _Random) -> np.ndarray:
 
     The widths repeat every 16 codes, as in a converter that weighs bits, and scatter around that.
     """
-    repeated = np.tile(0.27 * random.normal(16), CODES // 16)
-    widths = np.exp(repeated + 0.12 * random.normal(CODES))
+    repeated = np.tile(0.27 * random.normal(16), n1_mapping.CODES // 16)
+    widths = np.exp(repeated + 0.12 * random.normal(n1_mapping.CODES))
     widths[31::32] *= 0.4
     for code, width in _NARROW.items():
         widths[code] = width
-    return np.cumsum(widths * (CODES / widths.sum()))[:-1]
+    return np.cumsum(widths * (n1_mapping.CODES / widths.sum()))[:-1]
 
 
 def _signal(random: _Random, innovations: np.ndarray, kind: str) -> np.ndarray:
@@ -113,7 +105,7 @@ def _signal(random: _Random, innovations: np.ndarray, kind: str) -> np.ndarray:
     draw = random.normal(16)
     if kind == "rails":
         drift = lfilter([1.0], [1.0, -0.9994], innovations)
-        return CODES / 2 + 55 * drift + 4 * random.normal(len(innovations))
+        return n1_mapping.CODES / 2 + 55 * drift + 4 * random.normal(len(innovations))
     first = 1 - min(0.045 * np.exp(0.7 * draw[0]), 0.3)
     second = -0.13 + 0.06 * draw[1]
     others = _REFLECTION[:, 0] + _REFLECTION[:, 1] * draw[2:8]

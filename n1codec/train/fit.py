@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from n1codec import n1_mapping
 from n1codec.codec import CodecError
 from n1codec.native import SCRATCH, Kernel, reads, writes
 from n1codec.recordings import UnknownFormat, open_recording
@@ -68,17 +69,11 @@ def trace(samples: np.ndarray, profile: Profile) -> Trace:
     return Trace(*np.ascontiguousarray(out[:count].T))
 
 
-def stretched() -> np.ndarray:
-    """Return the 1024 values of the N1 stretch of 10 bits to 16."""
-    return np.trunc(np.arange(1024) * 65535 / 1023 - 32768).astype(np.int16)
-
-
 def find_mapping(recordings: Sequence[np.ndarray]) -> Profile:
     """Return an untrained profile with the mapping that all recordings share, and equal widths if codes are few."""
     start = untrained()
-    table = stretched()
-    if all(np.array_equal(table[(x.astype(np.int32) + 32768) >> 6], x) for x in recordings):
-        return start._replace(stretch=True, widths=np.ones(1024))
+    if all(map(n1_mapping.covers, recordings)):
+        return start._replace(stretch=True, widths=np.ones(n1_mapping.CODES))
     low = min(int(x.min()) for x in recordings)
     high = max(int(x.max()) for x in recordings)
     step = int(np.gcd.reduce([int(np.gcd.reduce(np.unique(x).astype(np.int64) - low)) for x in recordings]))
@@ -131,7 +126,7 @@ def _centres(profile: Profile, samples: np.ndarray) -> np.ndarray:
     thresholds = np.concatenate([[0.0], np.cumsum(profile.widths)])
     centres = (thresholds[1:] + thresholds[:-1] - thresholds[-1]) / 2
     if profile.stretch:
-        return centres[(samples.astype(np.int32) + 32768) >> 6]
+        return centres[n1_mapping.codes(samples)]
     return centres[(samples.astype(np.int32) - profile.first) // profile.step]
 
 

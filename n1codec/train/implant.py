@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from n1codec import n1_mapping
 from n1codec.codec import CodecError
 from n1codec.native import SCRATCH, Kernel, reads, writes
 from n1codec.train import fit
 from n1codec.train.profile import Profile, untrained
 
-CODES = 1024
+CODES = n1_mapping.CODES
 TAPS = 4
 _WEIGHTS = slice(5, 5 + TAPS)
 _MEAN = 5 + TAPS

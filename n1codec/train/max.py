@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from n1codec import n1_mapping
 from n1codec.codec import CodecError
 from n1codec.native import SCRATCH, Kernel, reads, updates
 from n1codec.train import fit
@@ -29,7 +30,7 @@ _learn = Kernel("n1c_n1_max_learn", reads(np.uint16), reads(np.uint8), updates(n
 
 
 def _codes(samples: np.ndarray) -> np.ndarray:
-    return ((samples.astype(np.int32) + 32768) >> 6).astype(np.uint16)
+    return n1_mapping.codes(samples).astype(np.uint16)
 
 
 def _regressors(x: np.ndarray) -> np.ndarray:
