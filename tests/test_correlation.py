@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from n1codec.analysis import correlation
+from n1codec.analysis import correlation, matrices
 from n1codec.analysis.correlation import MEASURES, Cancelled, cached, digest, matrix, ranks
 from n1codec.cli.correlate import command
 from n1codec.codec import CodecError
@@ -296,3 +296,17 @@ def test_command_repeats_recordings(folder: Path, tmp_path: Path) -> None:
     assert found.shape == (8, 8)
     assert abs(found[0, 6]) < 0.5  # the same recording, but a thousand frames on
     assert np.isclose(found[6, 7], found[0, 1])
+
+
+def test_a_measure_that_there_is_not(tmp_path: Path) -> None:
+    signals = signal(100, 3).T
+    np.save(tmp_path / f"{digest(signals)}-cosine-1.npy", np.eye(3))  # not even if its matrix lies there
+    with pytest.raises(CodecError, match="cosine: there is no such correlation"):
+        cached(signals, "cosine", tmp_path)
+
+
+def test_progress_of_each_measure() -> None:
+    seen: dict[str, list[float]] = {}
+    matrices.run(signal(500, 3).T, progress=lambda measure, share: seen.setdefault(measure, []).append(share))
+    assert list(seen) == list(MEASURES)
+    assert all(shares == sorted(shares) and shares[-1] == 1 for shares in seen.values())

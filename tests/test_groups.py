@@ -11,7 +11,7 @@ import pytest
 from scipy.signal import lfilter
 
 from n1codec.analysis.correlation import Cancelled
-from n1codec.analysis.groups import NEAR, _stands_out, simultaneous
+from n1codec.analysis.groups import NEAR, _clipped, _reach, _stands_out, simultaneous
 from n1codec.recordings import wav
 
 
@@ -76,6 +76,19 @@ def test_lag_0_is_held_against_the_same_signals_at_other_lags() -> None:
     assert _stands_out(x, y, bound * (1 - 1e-9)) and not _stands_out(x, y, bound * (1 + 1e-9))
 
 
+@pytest.mark.parametrize(("lag", "found"), [(30, True), (-30, True), (31, False), (-31, False)])
+def test_near_lags_are_no_background(lag: int, found: bool) -> None:
+    x = np.random.default_rng(10).normal(size=4000)
+    assert _stands_out(x, x + 5 * np.roll(x, lag), 8) == found
+
+
+def test_outliers_are_cut_to_four_times_the_usual_size() -> None:
+    changes = np.array([1, -1, 1, -2, 1, 1, 500, -1, -1000])
+    expected = np.clip(changes, -4 * 1.4826, 4 * 1.4826)
+    expected -= expected.mean()
+    np.testing.assert_allclose(_clipped(changes), expected / np.sqrt((expected**2).sum()), rtol=1e-6)
+
+
 def test_no_false_alarms_among_many() -> None:
     rng = np.random.default_rng(5)
     bursts = [1 + 8 * (rng.random(4000) < 0.01) for _ in range(60)]  # heavy tails, as of channels that hit the rails
@@ -129,3 +142,16 @@ def test_a_search_that_is_cancelled_ends() -> None:
     with pytest.raises(Cancelled):
         simultaneous(signals, progress=progress, cancel=cancel)
     assert shares == [0.5]
+
+
+def test_progress_counts_pairs() -> None:
+    rng = np.random.default_rng(0)
+    shares: list[float] = []
+    simultaneous(
+        [codes(coloured(rng, frames)) for frames in (3000, 3000, 3000, 3000, 4000, 4000)], progress=shares.append
+    )
+    assert shares == [6 / 7, 1]
+
+
+def test_lags_reach_an_eighth_of_the_signal_and_a_thousand_at_most() -> None:
+    assert [_reach(frames) for frames in (800, 8000, 8008, 1_000_000)] == [100, 1000, 1000, 1000]

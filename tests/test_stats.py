@@ -241,6 +241,15 @@ def test_spikes_are_found_where_they_are() -> None:
     assert spikes.neo_spikes(np.zeros(100), rate).size == spikes.neo_spikes(np.zeros(2), rate).size == 0
 
 
+def test_a_spike_has_eight_times_the_mean_energy() -> None:
+    x = np.zeros(20_000)
+    for number, at in enumerate(range(200, 20_000, 200)):
+        x[at] = 10 + number  # from less than the mean energy to several times as much
+    found = spikes.neo_spikes(x, 20_000).tolist()
+    assert found == spikes.neo_spikes(x, 20_000, factor=8.0).tolist()
+    assert len({len(spikes.neo_spikes(x, 20_000, factor)) for factor in (7.0, 8.0, 9.0)}) == 3
+
+
 def test_other_files_are_left_out_and_named(tmp_path: Path, run: Run) -> None:
     paths = write(tmp_path / "in", [(signal(3000), 16, 1)])
     (tmp_path / "in" / "z.wav").write_bytes(b"RIFF of another kind")
@@ -460,3 +469,17 @@ def test_the_length_of_a_recording_costs_no_memory(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         peaks.append(int(done.stdout))
     assert peaks[1] < peaks[0] + 30 * 1024, peaks
+
+
+def test_spread_of_what_is_defined() -> None:
+    found = stats._spread([math.nan, *range(101), math.nan])
+    assert found == {
+        "mean": 50,
+        "sd": pytest.approx(math.sqrt(850)),
+        "min": 0,
+        "p5": 5,
+        "p50": 50,
+        "p95": 95,
+        "max": 100,
+    }
+    assert all(map(math.isnan, stats._spread([math.nan]).values()))
