@@ -16,6 +16,10 @@ import numpy as np
 from n1codec import files
 from n1codec.analysis import correlation, groups, order
 
+SHORT = 0.1
+"""Recordings shorter than this share of the median length are left out: all are cut to the frames that all have."""
+STRONGEST = 5
+"""Pairs of channels that are told for each measure."""
 SHIFT = 1000
 """Frames by which a recording is turned each time that it is taken once more."""
 
@@ -41,6 +45,36 @@ class Result(NamedTuple):
     def as_dict(self) -> dict[str, Any]:
         steps = [{"step": s.name, "seconds": s.seconds, "cpu_seconds": s.cpu_seconds} for s in self.steps]
         return {"steps": steps, "seconds": self.seconds, "peak_memory_bytes": peak_memory()}
+
+
+def long_enough(lengths: Sequence[int]) -> np.ndarray:
+    """Return which recordings are long enough to be correlated with the others, a bool for each.
+
+    Args:
+        lengths: frames of each.
+    """
+    frames = np.asarray(lengths)
+    return (frames >= SHORT * np.median(frames)) & (frames > 1)
+
+
+class Pair(NamedTuple):
+    first: int
+    """Numbers of two channels."""
+    second: int
+    r: float
+
+
+def strongest(matrix: np.ndarray, most: int = STRONGEST) -> list[Pair]:
+    """Return the pairs of channels with the largest magnitudes of correlation, the strongest first.
+
+    Args:
+        matrix: shape (channels, channels), NaN for channels that are constant.
+    """
+    first, second = np.triu_indices(len(matrix), 1)
+    r = matrix[first, second]
+    there = np.flatnonzero(~np.isnan(r))
+    best = there[np.argsort(-np.abs(r[there]), kind="stable")[:most]]
+    return [Pair(int(first[at]), int(second[at]), float(r[at])) for at in best]
 
 
 def stack(recordings: Sequence[np.ndarray], channels: int | None = None, frames: int | None = None) -> np.ndarray:
@@ -125,7 +159,7 @@ def _csv(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> bytes:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(rows)
-    return text.getvalue().encode()
+    return text.getvalue().encode("utf-8", "surrogateescape")
 
 
 def peak_memory() -> int | None:

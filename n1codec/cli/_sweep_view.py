@@ -8,10 +8,11 @@ from math import isnan
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from n1codec.bench.measure.cases import Case
+from n1codec.bench.measure.cases import Case, Source
 from n1codec.bench.measure.run import Outcome, Progress
 from n1codec.bench.measure.sweep import BAD, Result
 from n1codec.bench.results.summary import speed
+from n1codec.cli._text import count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +40,7 @@ class Plain(Quiet):
         self._codecs = len(tasks)
         if done:
             have = "has" if done == 1 else "have"
-            self._print(f"{codecs(done)} {have} verified results already (--force runs them again)")
+            self._print(f"{count(done, 'codec')} {have} verified results already (--force runs them again)")
 
     def finished(self, outcome: Outcome) -> None:
         self._finished += 1
@@ -82,7 +83,9 @@ class Terminal(Plain):
     def plan(self, tasks: Sequence[tuple[Case, int]], done: int) -> None:
         super().plan(tasks, done)
         self._left = {case.spec: 2 * files for case, files in tasks}
-        self._total = self._bars.add_task("all codecs", total=sum(self._left.values()), text=f"0/{codecs(len(tasks))}")
+        self._total = self._bars.add_task(
+            "all codecs", total=sum(self._left.values()), text=f"0/{count(len(tasks), 'codec')}"
+        )
 
     def progress(self, step: Progress) -> None:
         with self._lock:
@@ -105,7 +108,7 @@ class Terminal(Plain):
                 steps = running.steps
                 self._bars.remove_task(running.task)
             self._bars.advance(self._total, self._left[spec] - steps)
-            self._bars.update(self._total, text=f"{self._finished}/{codecs(self._codecs)}")
+            self._bars.update(self._total, text=f"{self._finished}/{count(self._codecs, 'codec')}")
 
     def _print(self, line: str, style: str = "") -> None:
         self._bars.console.print(line, style=style, markup=False, highlight=False)
@@ -142,18 +145,35 @@ def describe(outcome: Outcome) -> str:
         for what, seconds in (("encode", encode), ("decode", decode))
         if recording and seconds
     )
-    return f"{name}: {len(rows)} files verified, ratio {original / compressed:.4f}{speeds}"
+    return f"{name}: {count(len(rows), 'file')} verified, ratio {original / compressed:.4f}{speeds}"
 
 
-def codecs(count: int) -> str:
-    return "1 codec" if count == 1 else f"{count} codecs"
+def stored(sources: Sequence[Source]) -> list[str]:
+    """Return a line for each reason why files are stored as they are: their ratios compare no codecs."""
+    reasons: dict[str, list[str]] = {}
+    for source in sources:
+        if source.stored:
+            reasons.setdefault(source.stored, []).append(source.name)
+    lines = []
+    for reason, names in reasons.items():
+        others = f" and {count(len(names) - 1, 'other file')}" if len(names) > 1 else ""
+        what = "stored as they are, so they compare" if others else "stored as it is, so it compares"
+        lines.append(f"{names[0]}{others}: {what} no codecs: {reason}")
+    return lines
+
+
+LEAST_TO_TELL = 10.0
+"""Seconds of work of the codecs from which on it is of interest what the sweep took beside it."""
 
 
 def overhead(result: Result) -> str:
-    """Return how long a sweep took, and how long the codecs worked in it, in one line."""
-    line = f"{codecs(result.ran)} in {result.seconds:.1f} s"
-    if result.overhead is not None:
-        line += f", {result.own_seconds:.1f} s of it their own work (copy excluded): overhead {result.overhead:.3f}"
+    """Return how long a sweep took and, unless it was a small one, how much of that was not the codecs' work."""
+    line = f"{count(result.ran, 'codec')} in {result.seconds:.1f} s"
+    if result.overhead is not None and result.own_seconds >= LEAST_TO_TELL:
+        line += (
+            f"; {1 - 1 / result.overhead:.0%} of it went into starting processes, reading, writing and comparing files,"
+            " and the rest into the codecs' own work"
+        )
     return line
 
 
@@ -220,7 +240,15 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 _CHANGE_HEADINGS = ("codec", "files", "ratio before", "ratio after", "ratio change", "interval", "encode speed",
-                    "interval", "decode speed", "interval", "verdict")  # fmt: skip
+                    "interval", "decode speed", "interval", "size, speed")  # fmt: skip
+_SIZES = {"worse": "larger", "same": "same size", "better": "smaller"}
+
+
+def _verdict(row: dict[str, Any]) -> str:
+    """Return what became of the sizes, and what became of the speeds, in words."""
+    if row["verdict"] == "worse" and isnan(row["ratio_change"]):
+        return "fails now"
+    return ", ".join(filter(None, (_SIZES.get(row["verdict"], row["verdict"]), row["speed"])))
 
 
 def show_changes(table: pd.DataFrame) -> None:
@@ -233,7 +261,7 @@ def show_changes(table: pd.DataFrame) -> None:
             change, low, high = (100 * row[f"{what}_change{end}"] for end in ("", "_low", "_high"))
             there = not isnan(change)
             cells += [f"{change:+.{digits}g} %", f"{low:+.3g} to {high:+.3g} %"] if there else ["", ""]
-        lines.append((*cells, row["verdict"]))
+        lines.append((*cells, _verdict(row)))
     _print_aligned(_CHANGE_HEADINGS, lines, range(1, 10))
 
 

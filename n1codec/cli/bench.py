@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from n1codec.cli._data import takes_data
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -19,7 +21,7 @@ _HEADINGS = ("ratio", "encode ns", "xRT", "spread", "decode ns", "xRT", "spread"
 
 
 @click.command()
-@click.option("--data", metavar="DIR", help="Folder of WAV files, or a zip of some; what is there if none.")
+@takes_data()
 @click.option("--files", type=click.IntRange(1), default=8, show_default=True, help="How many files to measure on.")
 @click.option(
     "--min-time",
@@ -51,7 +53,7 @@ def command(
     \b
     Examples:
       n1codec bench
-      n1codec bench --unseen --data recordings/
+      n1codec bench recordings/ --unseen
       n1codec bench --filter lpc --files 2
     """
     import numpy as np

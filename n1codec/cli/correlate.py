@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from n1codec.cli._data import takes_data
+
 
 @click.command()
-@click.argument("folder", metavar="[DIR]", required=False)
+@takes_data()
 @click.option(
     "--measure",
     "measures",
@@ -32,7 +34,7 @@ import click
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def command(
-    folder: str | None,
+    data: str | None,
     measures: tuple[str, ...],
     distance: str,
     channels: int | None,
@@ -44,9 +46,11 @@ def command(
 ) -> None:
     """Correlate all recordings with each other, order them by four ways of clustering, find the simultaneous ones.
 
-    Shows what each step took, in seconds and in seconds of CPU time of all threads, and the most memory held. DIR is a
-    folder, a zip archive or a WAV file; without it the data set that is here. Groups of simultaneous recordings are
-    looked for in the whole recordings, whatever --channels and --frames say.
+    DATA is a folder, a zip archive or a WAV file; without it the data set that is here. The command prints the pairs
+    of channels that correlate most, the groups of simultaneous recordings, and what each step took: seconds, seconds
+    of CPU time of all threads, and the most memory held. --out keeps the matrices and the orders. All recordings are
+    cut to the frames that the shortest has; one that is much shorter than the others is left out. Groups are looked
+    for in the whole recordings, whatever --channels and --frames say.
 
     \b
     Examples:
@@ -56,21 +60,34 @@ def command(
     """  # fmt: skip
     import json
 
+    import numpy as np
+
     from n1codec.analysis import matrices
     from n1codec.analysis.correlation import MEASURES
+    from n1codec.cli import fail
     from n1codec.cli._progress import progress
+    from n1codec.cli._text import count, printable
     from n1codec.codec import CodecError
     from n1codec.datasets import dataset
     from n1codec.recordings import wav
 
-    found = dataset.resolve(folder)
+    found = dataset.resolve(data)
     waves = [(path, wave) for path in found.files if (wave := wav.parse(path.read_bytes())) and wave.samples.size]
     recordings = [column for _, wave in waves for column in wave.samples.T]
     names = [path.name if wave.samples.shape[1] == 1 else f"{path.name}:{column}"
              for path, wave in waves for column in range(wave.samples.shape[1])]  # fmt: skip
     if not recordings:
         raise CodecError(f"{found.path}: there are no recordings in it")
-    signals = matrices.stack(recordings, channels, frames)
+    kept = matrices.long_enough([len(recording) for recording in recordings])
+    if not kept.any():
+        raise CodecError(f"{found.path}: its recordings are too short to be correlated")
+    for name, recording, long in zip(names, recordings, kept, strict=True):
+        if not long:
+            line = f"{name}: {len(recording)} frames are much less than the others have (left out of the matrices)"
+            fail("n1codec correlate", line)
+    signals = matrices.stack([recordings[index] for index in np.flatnonzero(kept)], channels, frames)
+    channel_names = [names[index] for index in np.flatnonzero(kept)]
+    channel_names = [channel_names[channel % len(channel_names)] for channel in range(len(signals))]
     measures = measures or MEASURES
     with progress(100 * len(measures), "correlate", quiet=as_json) as advance:
         at = 0.0
@@ -84,23 +101,38 @@ def command(
         result = matrices.run(signals, measures, distance=distance, jobs=jobs, progress=show)
     groups, search = matrices.find_groups(recordings)
     figures = result.as_dict()
-    if out is not None:
-        names = [names[channel % len(names)] for channel in range(len(signals))]
-        for path in matrices.save(result, names, out, form):
-            click.echo(f"wrote {path}", err=True)
+    written = list(matrices.save(result, channel_names, out, form)) if out is not None else []
+    strongest = {measure: matrices.strongest(matrix) for measure, matrix in result.matrices.items()}
     if as_json:
+        for path in written:
+            click.echo(f"wrote {path}", err=True)
         shape = {"channels": signals.shape[0], "frames": signals.shape[1]}
-        pairs = {"groups_seconds": search.seconds, "groups": [group.members for group in groups]}
-        click.echo(json.dumps({**shape, **figures, **pairs}))
+        told = {
+            "left_out": [name for name, long in zip(names, kept, strict=True) if not long],
+            "strongest": {
+                measure: [[channel_names[pair.first], channel_names[pair.second], pair.r] for pair in pairs]
+                for measure, pairs in strongest.items()
+            },
+            "groups_seconds": search.seconds,
+            "groups": [group.members for group in groups],
+        }
+        click.echo(json.dumps({**shape, **figures, **told}))
         return
     click.echo(f"Data set: {found}")
-    click.echo(f"{signals.shape[0]} channels of {signals.shape[1]} frames, distance {distance}")
-    click.echo(f"{'step':20}{'seconds':>12}{'CPU seconds':>14}")
+    click.echo(f"{count(signals.shape[0], 'channel')} of {count(signals.shape[1], 'frame')}, distance {distance}")
+    click.echo("\nStrongest correlations of two channels:")
+    for measure, pairs in strongest.items():
+        for first, second, r in pairs:
+            click.echo(f"{measure:10}{r:12.9f}  {printable(channel_names[first])}  {printable(channel_names[second])}")
+    members = sum(len(group.members) for group in groups)
+    click.echo(f"\nSimultaneous recordings: {members} of {len(recordings)}, in {count(len(groups), 'group')}")
+    for number, group in enumerate(groups, 1):
+        click.echo(f"{number:4}  {', '.join(printable(names[member]) for member in group.members)}")
+    click.echo(f"\n{'step':20}{'seconds':>12}{'CPU seconds':>14}")
     for step in result.steps:
         click.echo(f"{step.name:20}{step.seconds:12.4f}{step.cpu_seconds:14.4f}")
     click.echo(f"{'matrices, orders':20}{result.seconds:12.4f}{sum(step.cpu_seconds for step in result.steps):14.4f}")
     click.echo(f"{'groups':20}{search.seconds:12.4f}{search.cpu_seconds:14.4f}")
     if figures["peak_memory_bytes"]:
         click.echo(f"Peak memory: {figures['peak_memory_bytes']} bytes")
-    members = sum(len(group.members) for group in groups)
-    click.echo(f"Simultaneous recordings: {members} of {len(recordings)}, in {len(groups)} groups")
+    click.echo("\nMatrices and orders: " + (", ".join(map(str, written)) or "not kept (--out DIR writes them)"))

@@ -8,10 +8,12 @@ from statistics import median
 
 import click
 
+from n1codec.cli._data import takes_data
+
 
 @click.command()
 @click.option("--codec", metavar="SPEC", help="The codec; without it $N1_CODEC or the default.")
-@click.option("--data", metavar="DIR", help="Folder or zip of WAV files; without it the data set that is here.")
+@takes_data()
 def command(codec: str | None, data: str | None) -> None:
     """Run one codec over all WAV files and verify that each comes back bit for bit.
 
@@ -21,14 +23,16 @@ def command(codec: str | None, data: str | None) -> None:
     \b
     Examples:
       n1codec eval
-      n1codec eval --codec "delta|zstd:level=19" --data recordings/
+      n1codec eval recordings/ --codec "delta|zstd:level=19"
     """
     from tempfile import TemporaryDirectory
     from threading import Event
 
     from n1codec.bench.measure import cases
     from n1codec.bench.measure.run import Progress, Settings, run
+    from n1codec.cli import fail
     from n1codec.cli._progress import progress
+    from n1codec.cli._sweep_view import stored
     from n1codec.codec import CodecError
     from n1codec.datasets import dataset
     from n1codec.pipeline import default_spec
@@ -37,6 +41,8 @@ def command(codec: str | None, data: str | None) -> None:
     recordings = dataset.resolve(data)
     sources = [cases.source(path) for path in recordings.files]
     click.echo(f"Data set: {recordings}, codec: {case.spec}")
+    for line in stored(sources):
+        fail("n1codec eval", line)
     with TemporaryDirectory(prefix="n1-eval-") as folder, progress(2 * len(sources), case.mode) as advance:
 
         def report(step: Progress) -> None:

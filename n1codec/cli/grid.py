@@ -10,10 +10,12 @@ from typing import Any
 
 import click
 
+from n1codec.cli._data import takes_data
+
 
 @click.command()
-@click.option("--data", metavar="DIR", help="Folder of WAV files, or a zip of some; what is there if none.")
-@click.option("--codecs", metavar="'A B C'", default="", help="Codecs, separated by blanks.")
+@takes_data()
+@click.option("--codecs", metavar="'A B C'", multiple=True, help="Codecs, separated by blanks; may be given often.")
 @click.option("--codec", "single", metavar="SPEC", multiple=True, help="One codec; may be given many times.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Codecs measured at the same time.")
 @click.option(
@@ -53,7 +55,7 @@ import click
 @click.option("--quiet", is_flag=True, help="No progress, no table.")
 def command(
     data: str | None,
-    codecs: str,
+    codecs: tuple[str, ...],
     single: tuple[str, ...],
     jobs: int,
     results: Path,
@@ -70,14 +72,14 @@ def command(
 ) -> int:
     """Sweep codecs, all of them if none is named, over all WAV files of a data set.
 
-    Each codec is encoded in one process and decoded in another, which never sees the originals; then the files are
-    compared. What has verified results on this machine, measured in the same
-    way, is not run again, and an interrupted sweep goes on.
+    DATA is a folder of WAV files, a zip archive or a WAV file; without it the data set that is here. Each codec encodes
+    in one process and decodes in another, which never sees the originals; then the files are compared. A codec that has
+    verified results on this machine, measured in the same way, is not run again, and an interrupted sweep goes on.
 
     \b
     Examples:
       n1codec grid
-      n1codec grid --codecs "bz2 delta_zstd remap|flac" --data recordings/
+      n1codec grid recordings/ --codecs "bz2 delta_zstd remap|flac"
       n1codec grid --pin 1 --memory-limit 2G
       n1codec grid --only-failed --timeout 7200
       n1codec grid --dask tcp://scheduler:8786
@@ -91,17 +93,22 @@ def command(
     from n1codec.bench.measure.sweep import sweep
     from n1codec.bench.results import store, summary
     from n1codec.cli import _sweep_view as view
+    from n1codec.cli import fail
+    from n1codec.cli._text import count
     from n1codec.datasets import dataset
 
-    specs = [*cases.split(codecs), *single]
+    specs = [*cases.split(" ".join(codecs)), *single]
     chosen = cases.make(specs) if specs else cases.default()
     recordings = dataset.resolve(data)
     if counters:
         counting.require()
     name, sources = recordings.name, [cases.source(path) for path in recordings.files]
     megabytes = sum(source.bytes for source in sources) / 1e6
+    about = f"{count(len(sources), 'file')}, {megabytes:.1f} MB"
     if not quiet:
-        print(f"{view.codecs(len(chosen))}, data set {name}: {len(sources)} files, {megabytes:.1f} MB", file=sys.stderr)
+        print(f"{count(len(chosen), 'codec')}, data set {name}: {about}", file=sys.stderr)
+    for line in view.stored(sources):
+        fail("n1codec grid", line)
     shown: Any = view.Quiet() if quiet else view.Terminal() if sys.stderr.isatty() else view.Plain()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -131,11 +138,11 @@ def command(
     elif not quiet:
         asked = table[table["spec"].isin([case.spec for case in chosen])]
         view.show(asked)
-        print(f"\ndata set {result.folder.name}: {len(sources)} files, {megabytes:.1f} MB")
+        print(f"\ndata set {result.folder.name}: {about}")
         print(f"{result.folder / store.FILE}  one row per file and codec")
         print(f"{result.folder / summary.FILE}  one line per codec")
         print(view.overhead(result))
     if result.bad:
         names = ", ".join(outcome.case.mode for outcome in result.bad)
-        print(f"n1codec grid: {len(result.bad)} of {view.codecs(len(chosen))} failed: {names}", file=sys.stderr)
+        print(f"n1codec grid: {len(result.bad)} of {count(len(chosen), 'codec')} failed: {names}", file=sys.stderr)
     return 1 if result.bad else 0

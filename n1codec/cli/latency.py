@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import click
 
+from n1codec.cli._data import takes_data
+
 
 @click.command()
-@click.argument("folder", metavar="[DIR]", required=False)
+@takes_data()
 @click.option("--channels", type=click.IntRange(1), default=1024, show_default=True, help="Channels.")
 @click.option("--packet-ms", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True)
 @click.option("--packets", type=click.IntRange(1), default=30000, show_default=True, help="Packets to send.")
@@ -18,13 +20,13 @@ import click
     help="n1, with a profile or none, or n1_implant.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object; p-values are of CPU time, wall_ ones of wall.")
-def command(folder: str | None, channels: int, packet_ms: float, packets: int, codec: str, as_json: bool) -> None:
+def command(data: str | None, channels: int, packet_ms: float, packets: int, codec: str, as_json: bool) -> None:
     """Time packets of many channels: recordings are fed as channels, every packet is encoded, decoded and compared.
 
-    Where there are fewer recordings than channels they are taken again at other offsets. DIR is a folder, a zip archive
-    or a WAV file; without it the data set that is here. The times are of one thread: CPU time, and wall time, which has
-    in it what else the machine does. The overhead is what packets take more than the same samples in payloads of files,
-    each as long as a channel goes without a restart.
+    Where there are fewer recordings than channels they are taken again at other offsets. DATA is a folder, a zip
+    archive or a WAV file; without it the data set that is here. The times are of one thread: CPU time, and wall time,
+    which has in it what else the machine does. The overhead is what packets take more than the same samples in
+    payloads of files, each as long as a channel goes without a restart.
 
     \b
     Examples:
@@ -42,7 +44,7 @@ def command(folder: str | None, channels: int, packet_ms: float, packets: int, c
     from n1codec.stream.latency import measure
     from n1codec.stream.packets import PacketDecoder, PacketEncoder
 
-    found = dataset.resolve(folder)
+    found = dataset.resolve(data)
     waves = [wave for path in found.files[:channels] if (wave := wav.parse(path.read_bytes()))]
     recordings = [wave.samples[:, 0] for wave in waves if wave.samples.dtype == "int16" and wave.samples.size]
     if not recordings:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
+from n1codec.cli._data import takes_data
+
 
 @click.command()
-@click.argument("recordings", required=False, metavar="[DATA]")
 @click.option(
     "--results",
     type=click.Path(file_okay=False, path_type=Path),
@@ -17,12 +18,12 @@ import click
     show_default=True,
     help="Folder of a data set's results, such as results/n1, or a folder of such, of which the newest is reported.",
 )
-@click.option("--data", metavar="DATA", help="The same as DATA.")
+@takes_data(about="The recordings: they are analysed anew, and stats.json is written beside the results.")
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; report.html in the folder."
 )
 @click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, help="Processes; all processors if none.")
-def command(recordings: str | None, results: Path, data: str | None, output: Path | None, jobs: int) -> None:
+def command(data: str | None, results: Path, output: Path | None, jobs: int) -> None:
     """Write the results of a sweep as one HTML page that needs no network.
 
     The page has a table of codecs to sort and filter, ratio against speed, the ratios of single files, entropies, the
@@ -40,11 +41,9 @@ def command(recordings: str | None, results: Path, data: str | None, output: Pat
     from n1codec.datasets import dataset
     from n1codec.report import analyse, html
 
-    if recordings and data:
-        raise click.UsageError("name the recordings once: as DATA or with --data")
     folder = summary.newest(results)
-    if recordings or data:
-        found = dataset.resolve(recordings or data)
+    if data:
+        found = dataset.resolve(data)
         with progress(len(found.files), "stats") as advance:
             click.echo(analyse.save(folder, found, jobs, advance))
     click.echo(html.write(folder, output))

@@ -14,18 +14,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from n1codec.bench.results.summary import speed
+from n1codec.cli._data import takes_data
 
 if TYPE_CHECKING:
     from n1codec.bench.search.halving import Found, Step
 
+MOST_REASONS = 5
+"""Reasons of failures that are printed."""
 _HEADINGS = ("ratio", "payload ratio", "encode xRT", "decode xRT", "bits/sample", "files")
 
 
 @click.command()
-@click.option("--data", metavar="DIR", help="Folder of WAV files, or a zip of some; what is there if none.")
-@click.option("--filters", metavar="'A B C'", default="", help="Only these filters, separated by blanks.")
-@click.option("--coders", metavar="'A B C'", default="", help="Only these coders.")
-@click.option("--exclude", metavar="'A B C'", default="", help="None of these families, filters or coders.")
+@takes_data()
+@click.option("--filters", metavar="'A B C'", multiple=True, help="Only these filters, separated by blanks.")
+@click.option("--coders", metavar="'A B C'", multiple=True, help="Only these coders.")
+@click.option("--exclude", metavar="'A B C'", multiple=True, help="None of these families, filters or coders.")
 @click.option("--depth", type=click.IntRange(0, 6), default=4, show_default=True, help="Filters in a pipeline at most.")
 @click.option(
     "--finalists",
@@ -49,9 +52,9 @@ _HEADINGS = ("ratio", "payload ratio", "encode xRT", "decode xRT", "bits/sample"
 @click.option("--quiet", is_flag=True, help="No progress.")
 def command(
     data: str | None,
-    filters: str,
-    coders: str,
-    exclude: str,
+    filters: tuple[str, ...],
+    coders: tuple[str, ...],
+    exclude: tuple[str, ...],
     as_json: bool,
     as_csv: bool,
     quiet: bool,
@@ -69,7 +72,7 @@ def command(
     \b
     Examples:
       n1codec search --exclude n1
-      n1codec search --data recordings/ --coders "zstd bzip3 pcodec" --time-limit 120
+      n1codec search recordings/ --coders "zstd bzip3 pcodec" --time-limit 120
       n1codec search --filters "remap delta lpc" --csv > found.csv
     """
     from n1codec.bench.search import halving, space
@@ -80,7 +83,7 @@ def command(
     if as_json and as_csv:
         raise click.UsageError("--json or --csv, not both")
     try:
-        chosen = space.stages(filters.split(), coders.split(), exclude.split())
+        chosen = space.stages(*(" ".join(names).split() for names in (filters, coders, exclude)))
     except SpecError as error:
         raise click.UsageError(str(error)) from error
     recordings = dataset.resolve(data)
@@ -96,6 +99,8 @@ def command(
     if not found.finalists:
         raise CodecError(found.stopped or "no candidate could be measured (is there a recording with samples?)")
     _show(found, as_json=as_json, as_csv=as_csv)
+    if not (quiet or as_json):
+        _tell_failures(found)
     return 130 if found.stopped == halving.INTERRUPTED else 0
 
 
@@ -103,6 +108,19 @@ def _tell(step: Step, *, quiet: bool) -> None:
     if not quiet:
         counts = f"{step.tried} tried, {step.failed} failed, {step.pruned} pruned, {step.kept} kept"
         click.echo(f"{step.name} ({step.sample}): {counts}" + (f"; best {step.best}" if step.best else ""), err=True)
+
+
+def _tell_failures(found: Found) -> None:
+    """Print on stderr why candidates failed: each reason once, with an example, the most frequent first."""
+    reasons: dict[str, list[str]] = {}
+    for spec, reason in found.failures.items():
+        reasons.setdefault(reason, []).append(spec)
+    ranked = sorted(reasons.items(), key=lambda item: -len(item[1]))
+    for reason, specs in ranked[:MOST_REASONS]:
+        click.echo(f"{len(specs)} failed, such as {specs[0]}: {reason}", err=True)
+    if more := ranked[MOST_REASONS:]:
+        failed = sum(len(specs) for _, specs in more)
+        click.echo(f"{failed} failed for {len(more)} other reasons (--json lists them all)", err=True)
 
 
 def _show(found: Found, *, as_json: bool, as_csv: bool) -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import click
 
+from n1codec.cli._data import takes_data
+
 
 @click.command()
-@click.argument("data", metavar="[DIR|ZIP|WAV]...", nargs=-1)
+@takes_data(many=True)
 @click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, help="Processes; all processors if none.")
 @click.option(
     "--json", "as_json", is_flag=True, help="One JSON object: total, spread, every file, histogram, spectrum."
@@ -52,9 +54,9 @@ def command(
 ) -> int:
     """Analyse recordings: moments, values, entropies, spectrum, noise, spikes, clipping, simultaneous recordings.
 
-    Without an argument the data set that is here. Moments, values and entropies come from exact counts of all samples;
-    moments are those of the population. An entropy with a table for each file does not count the table: it is no bound
-    that a decoder could reach.
+    DATA is a folder of WAV files, a zip archive or a WAV file; without it the data set that is here. Moments, values
+    and entropies come from exact counts of all samples; moments are those of the population. An entropy with a table
+    for each file does not count the table: it is no bound that a decoder could reach.
 
     \b
     Examples:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from n1codec.cli._data import takes_data
 from n1codec.cli._progress import progress
 from n1codec.codec import CodecError, SpecError
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("folder", metavar="DIR", type=click.Path(exists=True, path_type=Path))
+@takes_data(required=True)
 @click.option(
     "-o",
     "--output",
@@ -42,8 +43,8 @@ if TYPE_CHECKING:
     help="The codec to train. Of one that takes no profile, --c-source keeps the tables.",
 )
 @click.option("--quiet", is_flag=True, help="Show no progress bar.")
-def command(folder: Path, output: Path | None, check: bool, c_source: Path | None, codec: str, quiet: bool) -> None:
-    """Make a profile for an ADC or a probe from the WAV files in DIR, for the codec n1.
+def command(data: str, output: Path | None, check: bool, c_source: Path | None, codec: str, quiet: bool) -> None:
+    """Make a profile for an ADC or a probe from the WAV files of DATA, for the codec n1.
 
     The profile holds what all recordings of the converter share: the widths of its codes, the shape of the residual
     and a prior for the predictor. The codec n1:profile=FILE.n1p uses it. Files that it writes can be decoded only where
@@ -65,6 +66,9 @@ def command(folder: Path, output: Path | None, check: bool, c_source: Path | Non
         raise click.UsageError(str(error)) from error
     if output and not trainer.PROFILE:
         raise click.UsageError(f"{codec} takes no profile: name the C table to build in with --c-source")
+    folder = Path(data)
+    if not folder.exists():
+        raise CodecError(f"{data}: no such file or folder")
     recordings = fit.load(folder)
     if check and len(recordings) < 2:
         raise CodecError("--check needs two recordings or more")

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
+from n1codec.cli._data import takes_data
 from n1codec.codec import UnavailableError
 
 
 @click.command()
-@click.argument("paths", nargs=-1, metavar="[PATH]...")
-@click.option("--data", multiple=True, metavar="PATH", help="The same as PATH; may be given several times.")
+@takes_data(many=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=8050, show_default=True, help="0 takes a free one.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is the network.")
 @click.option("--no-browser", is_flag=True, help="Do not open a browser.")
@@ -25,19 +25,12 @@ from n1codec.codec import UnavailableError
 )
 @click.option("--bench", is_flag=True, help="Print the time of every kind of answer, serve nothing.")
 def command(
-    paths: tuple[str, ...],
-    data: tuple[str, ...],
-    port: int,
-    host: str,
-    no_browser: bool,
-    cache: Path | None,
-    results: Path,
-    bench: bool,
+    data: tuple[str, ...], port: int, host: str, no_browser: bool, cache: Path | None, results: Path, bench: bool
 ) -> None:
     """Look at recordings in the browser: signals, image, correlations, spectra, what a codec makes of them.
 
-    PATH is a folder of WAV files, a WAV file with one channel or many, or a zip archive. Several are shown together;
-    the shorter ones are padded. Without a PATH the viewer shows the recordings that are here. Of several files, those
+    DATA is a folder of WAV files, a WAV file with one channel or many, or a zip archive. Several are shown together;
+    the shorter ones are padded. Without DATA the viewer shows the recordings that are here. Of several files, those
     that cannot be read are left out and named. Only this machine is served unless --host says otherwise; the page
     sends nothing to any other.
 
@@ -58,7 +51,7 @@ def command(
 
     folder = cache or session.default_cache()
     with progress(0, "reading") as advance:
-        opened = session.open_paths((*paths, *data), folder, advance)
+        opened = session.open_paths(data, folder, advance)
     for note in opened.notes:
         click.echo(note, err=True)
     if bench:

@@ -104,6 +104,8 @@ class Source:
     path: Path
     columns: dict[str, str | int | float]
     """The columns of a result row that describe it."""
+    stored: str = ""
+    """Why it is stored as it is, whatever the codec; empty if its samples are understood."""
 
     @property
     def name(self) -> str:
@@ -133,11 +135,13 @@ def source(path: Path) -> Source:
         "crc32": f"{zlib.crc32(data):08x}",
         "byte_entropy_before": byte_entropy(data),
     }
+    stored = ""
     try:
         found = wav.read(data)
         frames, channels = found.shape
         columns |= {"frames": frames, "channels": channels, "rate": found.rate, "bits": found.bits}
         columns["recording_seconds"] = found.seconds
-    except UnknownFormat:
+    except UnknownFormat as error:
         columns["recording_seconds"] = 0.0
-    return Source(path, columns)
+        stored = str(error)
+    return Source(path, columns, stored)

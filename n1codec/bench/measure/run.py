@@ -10,6 +10,7 @@ run that was killed goes on with the files that are not done yet.
 from __future__ import annotations
 
 import csv
+import errno
 import filecmp
 import io
 import json
@@ -28,10 +29,11 @@ from statistics import median, quantiles
 from threading import Event
 from typing import Any
 
+from n1codec import files
 from n1codec.batch import SUFFIX
 from n1codec.bench.measure import counters, machine
 from n1codec.bench.measure.cases import Case, Source, byte_entropy
-from n1codec.bench.measure.worker import LOG_COLUMNS, ONE_THREAD, Job
+from n1codec.bench.measure.worker import LOG_COLUMNS, MACHINE, MACHINE_CODE, ONE_THREAD, Job
 
 _POLL = 0.05
 _GRACE = 2.0
@@ -168,9 +170,7 @@ def _clean(folder: Path, sources: Sequence[Source]) -> None:
     if any(before.get(name, crc) != crc for name, crc in now.items()):
         for path in (folder / "encoded", folder / "decoded"):
             rmtree(path, ignore_errors=True)
-    temporary = note.with_suffix(".part")
-    temporary.write_text(json.dumps(before | now), "utf-8")
-    temporary.replace(note)
+    files.write_text(note, json.dumps(before | now), durable=False)
 
 
 def _measure(
@@ -258,11 +258,10 @@ class _Step:
         rows = self._new_rows() if self.log.exists() else []
         size = "compressed_bytes" if self.direction == "encode" else "original_bytes"
         there = {name: str(path.stat().st_size) for name in self.inputs if (path := self.output(name)).exists()}
-        temporary = self.log.with_suffix(".part")
-        with temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-            writer = csv.DictWriter(file, LOG_COLUMNS, lineterminator="\n")
-            writer.writerows(row for row in rows if there.get(row["file"]) == row[size])
-        temporary.replace(self.log)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, LOG_COLUMNS, lineterminator="\n")
+        writer.writerows(row for row in rows if there.get(row["file"]) == row[size])
+        files.write_text(self.log, text.getvalue(), durable=False)
         self._read = 0
         self._take(lambda _: None)
 
@@ -375,7 +374,10 @@ class _Step:
         status = "failed"
         if self.trouble.exists():
             status, said = json.loads(self.trouble.read_text("utf-8")).values()
-        else:
+        if status == MACHINE or (code == MACHINE_CODE and status == "failed"):
+            number = said if status == MACHINE and said else errno.ENOSPC
+            raise OSError(number, os.strerror(number), str(self.folder))
+        if not self.trouble.exists():
             lines = [line for line in errors.read_text("utf-8", "replace").splitlines() if line.strip()]
             said = lines[-1].strip() if lines else f"exit code {code}"
         for parent in {str(path.parent) for path in self.inputs.values()}:
@@ -408,20 +410,33 @@ def _printable(problem: _Failed) -> str:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End a process, and everything that it started, if it still runs.
+    """End a process, and everything that it started, even if it has ended itself.
 
-    It is asked first, so that it ends programs in process groups of their own.
+    It is asked first, so that it ends programs in process groups of their own. If it cannot, because somebody has
+    killed it, these programs are found by the session that they share with it.
     """
-    if process.poll() is not None:
+    if process.poll() is None:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE)
+    if process.returncode == 0:
         return
-    process.terminate()
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(_GRACE)
-    try:
-        if os.name == "posix":
+    if os.name == "posix":
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
-    except (ProcessLookupError, PermissionError):
-        pass
+        for pid in _session(process.pid):
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+    else:
+        process.kill()
     process.wait()
+
+
+def _session(leader: int) -> list[int]:
+    """Return the processes of a session; none where the system (it is not Linux) does not list them in /proc."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if os.getsid(int(folder.name)) == leader:
+                found.append(int(folder.name))
+    return found

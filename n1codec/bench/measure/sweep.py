@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
@@ -137,7 +139,8 @@ def sweep(
             if local:
                 local.stop()
             if not kept.empty:
-                summary.write(folder)
+                with suppress(OSError) if sys.exc_info()[0] else nullcontext():  # the first error is the one to tell
+                    summary.write(folder)
     seconds = monotonic() - started
     bad = [outcome for outcome in outcomes if outcome.status in BAD]
     own, overhead = _overhead(outcomes, seconds * settings.jobs)
@@ -181,8 +184,7 @@ class _Local:
             self._cpus.put(cpu)
 
     def forget(self, outcome: Outcome) -> None:
-        if outcome.status != "timeout":  # with more time the next sweep goes on where it was cut off
-            rmtree(self.folder(outcome.case), ignore_errors=True)
+        rmtree(self.folder(outcome.case), ignore_errors=True)
 
     def stop(self) -> None:
         self._stop.set()

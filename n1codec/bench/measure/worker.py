@@ -19,8 +19,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
@@ -37,6 +37,10 @@ LOG_COLUMNS = ("file", "original_bytes", "compressed_bytes", "memory_bytes", "sp
                "start_seconds")  # fmt: skip
 """``spent``: all of the codec's work on the file; ``seconds``: of each pass that counts, separated by blanks;
 ``cpu_seconds``: of one of them, on average. A row without sizes is the warm-up."""
+MACHINE = "machine"
+"""Status of a process that could not write; its reason is the error number."""
+MACHINE_CODE = 174
+"""Exit code of such a process: where the disk is full, its trouble cannot be written either."""
 MOST_REPEATS = 1000
 _OUT_OF_MEMORY = re.compile("not enough memory|out of memory|cannot allocate memory|bad_alloc", re.IGNORECASE)
 """How libraries say it that have exceptions of their own."""
@@ -76,6 +80,10 @@ def repeat(work: Work, least: float) -> tuple[list[float], float]:
     return times, (meter.processor_seconds() - before) / len(times)
 
 
+class _MachineError(Exception):
+    """The machine is at fault, not the codec: what comes of a file cannot be written. The cause is the OSError."""
+
+
 class _Runner:
     def __init__(self, job: Job, log: Any, flush: Callable[[], None]) -> None:
         self.job, self.log, self.flush = job, log, flush
@@ -96,8 +104,9 @@ class _Runner:
         return work
 
     def _row(self, *cells: object) -> None:
-        self.log.writerow(cells)
-        self.flush()
+        with _machine_s_fault():
+            self.log.writerow(cells)
+            self.flush()
 
     def _do(self, name: str) -> None:
         """Do a file, write what comes of it, and note how long it took."""
@@ -108,7 +117,9 @@ class _Runner:
         result, first, start = work.run()
         processor = meter.processor_seconds() - before
         memory = meter.peak()
-        made = files.write(target, *work.finish(result), durable=False)
+        pieces = work.finish(result)
+        with _machine_s_fault():
+            made = files.write(target, *pieces, durable=False)
         times, spent = [first], first
         if first < least:
             times, processor = repeat(work, least)
@@ -122,12 +133,23 @@ class _Runner:
         names = list(self.job.inputs)
         if self.job.warm_up:
             with suppress(Exception):  # what is wrong is told with the file itself
-                self._row(names[0], "", "", "", f"{self._open(names[0]).run().seconds:.9f}", "", "", "")
+                spent = self._open(names[0]).run().seconds
+                self._row(names[0], "", "", "", f"{spent:.9f}", "", "", "")
         for name in names:
             try:
                 self._do(name)
+            except _MachineError:
+                raise
             except (Exception, SystemExit) as error:
                 self.trouble = self.trouble or _explain(name, error)
+
+
+@contextmanager
+def _machine_s_fault() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _MachineError from error
 
 
 def _load(codec: Pipeline) -> None:
@@ -168,14 +190,21 @@ def main() -> int:
         os.sched_setaffinity(0, {job.cpu})
     if job.memory_limit is not None:
         meter.limit_memory(job.memory_limit)
-    with Path(job.log).open("a", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        runner = _Runner(job, csv.writer(file, lineterminator="\n"), file.flush)
-        runner.run()
-    if not runner.trouble:
-        return 0
-    status, reason = runner.trouble
-    Path(job.trouble).write_text(json.dumps({"status": status, "reason": reason}), "utf-8")
-    return 1
+    try:
+        with Path(job.log).open("a", newline="", encoding="utf-8", errors="surrogateescape") as file:
+            runner = _Runner(job, csv.writer(file, lineterminator="\n"), file.flush)
+            runner.run()
+        if not runner.trouble:
+            return 0
+        status, reason = runner.trouble
+        files.write_text(job.trouble, json.dumps({"status": status, "reason": reason}), durable=False)
+        return 1
+    except (_MachineError, OSError) as error:
+        cause = error.__cause__ if isinstance(error, _MachineError) else error
+        with suppress(OSError):
+            trouble = {"status": MACHINE, "reason": getattr(cause, "errno", None)}
+            files.write_text(job.trouble, json.dumps(trouble), durable=False)
+        return MACHINE_CODE
 
 
 if __name__ == "__main__":

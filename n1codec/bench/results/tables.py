@@ -17,6 +17,8 @@ VERSIONS = ("n1codec", "codec_version", "machine", "python")
 PREVIOUS = "previous"
 RESAMPLES = 2000
 SEED = 1
+LEAST_SPEED = 0.1
+"""Share by which a speed has to change to be another: so far do measurements repeat."""
 _WHOLE = ("verified", "original_bytes", "compressed_bytes", "frames", "channels", "rate", "bits", "encode_repeats",
           "decode_repeats", "encode_memory_bytes", "decode_memory_bytes", "encode_instructions", "decode_instructions",
           "jobs", "files", "repeats", "total_original_size_bytes", "total_compressed_size_bytes")  # fmt: skip
@@ -79,7 +81,9 @@ def compare(before: pd.DataFrame, after: pd.DataFrame, tolerance: float = 0.0) -
     recordings of this kind, not how well a time was measured.
 
     ``verdict``: "worse" where the ratio fell by more than ``tolerance``, or where a codec that was verified is not any
-    more: these are regressions. Else "better" or "same" by the ratio; "new" and "gone" are on one side alone.
+    more: these are regressions. Else "better" or "same" by the ratio; "new" and "gone" are on one side alone. Speed has
+    no part in it. ``speed`` is "faster" or "slower" where a direction changed by more than a tenth, which repeated
+    measurements seldom do, "faster and slower" where the two went apart, "same speed" otherwise, "" without times.
 
     Args:
         before, after: rows of the store; the last of each codec and file count.
@@ -104,7 +108,9 @@ def _compare(spec: str, before: pd.DataFrame | None, after: pd.DataFrame | None,
     assert last is not None
     line: dict[str, Any] = {"mode": last["mode"].iloc[-1], "spec": spec, "family": last["family"].iloc[-1]}
     empty = ("ratio_before", "ratio_after", *(f"{w}_change{e}" for w in _CHANGES for e in ("", "_low", "_high")))
-    line |= {"verdict": "new" if before is None else "gone", "files": 0} | dict.fromkeys(empty, float("nan"))
+    line |= {"verdict": "new" if before is None else "gone", "speed": "", "files": 0} | dict.fromkeys(
+        empty, float("nan")
+    )
     if before is None or after is None:
         return line
     was_good = (before["status"] == "ok").all()
@@ -122,7 +128,13 @@ def _compare(spec: str, before: pd.DataFrame | None, after: pd.DataFrame | None,
         old, new = both[f"{column}_x"].to_numpy(), both[f"{column}_y"].to_numpy()
         line |= dict(zip((f"{what}_change{end}" for end in ("", "_low", "_high")), _change(old, new), strict=True))
     change = line["ratio_change"]
-    return line | {"verdict": "worse" if change < -tolerance else "better" if change > 0 else "same"}
+    speeds = [line[f"{what}_change"] for what in ("encode", "decode") if np.isfinite(line[f"{what}_change"])]
+    words = [word for word, there in (("faster", any(s > LEAST_SPEED for s in speeds)),
+                                      ("slower", any(s < -LEAST_SPEED for s in speeds))) if there]  # fmt: skip
+    return line | {
+        "verdict": "worse" if change < -tolerance else "better" if change > 0 else "same",
+        "speed": " and ".join(words) or ("same speed" if speeds else ""),
+    }
 
 
 _CHANGES = {"ratio": "compressed_bytes", "encode": "encode_seconds", "decode": "decode_seconds"}
