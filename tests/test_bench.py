@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import os
 import re
@@ -23,7 +24,7 @@ from conftest import stored
 from n1codec import registry
 from n1codec.bench.measure import cases, limits
 from n1codec.bench.measure.run import Settings
-from n1codec.bench.measure.sweep import sweep
+from n1codec.bench.measure.sweep import Result, sweep
 from n1codec.bench.results import store, summary
 from n1codec.cli import _sweep_view as view
 from n1codec.codec import CodecError, SpecError
@@ -706,6 +707,64 @@ def test_a_codec_that_hangs_is_ended(data: Path, module, tmp_path: Path) -> None
         for pid in set(journal.read_text().split()):
             with pytest.raises(ProcessLookupError):
                 os.kill(int(pid), 0)
+
+
+def test_a_timed_out_codec_leaves_nothing(data: Path, module) -> None:
+    module("hang", compress="time.sleep(60)")
+    got = grid(data, "--codecs", "hang", "--timeout", "1", code=1)
+    assert [path.name for path in (got.folder / ".work").iterdir()] == ["lock"]
+
+
+def test_a_failed_codec_counts_the_files_that_it_was_asked_for(data: Path, module) -> None:
+    module("bad", compress="raise ValueError('no')")
+    got = grid(data, "--codecs", "bad", code=1)
+    assert (got.table["bad"]["files"], got.table["bad"]["verified"]) == (str(FILES), "0")
+    assert f" 0/{FILES} " in got.out
+
+
+def test_a_full_disk_is_no_failure_of_a_codec(data: Path, module) -> None:
+    full = "__import__('unittest.mock').mock.Mock(side_effect=OSError(28, 'full'))"
+    module("victim", compress=f"from n1codec import files; files.write = {full}")
+    got = grid(data, "--codecs", "victim", code=1)
+    assert got.err.splitlines()[-1].endswith(": no space left on its disk (free some, or write to another disk)")
+    assert got.rows == []
+
+
+def test_codecs_may_be_named_often(data: Path) -> None:
+    assert set(grid(data, "--codecs", "copy bz2", "--codecs", "zstd", "--codec", "lz4").table) == {
+        "copy", "bz2", "zstd", "lz4"
+    }  # fmt: skip
+
+
+def test_rows_with_counters_are_measured_in_another_way() -> None:
+    plain, counted = (Settings(60, 1, 1, counters=counters) for counters in (False, True))
+    assert Settings.key_of(plain.text) == plain.key
+    assert Settings.key_of(counted.text) == counted.key != plain.key
+
+
+def test_a_sweep_goes_by_the_whole_way_of_measuring(data: Path, tmp_path: Path) -> None:
+    chosen, sources = cases.make(["copy"]), [cases.source(path) for path in sorted(data.iterdir())]
+    way = Settings(60, 0, 1)
+    first = sweep("d", chosen, sources, tmp_path, way, view.Quiet())
+    path = first.folder / store.FILE
+    text = gzip.decompress(path.read_bytes()).replace(b"pin=off ", b"pin=off counters=callgrind ")
+    path.write_bytes(gzip.compress(text))
+    assert sweep("d", chosen, sources, tmp_path, way, view.Quiet()).ran == 1
+    assert sweep("d", chosen, sources, tmp_path, way, view.Quiet()).ran == 0
+
+
+def test_files_that_are_stored_are_named_with_the_reason(data: Path) -> None:
+    (data / "odd.wav").write_bytes(b"RIFX    WAVE")
+    got = grid(data, "--codecs", "copy")
+    (line,) = [line for line in got.err.splitlines() if "stored" in line]
+    assert line.startswith("n1codec grid: odd.wav: stored as it is, so it compares no codecs: ")
+    assert "RIFX" in line
+
+
+def test_words_of_a_sweep() -> None:
+    result = Result(Path(), 1, [], 200.0, 100.0, 2.0)
+    assert view.overhead(result).startswith("1 codec in 200.0 s; 50% of it went into starting processes")
+    assert view.overhead(replace(result, ran=2, own_seconds=1.0)) == "2 codecs in 200.0 s"
 
 
 def test_a_decoder_that_deceives_the_checksum_is_found_out(data: Path, module) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 from threading import Event
@@ -310,3 +312,47 @@ def test_progress_of_each_measure() -> None:
     matrices.run(signal(500, 3).T, progress=lambda measure, share: seen.setdefault(measure, []).append(share))
     assert list(seen) == list(MEASURES)
     assert all(shares == sorted(shares) and shares[-1] == 1 for shares in seen.values())
+
+
+def test_a_recording_that_is_very_short_is_left_out(folder: Path, tmp_path: Path, run: Callable) -> None:
+    plain = json.loads(run("n1codec", "correlate", folder, "--json").stdout)
+    (folder / "short.wav").write_bytes(wav.write(signal(1), 19531))
+    done = run("n1codec", "correlate", folder, "--json", "--out", tmp_path / "out")
+    assert done.returncode == 0
+    assert "short.wav" in done.stderr and "left out" in done.stderr
+    figures = json.loads(done.stdout)
+    assert figures["left_out"] == ["short.wav"]
+    assert (figures["channels"], figures["frames"]) == (plain["channels"], plain["frames"])
+    assert "nan" not in (tmp_path / "out" / "pearson.csv").read_text()
+
+
+def test_recordings_that_are_all_too_short(tmp_path: Path, run: Callable) -> None:
+    for index in range(2):
+        (tmp_path / f"{index}.wav").write_bytes(wav.write(signal(1), 19531))
+    done = run("n1codec", "correlate", tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "too short" in done.stderr
+
+
+def test_names_that_are_no_utf8_are_kept(folder: Path, tmp_path: Path, run: Callable) -> None:
+    odd = folder / os.fsdecode(b"caf\xe9.wav")
+    odd.write_bytes(next(folder.glob("*.wav")).read_bytes())
+    done = run("n1codec", "correlate", folder, "--measure", "pearson", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert b"caf\xe9.wav" in (tmp_path / "out" / "pearson.csv").read_bytes()
+
+
+def test_the_strongest_pairs_are_told(folder: Path, tmp_path: Path, run: Callable) -> None:
+    copy = folder / "copy.wav"
+    first = sorted(folder.glob("*.wav"))[0]
+    copy.write_bytes(first.read_bytes())
+    done = run("n1codec", "correlate", folder, "--measure", "pearson")
+    pair = next(line for line in done.stdout.splitlines() if line.startswith("pearson "))
+    assert {"copy.wav", first.name} <= set(pair.split())
+    assert "--out DIR" in done.stdout
+    assert "pearson.csv" in run("n1codec", "correlate", folder, "--out", tmp_path / "out").stdout
+
+
+def test_strongest_passes_over_constant_channels() -> None:
+    r = np.array([[1, np.nan, 0.2], [np.nan, np.nan, np.nan], [0.2, np.nan, 1]])
+    assert matrices.strongest(r) == [(0, 2, 0.2)]

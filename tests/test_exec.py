@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import re
+import signal as signals
 import subprocess
 import sys
 import time
@@ -339,3 +340,32 @@ def test_other_failures_get_no_hint() -> None:
     with pytest.raises(CodecError) as caught:
         codec.encode(np.arange(5))
     assert "shell" not in str(caught.value)
+
+
+def worker_of(sweep: int) -> int:
+    """The process that a sweep has started to encode or to decode."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if int(fields[1]) == sweep and b"n1codec.bench.measure.worker" in words:
+            return int(folder.name)
+    pytest.fail("the sweep has no worker")
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux' /proc")
+@pytest.mark.parametrize("how", [signals.SIGKILL, signals.SIGTERM])
+def test_a_killed_worker_ends_the_programs(
+    tmp_path: Path, wav_file: Path, script: Script, how: signals.Signals
+) -> None:
+    pid = tmp_path / "pid"
+    hang = spec(script("hang", "sleep 1000 &", f"echo $! >{pid}", "wait"), "cp {in} {out}")
+    command = [sys.executable, "-m", "n1codec", "grid", str(wav_file), "--results", str(tmp_path / "r"),
+               "--codec", hang]  # fmt: skip
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+        wait_for(pid)
+        os.kill(worker_of(process.pid), how)
+        assert process.wait(30) == 1
+    assert gone(pid)

@@ -49,7 +49,7 @@ def written(folder: Path, *members: list[dict[str, object]], summarise: bool = T
 def test_nothing_changed(run: Run, old: Path) -> None:
     done = run("n1codec", "results", "compare", old, old)
     assert (done.returncode, done.stderr) == (0, "")
-    assert [line.split()[-1] for line in done.stdout.splitlines()[1:]] == ["same"] * 3
+    assert [line.endswith("same size, same speed") for line in done.stdout.splitlines()[1:]] == [True] * 3
 
 
 def test_any_byte_more_is_a_regression_within_the_tolerance_or_not(run: Run, old: Path, tmp_path: Path) -> None:
@@ -168,3 +168,30 @@ def test_export(run: Run, old: Path, tmp_path: Path, ending: str) -> None:
     assert run("n1codec", "results", "export", old, target, "--summary").returncode == 0
     assert set(read(target)["spec"]) == {"zstd", "bz2", "gone", "odd"}
     assert run("n1codec", "results", "export", old, tmp_path / "out.txt").returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("encode", "decode", "said"),
+    [(1.0, 1.05, "same speed"), (4.0, 1.0, "slower"), (1.0, 0.5, "faster"), (4.0, 0.5, "faster and slower")],
+)
+def test_speeds_have_words_of_their_own(tmp_path: Path, encode: float, decode: float, said: str) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    written(before, rows("zstd", SIZES))
+    changed = [
+        row | {"encode_seconds": float(row["encode_seconds"]) * encode,
+               "decode_seconds": float(row["decode_seconds"]) * decode}
+        for row in rows("zstd", SIZES)
+    ]  # fmt: skip
+    written(after, changed)
+    table = tables.compare(tables.load(before), tables.load(after))
+    assert table[["verdict", "speed"]].iloc[0].tolist() == ["same", said]
+
+
+def test_the_printed_verdict_is_of_size_and_of_speed(run: Run, tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    written(before, rows("zstd", SIZES))
+    written(after, [row | {"encode_seconds": 4 * float(row["encode_seconds"])} for row in rows("zstd", SIZES)])
+    done = run("n1codec", "results", "compare", before, after)
+    heading, line = done.stdout.splitlines()
+    assert heading.endswith("size, speed")
+    assert line.endswith("same size, slower")

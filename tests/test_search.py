@@ -304,3 +304,14 @@ def test_an_interruption_leaves_what_there_is(data: Path) -> None:
         assert process.wait(20) == 130
     assert found["stopped"] == "interrupted"
     assert found["finalists"] and not any(entry["verified"] for entry in found["finalists"])
+
+
+def test_reasons_of_failures_are_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    from n1codec.cli.search import _tell_failures
+
+    reasons = {f"a{index}": "it broke" for index in range(3)} | {f"b{index}": f"odd {index}" for index in range(6)}
+    _tell_failures(Found(failures=reasons))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "3 failed, such as a0: it broke"
+    assert lines[1] == "1 failed, such as b0: odd 0"
+    assert lines[-1] == "2 failed for 2 other reasons (--json lists them all)"

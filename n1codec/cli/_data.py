@@ -26,7 +26,7 @@ def takes_data(
         @wraps(function)
         def command(*arguments: Any, named: Any, also_named: Any, **options: Any) -> Any:
             if named and also_named:
-                raise click.UsageError("the recordings are named twice, as DATA and with --data (name them once)")
+                raise click.UsageError("name the recordings once: as DATA or with --data")
             data = named or also_named
             if required and not data:
                 raise click.UsageError("name the recordings: DATA or --data DATA")
