@@ -74,6 +74,7 @@ view: $(STAMP) ## look at recordings in the browser
 
 bench: $(STAMP) ## time our own kernels, and what trained codecs reach on unseen files
 	@$(RUN) n1codec bench --unseen $(if $(DATA),--data "$$DATA")
+	@$(BIN)/python tools/bench_store.py
 
 data: $(STAMP) ## download the public recordings and verify them
 	@$(RUN) n1codec data fetch
