@@ -25,6 +25,8 @@ from n1codec.varint import Reader, put_bytes
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
 
+MOST_STAGES = 64
+"""Stages of a codec at most, so that a forged file cannot ask for endless work."""
 _TOKEN = re.compile(r'\s*(?:"((?:\\.|[^"\\])*)"|([^|:,="\s]+)|([|:,=]))\s*')
 _BARE = re.compile(r'[^|:,="\s\\]+')
 
@@ -100,10 +102,13 @@ class Pipeline:
     """Filters and a coder as one codec for arrays of shape (frames,) or (frames, channels).
 
     Raises:
-        SpecError: a coder stands before the end, or a filter at it or before a coder of whole files.
+        SpecError: a coder stands before the end, or a filter at it or before a coder of whole files, or there are more
+            than MOST_STAGES of them.
     """
 
     def __init__(self, stages: Sequence[Stage]) -> None:
+        if len(stages) > MOST_STAGES:
+            raise SpecError(f"a codec of {len(stages)} stages is too long (it has {MOST_STAGES} at most)")
         *filters, coder = stages
         for stage in filters:
             if not isinstance(stage, Filter):

@@ -11,9 +11,9 @@ import pytest
 from forge import ARRAY, OPAQUE, WAV, WAV_AND_MORE, Forged, around
 
 import n1codec
-from n1codec.codec import FormatError, UnavailableError
+from n1codec.codec import FormatError, SpecError, UnavailableError
 from n1codec.container import DTYPES, decode_bytes, encode_bytes, read, version1
-from n1codec.pipeline import get_codec
+from n1codec.pipeline import MOST_STAGES, get_codec
 from n1codec.recordings import wav
 from n1codec.varint import put_bytes, put_uint
 
@@ -161,3 +161,12 @@ def test_the_checksum_of_a_file_is_that_of_its_bytes() -> None:
     assert read(n1codec.encode(np.arange(60, dtype=">i4"), "zstd")).checksum == zlib.crc32(
         np.arange(60, dtype="<i4").tobytes()
     )
+
+
+def test_a_codec_has_a_bound_of_stages() -> None:
+    longest = "zigzag|" * (MOST_STAGES - 1) + "copy"
+    assert np.array_equal(n1codec.decode(n1codec.encode([1, -2, 3], longest)), [1, -2, 3])
+    with pytest.raises(SpecError, match="too long"):
+        n1codec.encode([1, -2, 3], f"zigzag|{longest}")
+    with pytest.raises(FormatError, match="more stages"):
+        n1codec.decode(Forged(stages=(*[b"Z"] * MOST_STAGES, b"copy")).bytes())

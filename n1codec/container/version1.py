@@ -38,7 +38,7 @@ from n1codec.container.header import (
     WAV_AND_MORE,
     Header,
 )
-from n1codec.pipeline import Pipeline
+from n1codec.pipeline import MOST_STAGES, Pipeline
 from n1codec.varint import Reader, put_bytes, put_uint
 
 if TYPE_CHECKING:
@@ -117,6 +117,8 @@ def read(blob: Buffer) -> Header:
     names: list[str] = []
     coded = False
     while not coded:
+        if len(names) == MOST_STAGES:
+            raise FormatError("it names more stages than a codec has")
         wire = bytearray()
         while not wire or wire[-1] < 0x80:
             wire += reader.take(1)
