@@ -157,10 +157,62 @@ def test_a_filters_numbers_in_a_file_are_checked(spec: str, side: bytes) -> None
         stage.inverse(SAMPLES, side, Layout.of(SAMPLES))
 
 
-@pytest.mark.parametrize("bits", [0, 1, 9, 255])
-def test_kbits_width_in_a_file_is_checked(bits: int) -> None:
+@pytest.mark.parametrize(("bits", "good"), [(0, False), (1, False), (2, True), (8, True), (9, False), (255, False)])
+def test_kbits_width_in_a_file_is_checked(bits: int, good: bool) -> None:
+    """The codes would all be differences of 0, if there were codes of so many bits."""
+    half = 1 << max(bits - 1, 0)
+    packed = sum(half << (bits * i) for i in range(100)).to_bytes((100 * bits + 7) // 8 or 1, "little")
+    stage, layout = get_codec("kbit|copy").filters[0], Layout.of(SAMPLES)
+    y = np.frombuffer(packed, np.uint8)
+    if good:
+        assert not stage.inverse(y, bytes([bits]), layout).any()
+        return
     with pytest.raises(FormatError):
-        get_codec("kbit|copy").filters[0].inverse(np.zeros(500, np.uint8), bytes([bits, 1]), Layout.of(SAMPLES))
+        stage.inverse(y, bytes([bits]), layout)
+
+
+def calls() -> dict[str, tuple[str, tuple[int, ...], list[native.Array | type[int]], list[object]]]:
+    """Return, for kernels with scratch memory: what tells its size, their arguments, and values without the memory."""
+    out, side, x = np.empty(301, np.uint8), np.empty(300, np.uint8), np.empty_like(SAMPLES)
+    i, o, b = reads(np.int16), writes(np.uint8), reads(np.uint8)
+    found = {}
+    for name in ("huffman", "range", "rans"):
+        found[f"{name}_encode"] = (f"{name}_encode_work_size", (), [i, o, native.SCRATCH], [SAMPLES, out])
+        found[f"{name}_decode"] = (f"{name}_decode_work_size", (), [b, writes(np.int16), native.SCRATCH], [b"", x])
+    found["arange_encode"] = ("arange_work_size", (), [i, o, native.SCRATCH], [SAMPLES, out])
+    found["arange_decode"] = ("arange_work_size", (), [b, writes(np.int16), native.SCRATCH], [b"", x])
+    found["n1_encode"] = ("n1_work_size", (100,), [i, b, native.SCRATCH, o, int], [SAMPLES, b"\1", out, 1])
+    found["n1_decode"] = ("n1_work_size", (100,), [b, b, native.SCRATCH, writes(np.int16), int], [b"", b"", x, 1])
+    found["n1_implant_encode"] = ("n1_implant_work_size", (100,), [i, b, native.SCRATCH, o], [SAMPLES, b"", out])
+    found["n1_implant_decode"] = (
+        "n1_implant_work_size", (100,), [b, b, native.SCRATCH, writes(np.int16)], [b"", b"", x])  # fmt: skip
+    found["n1_max_encode"] = ("n1_max_work_size", (100,), [i, native.SCRATCH, o, int], [SAMPLES, out, 1])
+    found["n1_max_decode"] = ("n1_max_work_size", (100,), [b, native.SCRATCH, writes(np.int16), int], [b"", x, 1])
+    lpc = [i, int, int, int, native.SCRATCH, o, writes(np.int16)]
+    found["lpc_encode"] = ("lpc_encode_work_size", (100, 64), lpc, [SAMPLES, 64, 8, 12, side, x])
+    return found
+
+
+@pytest.mark.parametrize("name", calls())
+def test_scratch_memory_begins_anywhere_and_suffices(name: str) -> None:
+    size_of, numbers, arguments, values = calls()[name]
+    size = Kernel(f"n1c_{size_of}", *[int] * len(numbers))(*numbers)
+    kernel = Kernel(f"n1c_{name}", *arguments)
+    at = next(i for i, argument in enumerate(arguments) if argument is native.SCRATCH)
+
+    def call(work: np.ndarray) -> int:
+        return kernel(*values[:at], work, *values[at:])
+
+    with pytest.raises(KernelError, match="too small"):
+        call(np.empty(size - 1, np.uint8))
+    for offset in (0, 1, 7):
+        work = np.full(size + 64, 0xA5, np.uint8)
+        try:
+            assert call(work[offset : offset + size]) > 0
+        except FormatError:  # there was nothing to decode
+            assert name.endswith("_decode")
+        assert (work[offset + size :] == 0xA5).all()
+        assert (work[:offset] == 0xA5).all()
 
 
 def test_a_damaged_profile_is_named(tmp_path: Path) -> None:

@@ -287,3 +287,27 @@ def test_containers_under_sanitizers(check: str, tmp_path: Path) -> None:
     program = tmp_path / "fuzz_container"
     subprocess.run([*command, *folders, *map(str, sources), "-o", str(program)], check=True, timeout=300)
     assert "300 damaged ones" in run(program, "10")
+
+
+def forged(body: bytes, source: bytes = b"") -> bytes:
+    """Return a .n1c file of version 1 whose checksums hold, whatever stands in it."""
+    rest = zlib.crc32(source).to_bytes(4, "little") + body
+    return b"N1C\1" + zlib.crc32(rest).to_bytes(4, "little") + rest
+
+
+@pytest.mark.parametrize(("size", "good"), [(1, True), (9, True), (10, False)])
+def test_an_integer_has_so_many_bytes_at_most(tools: Path, size: int, good: bool) -> None:
+    length = bytes([0x80 | 3] + [0x80] * (size - 2) + [0]) if size > 1 else b"\3"
+    body = bytes([1 << 2]) + length + bytes([0x80 | ord("c")]) + b"abc"
+    done = call(tools, "n1dec", "-", "-", stdin=forged(body, b"abc"))
+    assert (done.stdout == b"abc") == good and (done.returncode == 0) == good
+
+
+@pytest.mark.skipif(WINDOWS, reason="limits are set by a shell")
+def test_memory_is_taken_only_for_what_the_bytes_back(tools: Path) -> None:
+    frames = bytes([0x80, 0x80, 0x80, 0x80, 1])  # 2^28 samples, half a GB
+    packed = forged(bytes([1 | 1 << 2 | 1 << 3, 0]) + frames + bytes([0x80 | ord("n")]) + bytes(100))
+    done = subprocess.run(
+        ["sh", "-c", f'ulimit -v 200000; exec "{tools / "n1dec"}" - -'], input=packed, capture_output=True, timeout=60
+    )
+    assert_one_line(done, 1, "damaged")

@@ -33,7 +33,7 @@ int n1_profile_open(const uint8_t *b, int64_t length, n1_profile *p) {
   if (p->prior[0] < 1) return -1;
   for (int i = 0; i <= N1_SHAPE; i++, at += 4) {
     p->shape[i] = n1c_load32(at);
-    if (p->shape[i] < last || p->shape[i] > N1_PROB) return -1;
+    if (p->shape[i] < last) return -1;
     last = p->shape[i];
   }
   if (p->shape[0] != 0 || last != N1_PROB) return -1;
