@@ -50,7 +50,7 @@ def test_stretch_is_the_formula_of_the_recordings() -> None:
 def test_value_set_of_real_recordings_is_the_synthetic_one(recordings: list[Path]) -> None:
     allowed = n1_mapping.values()[np.arange(1024)]
     for path in recordings:
-        parsed = wav.parse(path.read_bytes())
+        parsed = wav.read(path.read_bytes())
         assert parsed is not None
         assert np.isin(parsed.samples, allowed).all()
 
@@ -110,7 +110,7 @@ def test_synthetic_sets_of_other_sizes(tmp_path: Path, channels: int, seconds: f
     paths = synth.write(tmp_path, channels, seconds, 7, rate)
     assert [path.name for path in paths] == sorted(path.name for path in paths)
     assert len(paths) == channels
-    parsed = wav.parse(paths[-1].read_bytes())
+    parsed = wav.read(paths[-1].read_bytes())
     assert parsed is not None
     assert parsed.canonical
     assert (len(parsed.samples), parsed.rate) == (round(seconds * rate), rate)
@@ -425,7 +425,7 @@ def test_commands(tmp_path: Path, server: Server, known: dict[str, bytes], monke
         call("verify", str(strange))
     assert call("synth", str(tmp_path / "s"), "--channels", "2", "--seconds", "0.1", "--seed", "3")[0] == 0
     assert np.array_equal(
-        wav.parse((tmp_path / "s" / "synth_01.wav").read_bytes()).samples[:, 0],  # type: ignore[union-attr]
+        wav.read((tmp_path / "s" / "synth_01.wav").read_bytes()).samples[:, 0],  # type: ignore[union-attr]
         synth.synthesize(2, 0.1, 3)[:, 1],
     )
 

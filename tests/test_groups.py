@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
+from n1codec.analysis import groups
 from n1codec.analysis.correlation import Cancelled
 from n1codec.analysis.groups import NEAR, _clipped, _reach, _stands_out, simultaneous
 from n1codec.recordings import wav
@@ -122,7 +123,7 @@ def test_recordings(recordings: list[Path]) -> None:
         names = sorted(name for name in zipped.namelist() if name.endswith(".wav"))
         if len(names) != 372:
             pytest.skip("these are not the 372 recordings")
-        signals = [wave.samples[:, 0] for name in names if (wave := wav.parse(zipped.read(name)))]
+        signals = [wav.read(zipped.read(name)).samples[:, 0] for name in names]
     found = simultaneous(signals)
     assert len(found) == 76
     assert {len(group.members) for group in found} == {2}
@@ -155,3 +156,12 @@ def test_progress_counts_pairs() -> None:
 
 def test_lags_reach_an_eighth_of_the_signal_and_a_thousand_at_most() -> None:
     assert [_reach(frames) for frames in (800, 8000, 8008, 1_000_000)] == [100, 1000, 1000, 1000]
+
+
+def test_only_the_start_of_long_signals_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(8)
+    shared = rng.normal(0, 10, 20_000)
+    signals = [(shared + rng.normal(0, 5, 20_000)).round().astype(np.int16) for _ in range(2)]
+    signals[1][5000:] = 0
+    monkeypatch.setattr(groups, "MOST_FRAMES", 5000)
+    assert [group.members for group in groups.simultaneous(signals)] == [(0, 1)]

@@ -205,7 +205,7 @@ def test_what_resembles_n1_takes_less_than_with_public_codecs() -> None:
 def test_recordings(recordings: list[Path]) -> None:
     size = raw = 0
     for path in recordings:
-        x = np.ascontiguousarray(wav.parse(path.read_bytes()).samples[:, 0])
+        x = np.ascontiguousarray(wav.read(path.read_bytes()).samples[:, 0])
         data = encode(x)
         assert np.array_equal(decode(data, x.size), x)
         size, raw = size + len(data) + 19, raw + 2 * x.size + 44

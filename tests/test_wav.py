@@ -15,7 +15,7 @@ from n1codec import container
 from n1codec.codec import FormatError
 from n1codec.container import decode_bytes, encode_bytes, read
 from n1codec.pipeline import get_codec
-from n1codec.recordings import wav
+from n1codec.recordings import UnknownFormat, wav
 
 SPEC = "delta|zstd:level=1"
 GUID = bytes.fromhex("000000001000800000aa00389b71")
@@ -67,8 +67,7 @@ def raw(bits: int, channels: int, frames: int = 301) -> tuple[bytes, np.ndarray]
 def test_integer_samples(bits: int, channels: int, wide: bool) -> None:
     data, values = raw(bits, channels)
     source = riff(extensible(bits, channels) if wide else fmt(bits, channels), chunk(b"data", data))
-    parsed = wav.parse(source)
-    assert parsed is not None
+    parsed = wav.read(source)
     assert parsed.bits == bits
     assert parsed.samples.dtype == {8: "uint8", 16: "int16"}.get(bits, "int32")
     assert np.array_equal(parsed.samples, values)
@@ -140,8 +139,7 @@ AWKWARD = {
 
 @pytest.mark.parametrize("source", AWKWARD.values(), ids=AWKWARD)
 def test_samples_are_found_in_awkward_files(source: bytes) -> None:
-    parsed = wav.parse(source)
-    assert parsed is not None
+    parsed = wav.read(source)
     assert np.array_equal(parsed.samples[:, 0], SAMPLES)
     header = comes_back(source)
     assert header.source_kind == "wav with extra chunks"
@@ -179,7 +177,8 @@ NO_SAMPLES = {
 
 @pytest.mark.parametrize("source", NO_SAMPLES.values(), ids=NO_SAMPLES)
 def test_what_has_no_known_samples_is_stored_as_it_is(source: bytes) -> None:
-    assert wav.parse(source) is None
+    with pytest.raises(UnknownFormat):
+        wav.read(source)
     assert comes_back(source).source_kind == "opaque"
 
 
@@ -230,8 +229,7 @@ def test_bytes_around_the_samples_are_bounded_when_read(monkeypatch: pytest.Monk
 def test_real_recordings_are_canonical(recordings: list) -> None:
     for path in recordings:
         source = path.read_bytes()
-        parsed = wav.parse(source)
-        assert parsed is not None
+        parsed = wav.read(source)
         assert parsed.canonical
         assert len(parsed.samples) == (len(source) - 44) // 2
         blob = encode_bytes(source, get_codec("copy"))

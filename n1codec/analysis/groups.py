@@ -34,6 +34,8 @@ LAGS = 1000
 NEAR = 30
 """Lags up to this one may hold what lag 0 holds, such as the rest of a spike: they are no background."""
 CLIP = 4
+MOST_FRAMES = 1 << 22
+"""Frames of each signal, from its start, that are looked at: more would tell no more."""
 LEAST_FRAMES = 1000
 """Shorter signals are in no group."""
 
@@ -64,9 +66,11 @@ def simultaneous(
         Cancelled: ``cancel`` was set.
     """
     by_length: dict[int, list[int]] = defaultdict(list)
-    for number, signal in enumerate(signals):
-        if len(signal) > LEAST_FRAMES:
-            by_length[len(signal)].append(number)
+    lengths = [len(signal) for signal in signals]
+    signals = [signal[:MOST_FRAMES] for signal in signals]
+    for number, length in enumerate(lengths):
+        if length > LEAST_FRAMES:
+            by_length[length].append(number)
     sets = [numbers for numbers in by_length.values() if len(numbers) > 1]
     pairs = sum(len(numbers) * (len(numbers) - 1) // 2 for numbers in sets)
     if not pairs:

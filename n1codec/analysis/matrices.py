@@ -20,6 +20,10 @@ SHORT = 0.1
 """Recordings shorter than this share of the median length are left out: all are cut to the frames that all have."""
 STRONGEST = 5
 """Pairs of channels that are told for each measure."""
+MOST_FRAMES = 1 << 23
+"""Frames of each channel that are correlated unless more are asked for."""
+MOST_SAMPLES = 1 << 27
+"""Samples of all channels together, likewise: ranks take as much memory again."""
 SHIFT = 1000
 """Frames by which a recording is turned each time that it is taken once more."""
 
@@ -83,13 +87,14 @@ def stack(recordings: Sequence[np.ndarray], channels: int | None = None, frames:
     Args:
         recordings: arrays of one dtype and of shape (frames,) each.
         channels: how many are wanted; where there are fewer, they are taken once more, 1000 frames on.
-        frames: cut to fewer.
+        frames: cut to so many; as many as MOST_FRAMES and MOST_SAMPLES allow if None.
 
     Returns:
         An array of shape (channels, frames).
     """
     common = min(len(recording) for recording in recordings)
-    frames = min(frames or common, common)
+    usual = min(MOST_FRAMES, max(MOST_SAMPLES // (channels or len(recordings)), 1))
+    frames = min(frames or usual, common)
     result = np.empty((channels or len(recordings), frames), np.result_type(*recordings))
     for channel, row in enumerate(result):
         again, number = divmod(channel, len(recordings))

@@ -59,6 +59,7 @@ def command(
       n1codec correlate recordings/ --channels 743 --frames 98567 --json
     """  # fmt: skip
     import json
+    from contextlib import suppress
 
     import numpy as np
 
@@ -69,13 +70,17 @@ def command(
     from n1codec.cli._text import count, printable
     from n1codec.codec import CodecError
     from n1codec.datasets import dataset
-    from n1codec.recordings import wav
+    from n1codec.recordings import UnknownFormat, open_recording
 
     found = dataset.resolve(data)
-    waves = [(path, wave) for path in found.files if (wave := wav.parse(path.read_bytes())) and wave.samples.size]
-    recordings = [column for _, wave in waves for column in wave.samples.T]
-    names = [path.name if wave.samples.shape[1] == 1 else f"{path.name}:{column}"
-             for path, wave in waves for column in range(wave.samples.shape[1])]  # fmt: skip
+    recordings: list[np.ndarray] = []
+    names: list[str] = []
+    for path in found.files:
+        with suppress(UnknownFormat):
+            opened = open_recording(path)
+            columns = opened.read().T  # views of the file, which is not read before it is correlated
+            recordings += [column for column in columns if column.size]
+            names += [opened.name if len(columns) == 1 else f"{opened.name}:{i}" for i in range(len(columns))]
     if not recordings:
         raise CodecError(f"{found.path}: there are no recordings in it")
     kept = matrices.long_enough([len(recording) for recording in recordings])
@@ -119,7 +124,10 @@ def command(
         click.echo(json.dumps({**shape, **figures, **told}))
         return
     click.echo(f"Data set: {found}")
-    click.echo(f"{count(signals.shape[0], 'channel')} of {count(signals.shape[1], 'frame')}, distance {distance}")
+    whole = min(len(recordings[index]) for index in np.flatnonzero(kept))
+    of_all = f", the first of {whole} (--frames takes more)" if frames is None and signals.shape[1] < whole else ""
+    size = f"{count(signals.shape[0], 'channel')} of {count(signals.shape[1], 'frame')}{of_all}"
+    click.echo(f"{size}, distance {distance}")
     click.echo("\nStrongest correlations of two channels:")
     for measure, pairs in strongest.items():
         for first, second, r in pairs:

@@ -35,21 +35,27 @@ def command(data: str | None, channels: int, packet_ms: float, packets: int, cod
       n1codec latency recordings/ --codec n1_implant
     """
     import json
+    from contextlib import suppress
 
     from n1codec.cli._progress import progress
     from n1codec.codec import CodecError
     from n1codec.datasets import dataset
     from n1codec.pipeline import get_codec
-    from n1codec.recordings import wav
+    from n1codec.recordings import UnknownFormat, open_recording
     from n1codec.stream.latency import measure
     from n1codec.stream.packets import PacketDecoder, PacketEncoder
 
     found = dataset.resolve(data)
-    waves = [wave for path in found.files[:channels] if (wave := wav.parse(path.read_bytes()))]
-    recordings = [wave.samples[:, 0] for wave in waves if wave.samples.dtype == "int16" and wave.samples.size]
+    recordings, rates = [], []
+    for path in found.files[:channels]:
+        with suppress(UnknownFormat):
+            opened = open_recording(path)
+            if opened.dtype == "int16" and opened.frames and opened.rate:
+                recordings.append(opened.read(channels=0)[:, 0])
+                rates.append(opened.rate)
     if not recordings:
         raise CodecError(f"{found.path}: there are no recordings of 16 bits in it")
-    rate = float(waves[0].rate)
+    rate = rates[0]
     size = max(1, round(packet_ms * 1e-3 * rate))
     encoder = PacketEncoder(channels, rate, codec, size)
     decoder = PacketDecoder(channels, rate, codec, size)

@@ -126,14 +126,6 @@ def read(data: Buffer, name: str = "") -> Wav:
     raise UnknownFormat("it is a WAV file without samples (it has no chunk data)")
 
 
-def parse(data: Buffer) -> Wav | None:
-    """Return the recording in the bytes of a WAV file, None if there is none that can be read."""
-    try:
-        return read(data)
-    except UnknownFormat:
-        return None
-
-
 class _Chunk(NamedTuple):
     name: bytes
     """Four letters."""
