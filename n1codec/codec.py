@@ -168,6 +168,8 @@ class Stage(ABC):
     trained (its tables come from recordings of one kind), slow (below 50 xRT)."""
     grid: ClassVar[tuple[str, ...]] = ()
     """Specs that belong to the default grid."""
+    reference: ClassVar[tuple[str, ...]] = ()
+    """Specs that ``n1codec bench`` measures beside our own stages, so that their figures can be compared."""
     floor_xrt: ClassVar[int] = 0
     """The speed promised in either direction on one core, times real time; 0: none is."""
 

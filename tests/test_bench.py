@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import gzip
 import json
@@ -21,13 +22,14 @@ import numpy as np
 import pytest
 from conftest import stored
 
+import n1codec
 from n1codec import registry
 from n1codec.bench.measure import cases, limits
 from n1codec.bench.measure.run import Settings
 from n1codec.bench.measure.sweep import Result, sweep
 from n1codec.bench.results import store, summary
 from n1codec.cli import _sweep_view as view
-from n1codec.codec import CodecError, SpecError
+from n1codec.codec import CodecError, Coder, SpecError
 from n1codec.recordings import wav
 
 FILES = 5
@@ -873,6 +875,21 @@ def test_bench_holds_each_stage_that_calls_the_kernels_or_promises_a_speed() -> 
     promising = {name for name in registry.names() if registry.find(name).floor_xrt}
     calling = {name for name in registry.names() if "Kernel(" in Path(_file_of(name)).read_text()}
     assert promising | calling | {"copy", "zstd", "flac", "pcodec"} == measured
+
+
+def test_a_stage_declares_what_stands_beside_it_in_a_bench(data: Path, module) -> None:
+    module("rival", extra="reference = ('delta|rival',)")
+    (line,) = json.loads(bench(data, "--filter", "rival", "--files", "1", "--min-time", "0", "--json"))
+    assert (line["stage"], line["behind"]) == ("rival", "delta")
+
+
+def test_the_bench_names_no_coder() -> None:
+    coders = {name for name in registry.names() if issubclass(registry.find(name), Coder)}
+    house = Path(str(n1codec.__file__)).parent
+    for path in (*(house / "bench").rglob("*.py"), house / "cli" / "bench.py"):
+        texts = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
+        stages = {stage.partition(":")[0] for text in texts if isinstance(text, str) for stage in text.split("|")}
+        assert not stages & coders, path
 
 
 def _file_of(name: str) -> str:

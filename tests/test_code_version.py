@@ -49,7 +49,9 @@ def test_a_stage_and_what_it_uses_is_part_of_its_version(
     assert changes(monkeypatch, word, *names)
 
 
-@pytest.mark.parametrize("word", ["libn1c", "/native.py", "/lifting.py", "/bz2.py", "/bench/", "/cli/", "/viewer/"])
+@pytest.mark.parametrize(
+    "word", ["libn1c", "/native.py", "/lifting.py", "/bz2.py", "/n1codec/bench/", "/n1codec/cli/", "/n1codec/viewer/"]
+)
 def test_what_shapes_nothing_is_no_part_of_a_version(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not changes(monkeypatch, word, "zstd")
 

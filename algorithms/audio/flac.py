@@ -29,6 +29,7 @@ class Flac(Coder):
     level: int
     params = {"level": Int(8, 0, 8, "0 is fast, 8 is small")}
     grid = ("flac", "delta|flac", "remap|flac:level=0", "remap|flac:level=5", "remap|flac")
+    reference = ("remap|flac",)
 
     @classmethod
     def unavailable(cls) -> str | None:

@@ -8,6 +8,7 @@ from n1codec.codec import ByteCoder
 class Copy(ByteCoder):
     wire = "c"
     grid = ("copy", "remap|copy")
+    reference = ("copy",)
 
     def compress(self, data: bytes) -> bytes:
         return data

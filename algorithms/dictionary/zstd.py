@@ -11,6 +11,7 @@ class Zstd(ByteCoder):
     level: int
     params = {"level": Int(22, -7, 22, "negative and low is fast, high is small")}
     grid = ("zstd:level=3", "zstd", "delta|zstd", "remap|zstd", "remap|delta|zigzag|planes|zstd")
+    reference = ("remap|delta|zstd:level=3",)
 
     def compress(self, data: bytes) -> bytes:
         import zstandard

@@ -56,6 +56,7 @@ class Pcodec(Coder):
         "remap|pcodec:level=12,delta=conv1,order=32",
         "remap|delta|pcodec:level=12,delta=conv1,order=8",
     )
+    reference = ("remap|pcodec", "remap|pcodec:level=12,delta=conv1,order=8")
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)

@@ -107,12 +107,13 @@ def command(
 
 
 def _unseen(folder: Path, text: str, jobs: int) -> dict[str, Cost | str]:
+    from n1codec import registry
     from n1codec.bench.measure import kernels
     from n1codec.cli._progress import progress
     from n1codec.train import fit, unseen
 
     codecs = [codec for codec in unseen.codecs() if text in codec]
-    references = [spec for spec in kernels.REFERENCES if text in spec and spec != "copy"]
+    references = [spec for spec in kernels.references() if text in spec and spec != registry.STORED]
     recordings = fit.load(folder)
     with progress(2 * (len(codecs) + len(references)), "training") as advance:
         return unseen.validate(codecs, references, recordings, jobs, advance)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from time import perf_counter
 from typing import NamedTuple
@@ -15,15 +16,7 @@ from n1codec.codec import CodecError, Coder, Filter, Layout, Stage
 from n1codec.pipeline import Pipeline, get_codec
 
 CODER_INPUT = "remap|delta"
-"""What our coders are measured behind; a filter is measured behind what stands before it in its own grid."""
-
-REFERENCES = (
-    "copy",
-    "remap|delta|zstd:level=3",
-    "remap|flac",
-    "remap|pcodec",
-    "remap|pcodec:level=12,delta=conv1,order=8",
-)
+"""The filters that our coders are measured behind. A filter is measured behind what is before it in its own grid."""
 
 
 class Signal(NamedTuple):
@@ -45,35 +38,42 @@ class Target:
 
     @property
     def codec(self) -> Pipeline:
-        """The stage by itself; a filter needs a coder, and the one that copies takes next to no time."""
-        return Pipeline([self.stage] if isinstance(self.stage, Coder) else [self.stage, registry.find("copy")()])
+        """The stage by itself. A filter needs a coder behind it: the one that stores bytes takes next to no time."""
+        if isinstance(self.stage, Coder):
+            return Pipeline([self.stage])
+        return Pipeline([self.stage, registry.find(registry.STORED)()])
 
     @property
     def name(self) -> str:
         spec = self.codec.spec
-        return spec if isinstance(self.stage, Coder) else spec.removesuffix("|copy")
+        return spec if isinstance(self.stage, Coder) else spec.removesuffix(f"|{registry.STORED}")
 
     @property
     def behind(self) -> str:
+        """The spec of the filters that make the input; empty where the stage gets the samples."""
         return Pipeline([*self.before, Tap()]).spec.removesuffix(Tap.name).removesuffix("|")
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Time of one direction over all signals: the median of ``repeats`` passes, and its interquartile range / median.
-
-    ``xrt`` is times real time of one channel, ``best_xrt`` that of the fastest pass.
-    """
+    """How fast a stage works in one direction. A pass is one run over all signals."""
 
     ns_per_sample: float
+    """Nanoseconds that a sample takes in the median pass."""
     xrt: float
+    """Times real time of one channel, in the median pass."""
     best_xrt: float
+    """Times real time of one channel, in the fastest pass."""
     spread: float
+    """Interquartile range / median of the passes' times."""
     repeats: int
+    """Passes."""
 
 
 @dataclass(frozen=True)
 class Measurement:
+    """What measuring a stage gave: both speeds, or a problem."""
+
     target: Target
     encode: Speed | None = None
     decode: Speed | None = None
@@ -84,9 +84,9 @@ class Measurement:
 
     @property
     def mark(self) -> str:
-        """Whether the promised speed is reached: ok or slow; empty if none is promised; or the problem.
+        """Whether the stage reaches the speed that it promises: "ok" or "slow"; "" if it promises none; or the problem.
 
-        The fastest pass decides, because whatever else runs on the machine can only make one slower.
+        The fastest pass decides, because other programs on the machine can only make a pass slower.
         """
         if not self.encode or not self.decode:
             return self.problem
@@ -97,7 +97,10 @@ class Measurement:
 
 
 class Tap(Coder):
-    """Keeps the array that filters hand over, takes no bytes for it, and gives it back to their inverse."""
+    """A coder that stands behind filters and keeps the array that they make, so that it can be looked at.
+
+    It encodes the array as no bytes at all, and "decodes" these as the array that it kept.
+    """
 
     name = "tap"
     family = "baseline"
@@ -111,7 +114,10 @@ class Tap(Coder):
 
 
 def targets() -> list[Target]:
-    """Return every stage that calls libn1c or promises a speed, as its grid has it, and the references."""
+    """Return what is measured: every stage that calls libn1c or promises a speed, and the references.
+
+    A stage is there with its defaults and with each set of parameters that its grid has.
+    """
     found: dict[str, Target] = {}
     for name in registry.names():
         try:
@@ -120,11 +126,20 @@ def targets() -> list[Target]:
                 found |= {target.name: target for target in _variants(stage)}
         except CodecError:
             continue  # n1codec list says what is wrong with it
-    for spec in REFERENCES:
+    for spec in references():
         codec = get_codec(spec)
         target = Target(codec.coder, codec.filters)
         found.setdefault(target.name, target)
     return list(found.values())
+
+
+def references() -> list[str]:
+    """Return the specs that stages declare as references: codecs to compare our own ones with."""
+    specs: list[str] = []
+    for name in registry.names():
+        with suppress(CodecError):
+            specs += registry.find(name).reference
+    return specs
 
 
 def _variants(stage: type[Stage]) -> Iterator[Target]:
@@ -141,14 +156,17 @@ def _variants(stage: type[Stage]) -> Iterator[Target]:
     for name, used in stages.items():
         # A coder that was trained knows samples, not differences.
         usual = isinstance(used, Coder) and "trained" not in used.traits
-        yield Target(used, get_codec(f"{CODER_INPUT}|copy").filters if usual else before[name])
+        yield Target(used, get_codec(f"{CODER_INPUT}|{registry.STORED}").filters if usual else before[name])
 
 
 def measure(target: Target, signals: Sequence[Signal], min_time: float) -> Measurement:
-    """Measure a stage on signals, and check that it gives them back.
+    """Measure a stage on signals, and check that decoding gives back what was encoded.
+
+    What goes wrong becomes the measurement's ``problem``; nothing is raised.
 
     Args:
-        min_time: seconds that the passes of each direction take at least in all.
+        signals: samples of shape (frames, channels) each.
+        min_time: seconds; passes are repeated in each direction until they have taken so long together.
     """
     codec = target.codec
     try:
@@ -181,6 +199,7 @@ def measure(target: Target, signals: Sequence[Signal], min_time: float) -> Measu
 
 
 def _input(target: Target, samples: np.ndarray) -> np.ndarray:
+    """Return what the filters before a stage make of samples."""
     tap = Tap()
     Pipeline([*target.before, tap]).encode(samples)
     return tap.seen

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from n1codec import registry
 from n1codec.bench.measure import machine, remote
 from n1codec.bench.measure.cases import Case, Source
 from n1codec.bench.measure.run import Outcome, Progress, Settings, run
@@ -211,8 +212,11 @@ def _longest_first(tasks: list[tuple[Case, list[Source]]], rows: pd.DataFrame) -
 
 
 def _overhead(outcomes: Sequence[Outcome], seconds: float) -> tuple[float, float | None]:
-    """Return the codecs' own work without copy, and how often it goes into the time that it took in all."""
-    copies = [outcome for outcome in outcomes if outcome.case.spec == "copy"]
+    """Return the seconds of the codecs' own work, and how often they go into the time that the sweep took.
+
+    The codec that stores bytes as they are has next to no work of its own: it is left out of both.
+    """
+    copies = [outcome for outcome in outcomes if outcome.case.spec == registry.STORED]
     own = sum(outcome.own_seconds for outcome in outcomes if outcome not in copies)
     return own, (seconds - sum(outcome.seconds for outcome in copies)) / own if own else None
 

@@ -85,7 +85,7 @@ def settings_declared(stage: type[Stage]) -> list[str]:
 def variants(spec: str) -> list[str]:
     """Return one stage with other parameters: those of grids, and each parameter by itself a step away."""
     coder = issubclass(registry.find(spec.partition(":")[0]), Coder)
-    stage: Stage = get_codec(spec if coder else f"{spec}|copy").stages[0]
+    stage: Stage = get_codec(spec if coder else f"{spec}|{registry.STORED}").stages[0]
     config = stage.get_config()
     found = settings_declared(type(stage))
     for key, param in stage.params.items():

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from n1codec import container, files
+from n1codec import container, files, registry
 from n1codec.bench.measure.kernels import Signal, Tap
 from n1codec.bench.measure.work import Work
 from n1codec.bench.search.space import Candidate
@@ -95,7 +95,7 @@ def prepare(sample: Sample, filters: tuple[str, ...]) -> _Node:
         return _Node([signal.samples for signal in _signals(sample)], 0, 0.0, 0.0)
     arrays, side_bytes, encode_seconds, decode_seconds = prepare(sample, filters[:-1])
     tap = Tap()
-    step = Pipeline([*get_codec(f"{filters[-1]}|copy").filters, tap])
+    step = Pipeline([*get_codec(f"{filters[-1]}|{registry.STORED}").filters, tap])
     outputs = []
     for x in arrays:
         side, encoding, decoding = _round_trip(step, x)
