@@ -53,11 +53,11 @@ def read(path: str | Path) -> bytes:
         OSError: it cannot be read; ``filename`` is set.
     """
     if str(path) == STANDARD:
-        with _named("standard input"):
+        with named("standard input"):
             if sys.stdin is None:
                 raise OSError(errno.EBADF, "it is closed")
             return sys.stdin.buffer.read()
-    with _named(path):
+    with named(path):
         return Path(path).read_bytes()
 
 
@@ -72,7 +72,7 @@ def view(path: str | Path) -> memoryview:
     """
     if str(path) == STANDARD:
         return memoryview(read(path))
-    with _named(path), Path(path).open("rb") as file:
+    with named(path), Path(path).open("rb") as file:
         about = os.fstat(file.fileno())
         if stat.S_ISREG(about.st_mode) and about.st_size:
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
@@ -108,13 +108,13 @@ def writing(path: str | Path, *, durable: bool = True) -> Iterator[BinaryIO]:
         OSError: the disk is full, the folder is not there, and the like; ``filename`` is set.
     """
     if str(path) == STANDARD:
-        with _named("standard output"):
+        with named("standard output"):
             if sys.stdout is None:
                 raise OSError(errno.EBADF, "it is closed")
             yield sys.stdout.buffer
             sys.stdout.buffer.flush()
         return
-    with _named(path):
+    with named(path):
         target = Path(path)
         if target.exists() and not target.is_file() and not target.is_dir():
             with target.open("wb") as special:
@@ -171,8 +171,11 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _named(name: str | Path) -> Iterator[None]:
-    """Let an OSError tell the name that the user knows, in place of a temporary one or of none."""
+def named(name: str | Path) -> Iterator[None]:
+    """Let an OSError that is raised within the block tell the name of a file that the user knows.
+
+    It has none, or a temporary one, when writing to an open file fails.
+    """
     try:
         yield
     except OSError as error:

@@ -232,7 +232,8 @@ def test_list_as_text_is_not_cut(run: Run) -> None:
 
 def test_info_says_that_a_profile_is_needed(run: Run, wav_file: Path, tmp_path: Path) -> None:
     profile = tmp_path / "my.n1p"
-    assert run("n1codec", "train", wav_file.parent, "-o", profile, "--quiet").returncode == 0
+    trained = run("n1codec", "train", wav_file.parent, "-o", profile, "--quiet")
+    assert (trained.returncode, trained.stdout.splitlines()[0]) == (0, "1 recording")
     run("encode", wav_file, tmp_path / "a.n1c", f"n1:profile={profile}")
     checksum = f"{zlib.crc32(profile.read_bytes()):08x}"
     (entry,) = json.loads(run("n1codec", "info", "--json", tmp_path / "a.n1c").stdout)

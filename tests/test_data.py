@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import hashlib
 import io
+import os
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -275,6 +277,15 @@ def test_a_later_call_goes_on_with_the_partial_file(tmp_path: Path, server: Serv
     assert fetch.fetch(server.url, tmp_path).new == 5
     assert server.asked == ["bytes=1000-"]
     assert tree(tmp_path) == known
+
+
+def test_a_full_disk_is_told_with_the_file(tmp_path: Path, server: Server) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(OSError) as caught:
+        fetch.fetch(server.url, tmp_path, full)
+    assert caught.value.filename == str(tmp_path / "n1-download.zip.part")
 
 
 @pytest.mark.parametrize("change", ["no ranges", "another file", "another address"])

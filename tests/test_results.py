@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
+import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from n1codec import cli
 from n1codec.bench.results import store, summary, tables
 from n1codec.codec import CodecError
 
@@ -168,6 +172,24 @@ def test_export(run: Run, old: Path, tmp_path: Path, ending: str) -> None:
     assert run("n1codec", "results", "export", old, target, "--summary").returncode == 0
     assert set(read(target)["spec"]) == {"zstd", "bz2", "gone", "odd"}
     assert run("n1codec", "results", "export", old, tmp_path / "out.txt").returncode == 1
+
+
+@pytest.mark.parametrize("before", [None, b"old"])
+def test_an_export_to_a_full_disk_leaves_what_was_there(
+    old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], before: bytes | None
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    folder = tmp_path / "out"
+    folder.mkdir()
+    if before:
+        (folder / "a.csv").write_bytes(before)
+    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(sys, "argv", ["n1codec", "results", "export", str(old), str(folder / "a.csv")])
+    assert cli.main() == 1
+    assert f"{folder / 'a.csv'}: no space left on its disk" in capsys.readouterr().err
+    assert [path.read_bytes() for path in folder.iterdir()] == ([before] if before else [])
 
 
 @pytest.mark.parametrize(

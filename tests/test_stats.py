@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import math
+import os
 import struct
 import subprocess
 import sys
@@ -20,6 +22,7 @@ import pytest
 from conftest import signal
 from test_recordings import sparse_rf64
 
+from n1codec import cli
 from n1codec.analysis import spectrum, spikes, stats
 from n1codec.analysis.entropy import Pool, neighbours
 from n1codec.analysis.moments import Moments, moments
@@ -294,6 +297,23 @@ def test_command(tmp_path: Path, run: Run) -> None:
     run("n1codec", "stats", folder, "--csv", tmp_path / "one.csv")
     *_, last = csv.DictReader((tmp_path / "one.csv").open())
     assert (last["file"], last["sd"], last["values"]) == ("total", str(total["sd"]), str(total["values"]))
+
+
+@pytest.mark.parametrize("name", ["all.csv", "folder"])
+def test_tables_on_a_full_disk_leave_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    (recording,) = write(tmp_path / "in", [(signal(3000), 16, 1)])
+    target = tmp_path / "out" / name
+    target.parent.mkdir()
+    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(sys, "argv", ["n1codec", "stats", str(recording), "--csv", str(target), "--jobs", "1"])
+    assert cli.main() == 1
+    assert f"{target}{'' if target.suffix else '/files.csv'}: no space left on its disk" in capsys.readouterr().err
+    assert not [path for path in target.parent.rglob("*") if path.is_file()]
 
 
 def test_settings_reach_the_figures(tmp_path: Path, run: Run) -> None:

@@ -56,6 +56,7 @@ def command(data: str, output: Path | None, check: bool, c_source: Path | None, 
       n1codec train recordings/ --codec n1_max --check
     """
     from n1codec import files
+    from n1codec.cli._text import count
     from n1codec.train import fit, unseen
 
     if not (output or check or c_source):
@@ -81,7 +82,7 @@ def command(data: str, output: Path | None, check: bool, c_source: Path | None, 
         files.write(output, tables)
     if c_source:
         files.write(c_source, trainer.to_c(tables).encode())
-    click.echo(f"{len(recordings)} recordings")
+    click.echo(count(len(recordings), "recording"))
     if tables:
         click.echo(f"tables of {len(tables)} bytes, {zlib.crc32(tables):08x}")
         click.echo("on the same recordings:")

@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from n1codec import files
 from n1codec.codec import CodecError
 from n1codec.datasets import manifest
 
@@ -166,7 +167,7 @@ def _unpacked(archive: Path, home: Path, say: Callable[[str], None]) -> Dataset:
                     return describe(folder)
             with _workshop(home / ZIPS) as made:
                 for name, info in members.items():
-                    with zipped.open(info) as source, (made / name).open("xb") as target:
+                    with zipped.open(info) as source, files.writing(made / name, durable=False) as target:
                         shutil.copyfileobj(source, target, 1 << 20)
                 folder = home / ZIPS / _name(wavs(made), archive.stem)
                 _replace(folder, made)

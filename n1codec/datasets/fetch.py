@@ -17,7 +17,7 @@ from http.client import HTTPException, HTTPResponse
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from n1codec import __version__
+from n1codec import __version__, files
 from n1codec.codec import CodecError
 from n1codec.datasets import manifest
 
@@ -174,8 +174,8 @@ def _transfer(url: str, part: Path, notes: Path, progress: Progress) -> None:
             etag = response.headers.get("ETag", "")
             validator = etag if etag.startswith('"') else response.headers.get("Last-Modified")
             part.unlink(missing_ok=True)
-            notes.write_text(json.dumps({"url": url, "validator": validator}), encoding="utf-8")
-        with part.open("ab") as file:
+            files.write_text(notes, json.dumps({"url": url, "validator": validator}), durable=False)
+        with files.named(part), part.open("ab") as file:
             while block := _read(response):
                 file.write(block)
                 have += len(block)
@@ -234,7 +234,7 @@ def _extract(zipped: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, diges
         raise _Damaged(f"{target.name} is too large")
     hashed = hashlib.sha256()
     try:
-        with zipped.open(info) as source, target.open("wb") as file:
+        with zipped.open(info) as source, files.writing(target, durable=False) as file:
             while block := source.read(_BLOCK):
                 hashed.update(block)
                 file.write(block)

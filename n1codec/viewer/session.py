@@ -541,7 +541,7 @@ def _write(
     if len(notes) > _MOST_NOTES:
         notes = [*notes[: _MOST_NOTES - 1], f"and {len(notes) - _MOST_NOTES + 1} notes more"]
     about = {"names": names, "lengths": lengths, "rate": sources[0].rate, "notes": notes, "title": title}
-    (folder / "about.json").write_text(json.dumps(about), encoding="utf-8")
+    files.write_text(folder / "about.json", json.dumps(about), durable=False)
 
 
 def _names(stem: str, channels: int) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from n1codec import files
 from n1codec.bench.results import store, summary
 from n1codec.codec import CodecError, UnavailableError
 
@@ -155,6 +156,7 @@ def export(table: pd.DataFrame, path: Path) -> None:
     Raises:
         CodecError: it has another ending.
         UnavailableError: Parquet needs pyarrow.
+        OSError: the disk is full and the like; ``filename`` is set. What stood at ``path`` before still stands there.
     """
     table = table.copy()
     for column in table.columns.intersection(list(_WHOLE)):
@@ -162,14 +164,14 @@ def export(table: pd.DataFrame, path: Path) -> None:
         if (values == values.round()).all():
             table[column] = table[column].astype("Int64")
     if path.suffix == ".csv":
-        with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-            table.to_csv(file, index=False, lineterminator="\n")
+        files.write_text(path, table.to_csv(index=False, lineterminator="\n"))
         return
     if path.suffix != ".parquet":
         raise CodecError(f"{path}: its name ends neither in .csv nor in .parquet")
     for column in table.select_dtypes(object):  # Parquet's text is UTF-8; other bytes of file names become \udcxx
         table[column] = [str(cell).encode("utf-8", "backslashreplace").decode("utf-8") for cell in table[column]]
     try:
-        table.to_parquet(path, engine="pyarrow", index=False)
+        data = table.to_parquet(None, engine="pyarrow", index=False)
     except ImportError:
         raise UnavailableError("Parquet needs pyarrow (pip install n1codec[parquet])") from None
+    files.write(path, data)
