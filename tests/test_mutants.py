@@ -249,6 +249,7 @@ TINY = {
     "n1codec/__init__.py": "",
     "n1codec/clamp.py": "def clamp(x, low):\n    if x < low:\n        return low\n    return x\n\n\n"
     "def twice(x):\n    return x * 2\n\n\ndef unseen(x):\n    return x + 1\n\n\n"
+    "def late(x):\n    return x << 1\n\n\n"
     "def wait(x):\n    while x > 0:\n        x -= 1\n    return x\n",
     "native/CMakeLists.txt": "add_library(n1c SHARED src/sum.c)\n",
     "native/src/sum.c": "int n1c_sum(int a, int b) {\n  return a + b;\n}\nint n1c_kept(int a) {\n  return a * 1;\n}\n",
@@ -276,6 +277,9 @@ def test_sum():
 
 def test_that_fails_anyhow():
     assert clamp.unseen(1) == 3
+
+def test_that_fails_when_measured():
+    assert clamp.late(4) == 8 and "coverage" not in sys.modules
 """,
 }
 
@@ -306,6 +310,7 @@ def test_a_run_from_end_to_end(tiny: Path, capsys: pytest.CaptureFixture[str]) -
     assert became["if x < low:", "if (not (x < low)):"]["outcome"] == "caught"
     assert became["if x < low:", "if x <= low:"]["outcome"] == "survived"
     assert became["return x * 2", "return x // 2"]["killer"] == "tests/test_clamp.py::test_twice_in_a_child"
+    assert became["return x << 1", "return x >> 1"]["killer"] == "tests/test_clamp.py::test_that_fails_when_measured"
     assert became["return x + 1", "return x - 1"]["outcome"] == "uncovered"
     assert became["x -= 1", "x += 1"]["outcome"] == "timeout"
     assert became["return a + b;", "return a - b;"]["killer"] == "tests/test_clamp.py::test_sum"
