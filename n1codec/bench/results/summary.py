@@ -82,10 +82,15 @@ def latest(rows: pd.DataFrame) -> pd.DataFrame:
 
     The row that says that a codec failed as a whole counts only if nothing was added after it.
     """
-    last = rows.drop_duplicates("spec", keep="last").set_index("spec")
+    import pandas as pd
+
+    codes, specs = pd.factorize(rows["spec"].to_numpy())
+    last = np.zeros(len(specs), np.intp)
+    np.maximum.at(last, codes, np.arange(len(rows)))
     counts = np.ones(len(rows), bool)
     for column in ("codec_version", "machine", "python", "n1codec"):
-        counts &= rows[column].to_numpy() == rows["spec"].map(last[column]).to_numpy()
+        cells = rows[column].to_numpy()
+        counts &= cells == cells[last][codes]
     rows = rows[counts]
     rows = rows[~rows.duplicated(["spec", "file"], keep="last")]
     final = ~rows.duplicated("spec", keep="last")
