@@ -76,9 +76,12 @@ static inline int64_t n1c_load_length(const uint8_t *in, int64_t length, int64_t
 
 /* -- bits, the highest first -------------------------------------------------------------------------------------- */
 
+static inline uint32_t n1c_load32_high_first(const uint8_t *p) {
+  return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
 static inline uint64_t n1c_load64_high_first(const uint8_t *p) {
-  return (uint64_t)p[0] << 56 | (uint64_t)p[1] << 48 | (uint64_t)p[2] << 40 | (uint64_t)p[3] << 32 |
-         (uint64_t)p[4] << 24 | (uint64_t)p[5] << 16 | (uint64_t)p[6] << 8 | (uint64_t)p[7];
+  return (uint64_t)n1c_load32_high_first(p) << 32 | n1c_load32_high_first(p + 4);
 }
 
 /* At least 57 bits from bit `at` on, in the top of the word. */
@@ -188,21 +191,26 @@ static inline int64_t n1c_encoder_end(n1c_encoder *e) {
 
 typedef struct {
   uint64_t code, range; /* code: what was read less the low end of the range */
-  const uint8_t *in;
-  int64_t at, length;
+  const uint8_t *end;
+  int64_t rest; /* bytes before the end that are still to be read; negative once more was read */
 } n1c_decoder;
 
 static inline void n1c_decoder_refill(n1c_decoder *d) {
-  d->code = d->code << 32 | (uint32_t)(n1c_peek_bits(d->in, d->length, 8 * d->at) >> 32);
-  d->at += 4;
+  uint32_t word = 0;
+  if (d->rest >= 4) {
+    word = n1c_load32_high_first(d->end - d->rest);
+  } else {
+    for (int64_t i = d->rest; i > d->rest - 4; i--) word = word << 8 | (i > 0 ? d->end[-i] : 0u);
+  }
+  d->code = d->code << 32 | word;
+  d->rest -= 4;
 }
 
 static inline void n1c_decoder_start(n1c_decoder *d, const uint8_t *in, int64_t length) {
   d->range = ~(uint64_t)0;
   d->code = 0;
-  d->in = in;
-  d->at = 0;
-  d->length = length;
+  d->end = in + length;
+  d->rest = length;
   n1c_decoder_refill(d);
   n1c_decoder_refill(d);
 }
@@ -216,7 +224,7 @@ static inline void n1c_decoder_narrow(n1c_decoder *d, uint64_t skip, uint64_t ra
 }
 
 /* Whether more was read than the encoder can have written. */
-static inline int n1c_decoder_overrun(const n1c_decoder *d) { return d->at > d->length + 7; }
+static inline int n1c_decoder_overrun(const n1c_decoder *d) { return d->rest < -7; }
 
 /* -- adaptive bits -------------------------------------------------------------------------------------------------- */
 /* A counter holds the probability of a 1 in its high 22 bits and in the low 10 how many bits it has seen; it moves by

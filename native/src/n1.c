@@ -229,7 +229,7 @@ static int64_t encode_model(const n1_profile *profile, const mapping *map, const
   while (end > last) {
     const interval c = *--end;
     if (bytes - words < 64) return N1C_E_CAPACITY;
-    tail = n1_tail_put(tail, c.low, c.frequency, &bytes);
+    tail = n1_tail_put(tail, &c.low, c.frequency, &bytes);
   }
   bytes = n1_tail_end(tail, bytes);
 
@@ -347,13 +347,10 @@ raw:
 /* -- decoder ------------------------------------------------------------------------------------------------------- */
 
 static int32_t decode_code(n1_model *m, int32_t lane, int64_t step, n1_tail *tail) {
-  const uint32_t slot = n1c_rans_slot(tail->state, N1_PROB_BITS);
-  uint32_t low, frequency;
   int32_t scale;
   const int32_t p = n1_predict(m, lane, step, &scale);
-  const int32_t code = n1_find(m, slot, p, scale, &low, &frequency);
+  const int32_t code = n1_tail_take(tail, m, p, scale);
   n1_learn(m, lane, step, code, p);
-  n1_tail_take(tail, slot, low, frequency);
   return code;
 }
 
@@ -362,6 +359,7 @@ static int64_t decode_model(const n1_profile *profile, const mapping *map, n1c_r
   const layout l = lay_out(n);
   n1_model *m = (n1_model *)work;
   uint64_t state[N1_LANES];
+  uint8_t first[4 * N1_LANES];
   n1_tail tail;
   const int32_t start = (int32_t)n1c_read_bytes(in, 1);
   if (in->bad || start > MOST_START) return N1C_E_CORRUPT;
@@ -374,7 +372,7 @@ static int64_t decode_model(const n1_profile *profile, const mapping *map, n1c_r
     in->at = (m->simd ? n1_decode_lanes_avx2 : n1_decode_lanes)(m, state, in->at, in->end, table, x, l.length, l.steps);
     if (!in->at) return N1C_E_CORRUPT;
   }
-  if (!n1_tail_begin(&tail, l.lanes > 1 ? state : NULL, in->at, in->end)) return N1C_E_CORRUPT;
+  if (!n1_tail_begin(&tail, l.lanes > 1 ? state : NULL, first, in->at, in->end)) return N1C_E_CORRUPT;
   for (int32_t lane = 0; lane < l.lanes; lane++)
     for (int64_t t = l.steps, stop = lane_end(&l, n, lane); t < stop; t++) {
       if (l.lanes == 1 && n1_due(m, t)) n1_solve(m, t);

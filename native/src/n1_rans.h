@@ -18,12 +18,10 @@
 
 /* -- encoder: everything is written downwards ----------------------------------------------------------------------- */
 
-static inline uint32_t n1_tail_put(uint32_t state, uint32_t low, uint32_t frequency, uint8_t **bytes) {
-  while (state >= (uint64_t)frequency << 8) {
-    *--*bytes = (uint8_t)state;
-    state >>= 8;
-  }
-  return n1c_rans_put32(state, low, frequency, N1_PROB_BITS);
+/* `low` is read only once the bytes are written: loaded before, it would take a register that they need. */
+static inline uint32_t n1_tail_put(uint32_t state, const uint32_t *low, uint32_t frequency, uint8_t **bytes) {
+  for (; state >> 8 >= frequency; state >>= 8) *--*bytes = (uint8_t)state;
+  return n1c_rans_put32(state, *low, frequency, N1_PROB_BITS);
 }
 
 static inline uint8_t *n1_tail_end(uint32_t state, uint8_t *bytes) {
@@ -85,34 +83,46 @@ static inline int n1_states_load(n1c_reader *in, uint64_t *state) {
 
 typedef struct {
   uint32_t state;
-  int64_t carried, rest, used; /* bytes in the lanes' states, bytes behind them, those of both that were read */
-  const uint8_t *more;
-  uint8_t first[4 * N1_LANES];
+  const uint8_t *at, *end;        /* bytes to be read, first those in the lanes' states */
+  const uint8_t *more, *more_end; /* bytes behind them */
 } n1_tail;
 
-static inline uint32_t n1_tail_next(n1_tail *t) {
-  const int64_t at = t->used++;
-  return at < t->carried ? t->first[at] : at - t->carried < t->rest ? t->more[at - t->carried] : 0;
-}
-
-/* Begins a tail behind the states that the lanes ended with, NULL where there are no lanes; 0 if they cannot be. */
-static inline int n1_tail_begin(n1_tail *t, const uint64_t *state, const uint8_t *in, const uint8_t *end) {
-  for (int lane = 0; state && lane < N1_LANES; lane++) {
-    if (state[lane] >> 32 != 1) return 0;
-    n1c_store_bytes(t->first + 4 * lane, state[lane], 4);
-  }
-  t->carried = state ? (int64_t)sizeof t->first : 0;
-  t->more = in;
-  t->rest = end - in;
-  t->used = 0;
-  t->state = 0;
-  for (int i = 0; i < 4; i++) t->state = t->state << 8 | n1_tail_next(t);
+/* Takes a byte into the state; 0 if there is none left. */
+static inline int n1_tail_refill(n1_tail *t) {
+  if (t->at == t->end) t->at = t->more, t->end = t->more = t->more_end;
+  if (t->at == t->end) return 0;
+  t->state = t->state << 8 | *t->at++;
   return 1;
 }
 
-static inline void n1_tail_take(n1_tail *t, uint32_t slot, uint32_t low, uint32_t frequency) {
-  t->state = n1c_rans_take32(t->state, slot, low, frequency, N1_PROB_BITS);
-  while (t->state < N1_TAIL_STATE && t->used - t->carried < t->rest) t->state = t->state << 8 | n1_tail_next(t);
+/* Begins a tail behind the states that the lanes ended with, NULL where there are no lanes; 0 if they cannot be. The
+ * states' bytes are put into `first`, which must stay as long as the tail. */
+static inline int n1_tail_begin(n1_tail *t, const uint64_t *state, uint8_t first[4 * N1_LANES], const uint8_t *in,
+                                const uint8_t *end) {
+  for (int lane = 0; state && lane < N1_LANES; lane++) {
+    if (state[lane] >> 32 != 1) return 0;
+    n1c_store_bytes(first + 4 * lane, state[lane], 4);
+  }
+  t->at = first;
+  t->end = first + (state ? 4 * N1_LANES : 0);
+  t->more = in;
+  t->more_end = end;
+  t->state = 0;
+  for (int i = 0; i < 4; i++)
+    if (!n1_tail_refill(t)) t->state <<= 8;
+  return 1;
 }
+
+/* Takes a code out of the state, whose prediction is p. */
+static inline int32_t n1_tail_take(n1_tail *t, const n1_model *m, int32_t p, int32_t scale) {
+  const uint32_t slot = n1c_rans_slot(t->state, N1_PROB_BITS);
+  uint32_t low, frequency;
+  const int32_t code = n1_find(m, slot, p, scale, &low, &frequency);
+  t->state = n1c_rans_take32(t->state, slot, low, frequency, N1_PROB_BITS);
+  while (t->state < N1_TAIL_STATE && n1_tail_refill(t)) {}
+  return code;
+}
+
+static inline int n1_tail_is_read(const n1_tail *t) { return t->at == t->end && t->more == t->more_end; }
 
 #endif

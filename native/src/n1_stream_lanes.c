@@ -297,7 +297,7 @@ static int64_t encode_lanes(stream *s, const stream_span *v, const int16_t *x, i
   for (const uint32_t *c = end + 2 * N1_LANES * tail; c > end;) {
     c -= 2 * N1_LANES;
     for (int32_t lane = N1_LANES - 1; lane >= 0; lane--) {
-      if (c[N1_LANES + lane]) tail_state = n1_tail_put(tail_state, c[lane], c[N1_LANES + lane], &bytes);
+      if (c[N1_LANES + lane]) tail_state = n1_tail_put(tail_state, c + lane, c[N1_LANES + lane], &bytes);
     }
   }
   bytes = n1_tail_end(tail_state, bytes);
@@ -320,6 +320,7 @@ static int decode_lanes(stream *s, const stream_span *v, n1c_reader *in, int key
   const int32_t frames = s->frames, groups = groups_of(v);
   const int simd = s->simd && n1_avx2();
   uint64_t state[N1_LANES];
+  uint8_t first[4 * N1_LANES];
   n1_tail tail;
   (void)key;
   if (groups > 1 && !n1_states_load(in, state)) return 0;
@@ -333,21 +334,18 @@ static int decode_lanes(stream *s, const stream_span *v, n1c_reader *in, int key
       in->at = (simd ? n1_block_decode_avx2 : n1_block_decode)(&m->model, g, &b, 0, p.steps, state, in->at, in->end);
     if (!in->at) return 0;
     if (p.steps < frames) {
-      if (!n1_tail_begin(&tail, groups > 1 ? state : NULL, in->at, in->end)) return 0;
+      if (!n1_tail_begin(&tail, groups > 1 ? state : NULL, first, in->at, in->end)) return 0;
       for (int32_t t = p.steps; t < frames; t++) {
         int32_t level[N1_LANES], scale[N1_LANES];
         begin_step(&m->model, g, &b, t, level, scale);
+        memset(b.codes[t], 0, sizeof b.codes[t]);
         for (int lane = 0; lane < N1_LANES; lane++) {
-          const uint32_t slot = n1c_rans_slot(tail.state, N1_PROB_BITS);
-          uint32_t low, frequency;
-          b.codes[t][lane] = 0;
           if (b.idle >> lane & 1) continue;
-          b.codes[t][lane] = (uint16_t)n1_find(&m->model, slot, level[lane], scale[lane], &low, &frequency);
-          n1_tail_take(&tail, slot, low, frequency);
+          b.codes[t][lane] = (uint16_t)n1_tail_take(&tail, &m->model, level[lane], scale[lane]);
         }
         end_step(&m->model, g, &b, t, level);
       }
-      if (tail.state != N1_TAIL_STATE || (tail.rest && tail.used - tail.carried < tail.rest)) return 0;
+      if (tail.state != N1_TAIL_STATE || (in->at < in->end && !n1_tail_is_read(&tail))) return 0;
     }
     for (int32_t t = 0; t < frames; t++) {
       int16_t *row = x + t * (int64_t)s->channels + p.column;

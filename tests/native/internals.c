@@ -51,11 +51,12 @@ SHOWN int states_are_loaded(uint64_t first, int length_of_all) {
 
 SHOWN int tail_begins(uint64_t last) {
   static const uint8_t nothing[1];
+  uint8_t first[4 * N1_LANES];
   uint64_t state[N1_LANES];
   n1_tail t;
   for (int lane = 0; lane < N1_LANES; lane++) state[lane] = N1_STATE;
   state[N1_LANES - 1] = last;
-  return n1_tail_begin(&t, state, nothing, nothing);
+  return n1_tail_begin(&t, state, first, nothing, nothing);
 }
 
 /* Lets the implant's coder put out a byte of 0xFF with so many pending already; returns whether it gave up. */
