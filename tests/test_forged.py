@@ -42,6 +42,7 @@ FORGED = {
     "bytes with a rate": (BYTES.but(short_rate=True, rate=b"\0\0"), "dtype is not known"),
     "bytes of another dtype": (BYTES.but(kind=1, frames=put_uint(3)), "not that of bytes"),
     "bytes in channels": (BYTES.but(mono=False, channels=put_uint(2), frames=put_uint(3)), "not that of bytes"),
+    "bytes in one channel that is told": (BYTES.but(mono=False, channels=b"\1"), "not that of bytes"),
     "axes 0": (SEVERAL.but(axes=b"\0"), "shape makes no sense"),
     "axes 3": (SEVERAL.but(axes=b"\3"), "shape makes no sense"),
     "axes 255": (SEVERAL.but(axes=b"\xff"), "shape makes no sense"),
@@ -55,6 +56,10 @@ FORGED = {
     "a negative rate": (ARRAY_OF_3.but(rate=put_uint(64) + struct.pack("<d", -1.0)), "sampling rate"),
     "an infinite rate": (ARRAY_OF_3.but(rate=put_uint(64) + struct.pack("<d", float("inf"))), "sampling rate"),
     "an infinite rate of a WAV file": (WAV_OF_3.but(rate=b"\x40" + struct.pack("<d", float("inf"))), "sampling rate"),
+    "a rate of a WAV file in floating point": (
+        WAV_OF_3.but(rate=b"\x40" + struct.pack("<d", 30000.0)),
+        "sampling rate",
+    ),
     "a rate cut short": (ARRAY_OF_3.but(rate=b"\x40\0", frames=b"", stages=(), payload=b""), "too early"),
     "a long integer": (ARRAY_OF_3.but(frames=b"\x83" + b"\x80" * 9 + b"\0"), "integer"),
     "an integer of 65 bits": (ARRAY_OF_3.but(frames=b"\x80" * 9 + b"\x02"), "integer"),

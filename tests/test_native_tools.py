@@ -13,10 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ROOT, signal
+from forge import ARRAY, OPAQUE, WAV, WAV_AND_MORE, Forged, sealed
+from test_forged import ARRAY_OF_3, BYTES, FORGED, MORE, SEVERAL, WAV_OF_3
 from test_sanitizers import CHECKS, run
 
 import n1codec
 from n1codec import container
+from n1codec.codec import CodecError
 from n1codec.pipeline import get_codec
 from n1codec.recordings import UnknownFormat, wav
 
@@ -293,11 +296,51 @@ def test_containers_under_sanitizers(check: str, tmp_path: Path) -> None:
 
 def forged(body: bytes, source: bytes = b"") -> bytes:
     """Return a .n1c file of version 1 whose checksums hold, whatever stands in it."""
-    rest = zlib.crc32(source).to_bytes(4, "little") + body
-    return b"N1C\1" + zlib.crc32(rest).to_bytes(4, "little") + rest
+    return sealed(zlib.crc32(source).to_bytes(4, "little") + body)
 
 
-@pytest.mark.parametrize(("size", "good"), [(1, True), (9, True), (10, False)])
+def changes(file: Forged) -> dict[str, object]:
+    """Return the fields in which a forged file differs from the good one that it was made from."""
+    good = (ARRAY_OF_3, SEVERAL, WAV_OF_3, MORE, BYTES)
+    found = [{k: v for k, v in vars(file).items() if v != getattr(base, k)} for base in good]
+    return min(found, key=len)
+
+
+THREE = np.arange(3, dtype=np.int16)
+OF_N1 = {
+    "WAV": Forged(WAV, stages=(b"n",), payload=get_codec("n1").encode(THREE)).but(
+        checksum=zlib.crc32(wav.write(THREE, 30000))
+    ),
+    "bytes": BYTES.but(stages=(b"c",)),
+}
+"""Files that n1dec reads, as tests/test_forged.py has others."""
+
+
+@pytest.mark.parametrize("base", OF_N1)
+def test_n1dec_and_python_say_the_same_of_forged_files(tools: Path, base: str) -> None:
+    good = OF_N1[base]
+    assert unpack(tools, good.bytes()) == container.decode_bytes(good.bytes())
+    cases = {what: file for what, (file, _) in FORGED.items()}
+    seen = 0
+    for what, file in cases.items():
+        fields = changes(file)
+        if file.source in (ARRAY, WAV_AND_MORE):
+            assert_one_line(call(tools, "n1dec", "-", "-", stdin=file.bytes()), 1, ": it")
+        if "around" in fields or "axes" in fields or (good.source == OPAQUE and "rate" in fields):
+            continue
+        data = good.but(**fields).bytes()
+        done = call(tools, "n1dec", "-", "-", stdin=data)
+        try:
+            expected = container.decode_bytes(data)
+        except CodecError:
+            assert_one_line(done, 1, ": it")
+        else:
+            assert (done.returncode, done.stdout) == (0, expected), what
+        seen += 1
+    assert seen > 15
+
+
+@pytest.mark.parametrize(("size", "good"), [(1, True), (10, True), (11, False)])
 def test_an_integer_has_so_many_bytes_at_most(tools: Path, size: int, good: bool) -> None:
     length = bytes([0x80 | 3] + [0x80] * (size - 2) + [0]) if size > 1 else b"\3"
     body = bytes([1 << 2]) + length + bytes([0x80 | ord("c")]) + b"abc"

@@ -11,7 +11,7 @@ All integers are little-endian; ``uint`` is LEB128::
     1  form: bits 0..1 source (0 opaque bytes, 1 WAV, 2 WAV with other bytes around its samples, 3 array),
              bit 2 one channel, bits 3..6 dtype, bit 7 rate in 2 bytes
     .  rate, not for opaque bytes: uint16 if bit 7 is set, else uint: below 64 an index into RATES, 64 and then a
-       float64, or the whole rate + 65
+       float64 (not for a WAV file), or the whole rate + 65
     .  uint frames
     .  uint channels, and 1 byte number of axes if an array          (not if bit 2 is set)
     .  uint length and bytes of prefix and of suffix, zlib           (only source 2)
@@ -99,7 +99,7 @@ def read(blob: Buffer) -> Header:
         raise FormatError("its dtype is not known")
     rate: float | None = None
     if source != OPAQUE:
-        rate = int.from_bytes(reader.take(2), "little") if short_rate else _take_rate(reader)
+        rate = int.from_bytes(reader.take(2), "little") if short_rate else _take_rate(reader, source != ARRAY)
     frames, channels = reader.uint(), 1
     axes = 1 if source in (OPAQUE, ARRAY) else 2
     if not mono:
@@ -140,11 +140,13 @@ def _put_rate(rate: float | None) -> bytes:
     return put_uint(_OTHER_RATE) + struct.pack("<d", float("nan") if rate is None else rate)
 
 
-def _take_rate(reader: Reader) -> float | None:
+def _take_rate(reader: Reader, of_wav: bool) -> float | None:
     code = reader.uint()
     if code >= _WHOLE_RATE:
         return code - _WHOLE_RATE
     if code == _OTHER_RATE:
+        if of_wav:
+            raise FormatError("its sampling rate makes no sense for a WAV file, whose rate is a whole number")
         (rate,) = struct.unpack("<d", reader.take(8))
         if rate != rate:
             return None

@@ -56,11 +56,12 @@ static inline uint64_t n1c_read_bytes(n1c_reader *r, int bytes) {
   return n1c_load_bytes(r->at - bytes, bytes);
 }
 
-/* A number of at most `most` bytes, most <= 9. */
+/* A number of at most `most` bytes, most <= 10, and 64 bits. */
 static inline uint64_t n1c_read_leb128(n1c_reader *r, int most) {
   uint64_t v = 0;
   for (int i = 0; i < most; i++) {
     const uint64_t byte = n1c_read_bytes(r, 1);
+    if (i == 9 && byte > 1) break;
     v |= (byte & 0x7F) << 7 * i;
     if (byte < 0x80) return r->bad ? 0 : v;
   }

@@ -14,7 +14,7 @@
 #define MOST_AROUND 128  /* bytes before a .n1c file's payload, at most */
 #define WHOLE_RATE 65    /* what a rate that stands in no table is counted from */
 #define LAST 0x80        /* marks the last character of a codec's name */
-#define LEB128_BYTES 9   /* of an integer at most */
+#define LEB128_BYTES 10  /* of an integer at most */
 #define BACKING 2048     /* a byte of n1 stands for so many samples at most */
 
 enum { OPAQUE, WAV, WAV_AND_MORE, ARRAY };
@@ -272,7 +272,7 @@ const char *n1c_unpack(const uint8_t *packed, int64_t length, blob *out) {
     wrong = unpack_wav(r, &f, &found);
     if (wrong) return wrong;
   } else {
-    if (channels != 1 || kind != UINT8 || (uint64_t)(r.end - r.at) != frames) return damaged;
+    if (!(packed[12] & 4) || kind != UINT8 || (uint64_t)(r.end - r.at) != frames) return damaged;
     if (!(found.bytes = allocate(frames))) return no_memory;
     if (frames) memcpy(found.bytes, r.at, (size_t)frames);
     found.length = (int64_t)frames;
