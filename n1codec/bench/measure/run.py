@@ -46,8 +46,8 @@ class Settings:
     timeout: float
     """Seconds that encoding and decoding of all files may take together, start-up included."""
     min_time: float
-    """Seconds that the codec's own work takes at least in each direction, over all files together. None, and there is
-    no warm-up either."""
+    """Seconds: in each direction, files are coded again until the codec's own work on all of them has taken so long.
+    With 0 each file is coded once, and there is no warm-up before."""
     jobs: int
     """How many codecs are measured at the same time."""
 
@@ -61,18 +61,18 @@ class Settings:
 
     @property
     def key(self) -> str:
-        """What bears on the figures: rows that were measured with another key are not taken for done."""
+        """The settings that change the figures, as text. A file is measured again if its row has another key."""
         pin = "+".join(map(str, self.cpus)) or "off"
         return f"min_time={self.min_time:g} pin={pin}" + (" counters=callgrind" if self.counters else "")
 
     @staticmethod
     def key_of(text: str) -> str:
-        """Return the key of the settings that a result row tells."""
+        """Return the key within the text of the settings that stands in a result row."""
         return " ".join(word for word in text.split() if not word.startswith(("memory=", "timeout=")))
 
     @property
     def text(self) -> str:
-        """What a result row says of them."""
+        """All settings, as they stand in a result row."""
         memory = "off" if self.memory_limit is None else self.memory_limit
         return f"{self.key} memory={memory} timeout={self.timeout:g}"
 
@@ -91,16 +91,18 @@ class Progress:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a codec."""
+    """How measuring a codec ended."""
 
     case: Case
     status: str
+    """That of the first row which is not ok, or "ok"."""
     reason: str
     rows: list[dict[str, Any]]
+    """The rows to store: one per file that was decoded, and one more if the codec failed as a whole."""
     seconds: float
-    """What measuring it took, start to end."""
+    """What measuring it took, from start to end."""
     own_seconds: float
-    """The codec's own work among them, whether it counts in the rows or not."""
+    """The part of these seconds that the codec itself worked, warm-up included."""
 
 
 class Stopped(Exception):
@@ -108,6 +110,8 @@ class Stopped(Exception):
 
 
 class _Failed(Exception):
+    """The codec is at fault. The message is the reason that its row gives, ``status`` the row's status."""
+
     def __init__(self, status: str, reason: str) -> None:
         super().__init__(reason)
         self.status = status
@@ -122,10 +126,11 @@ def run(
     stop: Event,
     cpu: int | None = None,
 ) -> Outcome:
-    """Measure and verify one codec; what is wrong with it becomes rows, never an exception.
+    """Measure and verify one codec. A fault of the codec becomes a row of the outcome and is never raised.
 
     Args:
-        folder: the working folder; what is in it already is not done again.
+        sources: the files to encode and decode.
+        folder: the working folder. Files that an earlier run finished there are not done again.
         report: called for each file as it is done, from the calling thread.
         stop: set by another thread to end this.
         cpu: the processor that the codec runs on; None for any.
@@ -163,7 +168,7 @@ def run(
 
 
 def _clean(folder: Path, sources: Sequence[Source]) -> None:
-    """Forget what was made from files that have changed since."""
+    """Remove what an earlier run left in the working folder, if a file has changed since."""
     note = folder / "sources.json"
     before = json.loads(note.read_text("utf-8")) if note.exists() else {}
     now = {source.name: source.columns["crc32"] for source in sources}
@@ -183,6 +188,14 @@ def _measure(
     cpu: int | None,
     own_seconds: list[float],
 ) -> list[dict[str, Any]]:
+    """Encode and decode the files, compare, and return the rows: see :func:`run`.
+
+    Args:
+        own_seconds: the seconds of the codec's own work are appended, also where a direction fails.
+
+    Raises:
+        _Failed: encoding failed as a whole. Where decoding does, that is a row, behind those of files that came back.
+    """
     deadline = time.monotonic() + settings.timeout
     encoded = _Step("encode", case, folder, sources, {s.name: s.path.resolve() for s in sources})
     encoded.finish(settings, deadline, report, stop, cpu, own_seconds)
@@ -219,7 +232,7 @@ def _measure(
 def _count(
     case: Case, sources: Sequence[Source], packed: dict[str, Path], rows: list[dict[str, Any]], deadline: float
 ) -> None:
-    """Add the instructions of some files to their rows."""
+    """Count the instructions that both directions take on a few files, and add them to these files' rows."""
     step = max(len(sources) // counters.MOST_FILES, 1)
     for source, row in list(zip(sources, rows, strict=True))[::step][: counters.MOST_FILES]:
         for direction, spec, path in (("encode", case.spec, source.path), ("decode", None, packed[source.name])):
@@ -228,9 +241,10 @@ def _count(
 
 
 class _Step:
-    """One direction of one codec.
+    """One direction of one codec: what was done already, the process that does the rest, and what it measured.
 
     Args:
+        direction: "encode" or "decode".
         inputs: {name of the original: file to encode or decode}.
     """
 
@@ -244,17 +258,18 @@ class _Step:
         self.log = folder / f"{direction}.csv"
         self.trouble = folder / f"{direction}.json"
         self.done: dict[str, dict[str, str]] = {}
-        """{name: row of the log}."""
+        """The files that are done: {name: row of the log}."""
         self.own_seconds = 0.0
-        """All work of the codec, counted or not."""
+        """Seconds that the codec itself worked, warm-up included."""
         self._read = 0
         self._resume()
 
     def output(self, name: str) -> Path:
+        """Return where the output for a file goes."""
         return self.outputs / (name + SUFFIX if self.direction == "encode" else name)
 
     def _resume(self) -> None:
-        """Keep of the log of an earlier run what is whole and whose output is there."""
+        """Take up an earlier run: keep the whole rows of its log whose output is there, in full length."""
         rows = self._new_rows() if self.log.exists() else []
         size = "compressed_bytes" if self.direction == "encode" else "original_bytes"
         there = {name: str(path.stat().st_size) for name in self.inputs if (path := self.output(name)).exists()}
@@ -275,6 +290,7 @@ class _Step:
         return list(csv.DictReader(io.StringIO(data.decode("utf-8", "surrogateescape"), newline=""), LOG_COLUMNS))
 
     def _take(self, report: Callable[[Progress], None]) -> None:
+        """Take note of what was added to the log, and report each file that is done."""
         for row in self._new_rows():
             self.own_seconds += float(row["spent"])
             if row["seconds"]:
@@ -291,10 +307,11 @@ class _Step:
         cpu: int | None,
         own_seconds: list[float],
     ) -> None:
-        """Do what is left of this direction in a process of its own, and add the codec's own work to ``own_seconds``.
+        """Do what is left of this direction in a process of its own, and append the codec's own seconds.
 
         Raises:
-            _Failed, Stopped.
+            _Failed: the codec is at fault, or the time limit (``deadline``, of ``time.monotonic()``) is past.
+            Stopped: ``stop`` was set.
         """
         for name in self.done:
             report(Progress(self.case, self.direction, name, 0, 0))
@@ -332,6 +349,12 @@ class _Step:
             raise failure
 
     def _process(self, job: Job, deadline: float, report: Callable[[Progress], None], stop: Event) -> _Failed | None:
+        """Run a worker process to its end, or end it when the time is up, and return what went wrong.
+
+        Raises:
+            Stopped: ``stop`` was set.
+            OSError: the machine is at fault, for instance because the disk is full.
+        """
         errors = self.folder / f"{self.direction}.err"
         environment = dict.fromkeys(ONE_THREAD, "1") | dict(os.environ)
         with errors.open("wb") as sink:
@@ -385,7 +408,7 @@ class _Step:
         return _Failed(status, f"{self.direction}: {' '.join(said.split())}")
 
     def timing(self, name: str) -> dict[str, Any]:
-        """Return the columns of a file: of its repeats, or of its first pass where there are none."""
+        """Return the columns of a file's row that this direction measured: its time, spread, memory and so on."""
         row = self.done[name]
         times = [float(seconds) for seconds in row["seconds"].split()]
         middle = median(times)

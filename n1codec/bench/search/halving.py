@@ -31,22 +31,26 @@ from n1codec.codec import CodecError, Coder, Filter, Stage
 INTERRUPTED = "interrupted"
 VERIFY = "verify"
 BEAM = 16
-"""Chains of filters that are made longer, of each length."""
+"""How many chains of filters of each length are kept to be made longer by another filter."""
 PATIENCE = 10.0
-"""Seconds that a candidate has, and a quarter of real time more."""
+"""Seconds that a candidate may take on a sample, beside a quarter of the time that its recordings last."""
 _WHOLE = 1 << 40
+"""More frames than any file has."""
 
 
 class Rung(NamedTuple):
+    """One step of successive halving: the sample that candidates are measured on, and how many go on."""
+
     files: int
+    """Files in the sample."""
     frames: int
-    """Of each file, from its beginning."""
+    """Frames of each file, from its beginning."""
     keep: int
-    """Candidates that go on by ratio alone; the Pareto front goes on, too."""
+    """How many candidates go on because their ratio is among the best. The Pareto front goes on, too."""
     each: int
-    """Candidates with the same coder that go on by ratio alone."""
+    """How many of each coder go on because their ratio is among the best with that coder."""
     until: float
-    """Share of the time limit after which it is cut short."""
+    """Share of the search's time limit at which the rung is cut short."""
 
 
 RUNGS = (
@@ -59,7 +63,7 @@ RUNGS = (
 
 @dataclass
 class Step:
-    """What became of a rung, or of the verification."""
+    """What a rung, or the verification at the end, did: numbers of candidates, and the best of them."""
 
     name: str
     sample: str
@@ -102,12 +106,14 @@ class Search:
     Args:
         files: WAV files.
         chosen: the stages to combine, see :func:`n1codec.bench.search.space.stages`.
-        depth: filters in a chain at most.
-        finalists: candidates that are verified on all files at most.
-        time_limit: seconds in all; what it has no time for is left out.
-        seed: decides which files are in the samples.
+        depth: the most filters in a chain.
+        jobs: processes that measure at the same time.
+        finalists: the most candidates that are verified on all files.
+        time_limit: seconds that the search may take in all; candidates that there is no time for are left out.
+        seed: of the random order of files; a sample has the first of them.
+        rungs: the steps before the verification.
         watch: shows progress.
-        tell: is called at the end of each step.
+        tell: called with each step when it has ended.
 
     Raises:
         CodecError: no file has samples.
@@ -149,9 +155,9 @@ class Search:
         return self.found
 
     def _explore(self) -> None:
-        """Climb the rungs; what is kept on each are the finalists so far."""
+        """Do the rungs one after the other. The candidates that the last one kept become the finalists."""
         alive: list[Candidate] = []
-        lead: set[Candidate] = set()  # what the best by ratio come from; times have no say in it
+        lead: set[Candidate] = set()  # the best by ratio are chosen among these; the front may differ from run to run
         for number, rung in enumerate(self.rungs):
             frames = f"{rung.frames} frames" if rung.frames < _WHOLE else "all"
             step = Step(f"rung {number}", f"{frames} of {min(rung.files, len(self.recordings))} files")
@@ -178,7 +184,7 @@ class Search:
     def _prune(
         self, measured: dict[Candidate, Measured], lead: set[Candidate], rung: Rung
     ) -> tuple[list[Measured], list[Measured]]:
-        """Return the best by ratio, and them with the Pareto front."""
+        """Return the best of ``lead`` by ratio; and all that go on, which are these and the Pareto front."""
         best = selection.leaders((m for c, m in measured.items() if c in lead), rung.keep, rung.each)
         return best, list(dict.fromkeys([*best, *selection.front(measured.values())]))
 
@@ -215,7 +221,7 @@ class Search:
         return measured
 
     def _measure(self, candidates: Iterable[Candidate], rung: Rung, step: Step) -> dict[Candidate, Measured]:
-        """Return what came of candidates, in their order, as far as there is time."""
+        """Return the measurements of candidates, sorted by candidate; without those that failed or had no time."""
         coders: dict[tuple[str, ...], list[str]] = {}
         for candidate in candidates:
             if candidate.spec not in self.found.failures:
@@ -240,7 +246,7 @@ class Search:
 
     @contextmanager
     def _in_time(self, step: Step) -> Iterator[None]:
-        """Note it if a step is cut short."""
+        """End the block quietly when the time is up, and note that its step was cut short."""
         try:
             yield
         except TimeUp:

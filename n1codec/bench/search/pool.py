@@ -1,4 +1,4 @@
-"""Processes for many small pieces of work, of which some may crash or hang: that costs the piece alone."""
+"""Processes for many small pieces of work. One that crashes or hangs loses only the piece that it was at."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ class Failure(NamedTuple):
 class Task(NamedTuple):
     """Pieces of work for one process: ``prepare(*arguments)``, then ``work(*arguments, item)`` for each of ``items``.
 
-    The functions are those of modules. If ``prepare`` fails or hangs, every item has failed.
+    Both functions stand at the top level of a module, so that they can be pickled. If ``prepare`` fails or hangs, every
+    item counts as failed.
     """
 
     prepare: Callable[..., Any]
@@ -40,11 +41,11 @@ class Task(NamedTuple):
 
 
 class TimeUp(Exception):
-    """The time limit is over."""
+    """The pool's deadline is past."""
 
 
 class Pool:
-    """As many processes as ``jobs``, each of one thread as far as libraries let themselves be told."""
+    """A pool of ``jobs`` processes. Libraries are told by the environment to use one thread in each."""
 
     def __init__(self, jobs: int) -> None:
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLOSC_NTHREADS"):
@@ -52,7 +53,7 @@ class Pool:
         self.jobs = jobs
         self._workers: list[_Worker] = []
         self.deadline = float("inf")
-        """Of ``time.monotonic()``."""
+        """The time of ``time.monotonic()`` at which :meth:`run` gives up."""
 
     def __enter__(self) -> Pool:
         return self
@@ -97,6 +98,10 @@ class Pool:
                 self._workers.remove(worker)
 
     def _replace(self, worker: _Worker, why: str, waiting: deque[Task]) -> Iterator[tuple[Task, str, Failure]]:
+        """Put a new process in the place of one that died or hangs, and yield the items that are lost with it.
+
+        That is the item it was at, or all of its task's if it was still preparing. The others wait to be done again.
+        """
         task, left = worker.left()
         lost = left[:1] if worker.ready else left
         said = worker.end()
@@ -108,6 +113,8 @@ class Pool:
 
 
 class _Worker:
+    """A process, its end of a pipe, and how far it is with its task."""
+
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
@@ -121,15 +128,18 @@ class _Worker:
         """When it last gave an answer, or was given its task."""
 
     def give(self, task: Task) -> None:
+        """Send the process a task."""
         self.task, self.ready, self.done, self.since = task, False, 0, time.monotonic()
         with suppress(OSError):  # that it has died is seen when its answer is read
             self.pipe.send(task)
 
     def left(self) -> tuple[Task, tuple[str, ...]]:
+        """Return the task and its items that have no answer yet."""
         assert self.task
         return self.task, self.task.items[self.done :]
 
     def take(self, answer: Any) -> Iterator[tuple[Task, str, Any]]:
+        """Note an answer of the process, and yield the results in it with their items."""
         self.since = time.monotonic()
         if answer == _READY:
             self.ready = True
@@ -143,7 +153,7 @@ class _Worker:
             yield task, item, result
 
     def end(self) -> str:
-        """End the process and return how it had ended, if it had."""
+        """End the process, and return in words how it had ended by itself, if it had."""
         self.process.join(_GRACE if self.pipe.closed and not self.task else _POLL)
         code = self.process.exitcode
         self.process.terminate()
@@ -156,7 +166,10 @@ class _Worker:
 
 
 def _serve(pipe: Connection) -> None:
-    """Do tasks until the other end is closed: answer with _READY, then each result, or with all failures at once."""
+    """Do the tasks that come through a pipe until its other end is closed; this is what a process runs.
+
+    The answers to a task are _READY and then one result per item; or, if preparing failed, one list of failures.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that libraries clean up behind themselves
     with suppress(EOFError, OSError, KeyboardInterrupt):
