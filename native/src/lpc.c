@@ -29,7 +29,7 @@ typedef struct {
   int64_t capacity, bits;
 } Writer;
 
-static int put(Writer *w, uint32_t value, int count) {
+static int put_bits(Writer *w, uint32_t value, int count) {
   for (int i = 0; i < count; i++, w->bits++) {
     if (w->bits / 8 >= w->capacity) return 0;
     if (w->bits % 8 == 0) w->bytes[w->bits / 8] = 0;
@@ -43,7 +43,7 @@ typedef struct {
   int64_t length, bits;
 } Reader;
 
-static int get(Reader *r, int count, uint32_t *value) {
+static int get_bits(Reader *r, int count, uint32_t *value) {
   *value = 0;
   for (int i = 0; i < count; i++, r->bits++) {
     if (r->bits / 8 >= r->length) return 0;
@@ -52,15 +52,15 @@ static int get(Reader *r, int count, uint32_t *value) {
   return 1;
 }
 
-static uint32_t folded(int16_t c) { return c < 0 ? (uint32_t)(-2 * c - 1) : (uint32_t)(2 * c); }
+static uint32_t unsigned_tap(int16_t c) { return c < 0 ? (uint32_t)(-2 * c - 1) : (uint32_t)(2 * c); }
 
 static int64_t rice_bits(const Predictor *p, int k) {
   int64_t bits = 0;
-  for (int j = MAX_ORDER - p->order; j < MAX_ORDER; j++) bits += (int64_t)(folded(p->taps[j]) >> k) + 1 + k;
+  for (int j = MAX_ORDER - p->order; j < MAX_ORDER; j++) bits += (int64_t)(unsigned_tap(p->taps[j]) >> k) + 1 + k;
   return bits;
 }
 
-static int best_k(const Predictor *p) {
+static int best_rice_parameter(const Predictor *p) {
   int best = 0;
   for (int k = 1; k < 1 << K_BITS; k++)
     if (rice_bits(p, k) < rice_bits(p, best)) best = k;
@@ -68,14 +68,14 @@ static int best_k(const Predictor *p) {
 }
 
 static int put_predictor(Writer *w, const Predictor *p) {
-  if (!put(w, (uint32_t)p->order << 1, 1 + ORDER_BITS)) return 0;
+  if (!put_bits(w, (uint32_t)p->order << 1, 1 + ORDER_BITS)) return 0;
   if (p->order == 0) return 1;
-  const int k = best_k(p);
-  if (!put(w, (uint32_t)p->shift, SHIFT_BITS) || !put(w, (uint32_t)k, K_BITS)) return 0;
+  const int k = best_rice_parameter(p);
+  if (!put_bits(w, (uint32_t)p->shift, SHIFT_BITS) || !put_bits(w, (uint32_t)k, K_BITS)) return 0;
   for (int j = MAX_ORDER - 1; j >= MAX_ORDER - p->order; j--) {
-    for (uint32_t q = folded(p->taps[j]) >> k; q > 0; q--)
-      if (!put(w, 1, 1)) return 0;
-    if (!put(w, 0, 1) || !put(w, folded(p->taps[j]), k)) return 0;
+    for (uint32_t q = unsigned_tap(p->taps[j]) >> k; q > 0; q--)
+      if (!put_bits(w, 1, 1)) return 0;
+    if (!put_bits(w, 0, 1) || !put_bits(w, unsigned_tap(p->taps[j]), k)) return 0;
   }
   return 1;
 }
@@ -83,21 +83,21 @@ static int put_predictor(Writer *w, const Predictor *p) {
 /* Reads the predictor of a block over that of the block before. */
 static int get_predictor(Reader *r, Predictor *p) {
   uint32_t bit, order, shift, k, low;
-  if (!get(r, 1, &bit)) return 0;
+  if (!get_bits(r, 1, &bit)) return 0;
   if (bit) return 1;
   memset(p, 0, sizeof *p);
-  if (!get(r, ORDER_BITS, &order) || order > MAX_ORDER) return 0;
+  if (!get_bits(r, ORDER_BITS, &order) || order > MAX_ORDER) return 0;
   if (order == 0) return 1;
-  if (!get(r, SHIFT_BITS, &shift) || !get(r, K_BITS, &k)) return 0;
+  if (!get_bits(r, SHIFT_BITS, &shift) || !get_bits(r, K_BITS, &k)) return 0;
   p->order = (int)order;
   p->shift = (int)shift;
   for (uint32_t j = 0; j < order; j++) {
     uint32_t value = 0;
     do {
-      if (!get(r, 1, &bit)) return 0;
+      if (!get_bits(r, 1, &bit)) return 0;
       value += bit;
     } while (bit && value <= (uint32_t)UINT16_MAX);
-    if (value > (uint32_t)UINT16_MAX >> k || !get(r, (int)k, &low)) return 0;
+    if (value > (uint32_t)UINT16_MAX >> k || !get_bits(r, (int)k, &low)) return 0;
     value = value << k | low;
     p->taps[MAX_ORDER - 1 - j] = (int16_t)(value & 1 ? -(int32_t)(value >> 1) - 1 : (int32_t)(value >> 1));
   }
@@ -106,42 +106,42 @@ static int get_predictor(Reader *r, Predictor *p) {
 
 /* -- prediction -- */
 
-static inline uint16_t rounded(uint32_t sum, int shift) {
+static inline uint16_t rounded_shift(uint32_t sum, int shift) {
   const uint32_t half = shift > 0 ? 1U << (shift - 1) : 0;
   return (uint16_t)((int32_t)(sum + half) >> shift);
 }
 
 /* `width` is a constant where this is inlined, so that the sum becomes vector instructions. */
-static inline void run(const Predictor *p, int width, const int16_t *in, int64_t start, int64_t end, int16_t *out,
-                       int decode) {
+static inline void predict_samples(const Predictor *p, int width, const int16_t *in, int64_t start, int64_t end,
+                                   int16_t *out, int decode) {
   const int16_t *taps = p->taps + (MAX_ORDER - width);
   const int16_t *x = decode ? out : in;
   for (int64_t i = start; i < end; i++) {
     const int16_t *h = x + i - width;
     uint32_t sum = 0;
     for (int j = 0; j < width; j++) sum += (uint32_t)(taps[j] * h[j]);
-    const uint16_t predicted = rounded(sum, p->shift);
+    const uint16_t predicted = rounded_shift(sum, p->shift);
     out[i] = (int16_t)(uint16_t)(decode ? (uint16_t)in[i] + predicted : (uint16_t)in[i] - predicted);
   }
 }
 
-static void run_block(const Predictor *p, const int16_t *in, int64_t start, int64_t end, int16_t *out, int decode) {
+static void predict_block(const Predictor *p, const int16_t *in, int64_t start, int64_t end, int16_t *out, int decode) {
   if (p->order == 0) {
     memcpy(out + start, in + start, (size_t)(end - start) * sizeof *out);
     return;
   }
   for (; start < end && start < MAX_ORDER; start++)
-    run(p, start < p->order ? (int)start : p->order, in, start, start + 1, out, decode);
+    predict_samples(p, start < p->order ? (int)start : p->order, in, start, start + 1, out, decode);
   if (p->order <= 4)
-    run(p, 4, in, start, end, out, decode);
+    predict_samples(p, 4, in, start, end, out, decode);
   else if (p->order <= 8)
-    run(p, 8, in, start, end, out, decode);
+    predict_samples(p, 8, in, start, end, out, decode);
   else if (p->order <= 16)
-    run(p, 16, in, start, end, out, decode);
+    predict_samples(p, 16, in, start, end, out, decode);
   else if (p->order <= 24)
-    run(p, 24, in, start, end, out, decode);
+    predict_samples(p, 24, in, start, end, out, decode);
   else
-    run(p, MAX_ORDER, in, start, end, out, decode);
+    predict_samples(p, MAX_ORDER, in, start, end, out, decode);
 }
 
 /* -- analysis -- */
@@ -177,7 +177,7 @@ static void autocorrelation(const int16_t *x, int64_t n, int order, double *s, d
     correlate_lags(s, n, LAGS, r);
 }
 
-static void quantise(const double *a, int order, int precision, Predictor *p) {
+static void quantise_taps(const double *a, int order, int precision, Predictor *p) {
   const double limit = (1 << (precision - 1)) - 1;
   double largest = 0, total = 0;
   memset(p, 0, sizeof *p);
@@ -219,7 +219,7 @@ static double residual_energy(const Statistics *s, const Predictor *p) {
 
 /* Puts into `best` the predictor of up to `max_order` that takes the fewest bits, its coefficients' among them, and
  * returns these bits less a number that `s` alone determines. */
-static double levinson(const Statistics *s, int max_order, int precision, Predictor *best) {
+static double levinson_durbin(const Statistics *s, int max_order, int precision, Predictor *best) {
   double a[MAX_ORDER] = {0}, chosen[MAX_ORDER] = {0};
   double error = s->r[0] * (1 + 1e-10), fewest = energy_bits(s, s->r[0]);
   int order = 0;
@@ -243,30 +243,30 @@ static double levinson(const Statistics *s, int max_order, int precision, Predic
       memcpy(chosen, a, sizeof a);
     }
   }
-  quantise(chosen, order, precision, best);
-  const int64_t coefficients = best->order ? SHIFT_BITS + K_BITS + rice_bits(best, best_k(best)) : 0;
+  quantise_taps(chosen, order, precision, best);
+  const int64_t coefficients = best->order ? SHIFT_BITS + K_BITS + rice_bits(best, best_rice_parameter(best)) : 0;
   return energy_bits(s, residual_energy(s, best)) + 1 + ORDER_BITS + (double)coefficients;
 }
 
-/* Fills `s` for one block and returns what levinson returns. */
-static double analyse(const int16_t *x, int64_t n, int max_order, int precision, double *scratch, Statistics *s,
-                      Predictor *p) {
+/* Fills `s` for one block and returns what levinson_durbin returns. */
+static double analyse_block(const int16_t *x, int64_t n, int max_order, int precision, double *scratch, Statistics *s,
+                            Predictor *p) {
   autocorrelation(x, n, max_order, scratch, s->r);
   s->floor = (double)n / 12; /* the variance of a uniform distribution */
   s->weight = (double)n;
-  levinson(s, max_order, precision, p);
+  levinson_durbin(s, max_order, precision, p);
   const double scale = s->weight / (fmax(residual_energy(s, p), 0) + s->floor);
   for (int k = 0; k <= max_order; k++) s->r[k] *= scale;
   s->floor *= scale;
-  return levinson(s, max_order, precision, p);
+  return levinson_durbin(s, max_order, precision, p);
 }
 
 static int put_stretch(Writer *w, const Predictor *p, int64_t block, const int16_t *x, int64_t start, int64_t end,
                        int16_t *y) {
   if (!put_predictor(w, p)) return 0;
   for (int64_t left = end - start; left > block; left -= block)
-    if (!put(w, 1, 1)) return 0;
-  run_block(p, x, start, end, y, 0);
+    if (!put_bits(w, 1, 1)) return 0;
+  predict_block(p, x, start, end, y, 0);
   return 1;
 }
 
@@ -286,16 +286,16 @@ int64_t n1c_lpc_encode(const int16_t *x, int64_t n, int64_t block, int64_t max_o
   Statistics stretch;
   Predictor predictor;
   int64_t start = 0, end = block < n ? block : n;
-  double bits = analyse(x, end, order, digits, scratch, &stretch, &predictor);
+  double bits = analyse_block(x, end, order, digits, scratch, &stretch, &predictor);
   while (end < n) { /* a block joins the stretch before it where one predictor for both takes fewer bits than two */
     const int64_t count = n - end < block ? n - end : block;
     Statistics fresh, joined = stretch;
     Predictor own, common;
-    const double fresh_bits = analyse(x + end, count, order, digits, scratch, &fresh, &own);
+    const double fresh_bits = analyse_block(x + end, count, order, digits, scratch, &fresh, &own);
     for (int k = 0; k <= order; k++) joined.r[k] += fresh.r[k];
     joined.floor += fresh.floor;
     joined.weight += fresh.weight;
-    const double joined_bits = levinson(&joined, order, digits, &common);
+    const double joined_bits = levinson_durbin(&joined, order, digits, &common);
     if (joined_bits <= bits + fresh_bits) {
       stretch = joined;
       predictor = common;
@@ -323,7 +323,7 @@ int64_t n1c_lpc_decode(const int16_t *y, int64_t n, int64_t block, const uint8_t
   for (int64_t start = 0; start < n; start += block) {
     const int64_t end = n - start < block ? n : start + block;
     if (!get_predictor(&reader, &current)) return N1C_E_CORRUPT;
-    run_block(&current, y, start, end, x, 1);
+    predict_block(&current, y, start, end, x, 1);
     if (end == n) break;
   }
   return (reader.bits + 7) / 8 == length ? n : N1C_E_CORRUPT;

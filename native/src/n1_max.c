@@ -125,11 +125,11 @@ static void start_model(n1_max *m, int32_t start) {
 static int32_t find_start(const n1_max *m, const uint16_t *codes, int64_t n) {
   float sum = 0.0f, window[N1_MAX_ORDER], log;
   int32_t count = 0;
-  push(window, m->centre[codes[0]], 1);
+  push_regressor(window, m->centre[codes[0]], 1);
   for (int64_t t = 1; t < n && t < 512; t++, count++) {
-    const float value = m->centre[codes[t]], e = value - dot(m->w[0], window);
+    const float value = m->centre[codes[t]], e = value - dot_product(m->w[0], window);
     sum += e < 0 ? -e : e;
-    push(window, value, t + 1);
+    push_regressor(window, value, t + 1);
   }
   if (!count) return 36;
   log = logarithm2(clampf(sum / (float)count * 1.2533f, 0.01f, 2000.0f)); /* sqrt(pi / 2) */

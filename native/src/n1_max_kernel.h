@@ -58,12 +58,12 @@ TARGET static inline float logarithm2(float v) { /* v > 0, normal */
 
 #if defined(__SSE2__)
 #  include <emmintrin.h>
-TARGET static inline float root(float x) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
-TARGET static inline void roots4(const float *x, float *y) { _mm_storeu_ps(y, _mm_sqrt_ps(_mm_loadu_ps(x))); }
+TARGET static inline float square_root(float x) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
+TARGET static inline void square_roots4(const float *x, float *y) { _mm_storeu_ps(y, _mm_sqrt_ps(_mm_loadu_ps(x))); }
 #else
 #  include <math.h>
-static inline float root(float x) { return sqrtf(x); }
-static inline void roots4(const float *x, float *y) { for (int i = 0; i < 4; i++) y[i] = sqrtf(x[i]); }
+static inline float square_root(float x) { return sqrtf(x); }
+static inline void square_roots4(const float *x, float *y) { for (int i = 0; i < 4; i++) y[i] = sqrtf(x[i]); }
 #endif
 
 TARGET static inline float sum8(const float *x) {
@@ -100,8 +100,8 @@ TARGET static inline void forward8(const float *x, int inputs, const float *w, f
 FORWARD(forward4, 4)
 FORWARD(forward3, 3)
 
-TARGET static inline float activate(float x) { return x / (1.0f + (x < 0 ? -x : x)); }
-TARGET static inline float slope(float h) {
+TARGET static inline float softsign(float x) { return x / (1.0f + (x < 0 ? -x : x)); }
+TARGET static inline float softsign_slope(float h) {
   const float s = 1.0f - (h < 0 ? -h : h);
   return s * s;
 }
@@ -109,8 +109,8 @@ TARGET static inline float slope(float h) {
 /* -- regression ---------------------------------------------------------------------------------------------------- */
 
 /* Weights from the prior and one of the weighted covariances, by elimination without pivots. */
-TARGET static void solve(n1_max *m, int expert, const double *r, const double *b, const double *prior,
-                               const double *prior_b, int first) {
+TARGET static void solve_weights(n1_max *m, int expert, const double *r, const double *b, const double *prior,
+                                 const double *prior_b, int first) {
   double *a = m->a, y[ORDER];
   for (int i = first; i < ORDER; i++) {
     for (int j = 0; j < ORDER; j++) a[i * ORDER + j] = r[i * ORDER + j] + prior[i * ORDER + j];
@@ -139,7 +139,7 @@ TARGET static void solve(n1_max *m, int expert, const double *r, const double *b
 }
 
 /* Take a block of samples into the covariances, and solve if it is time. */
-TARGET static void regress(n1_max *m) {
+TARGET static void update_regression(n1_max *m) {
   static const double keep[2] = {0.99968, 0.9936}; /* windows of 100,000 and of 5,000 samples */
   for (int n = 0; n < 2; n++) {
     for (int i = 0; i < ORDER; i++) {
@@ -151,15 +151,15 @@ TARGET static void regress(n1_max *m) {
   memset(m->block, 0, sizeof m->block);
   memset(m->block_b, 0, sizeof m->block_b);
   if (m->t < 1024 || m->t % 128 == 0) {
-    solve(m, 0, m->r[0], m->b[0], m->prior32, m->prior32_b, 0);
-    solve(m, 1, m->r[1], m->b[1], m->prior32, m->prior32_b, 0);
-    solve(m, 2, m->r[0], m->b[0], m->prior16, m->prior16_b, 16);
+    solve_weights(m, 0, m->r[0], m->b[0], m->prior32, m->prior32_b, 0);
+    solve_weights(m, 1, m->r[1], m->b[1], m->prior32, m->prior32_b, 0);
+    solve_weights(m, 2, m->r[0], m->b[0], m->prior16, m->prior16_b, 16);
   }
 }
 
 /* -- prediction ---------------------------------------------------------------------------------------------------- */
 
-TARGET static inline float dot(const float *w, const float *x) {
+TARGET static inline float dot_product(const float *w, const float *x) {
   float s[8];
   for (int l = 0; l < 8; l++)
     s[l] = (w[l] * x[l] + w[8 + l] * x[8 + l]) + (w[16 + l] * x[16 + l] + w[24 + l] * x[24 + l]);
@@ -167,7 +167,7 @@ TARGET static inline float dot(const float *w, const float *x) {
 }
 
 /* Take the t-th sample into the regressors, t = 1, 2, ... */
-TARGET static inline void push(float *window, float value, int64_t t) {
+TARGET static inline void push_regressor(float *window, float value, int64_t t) {
   if (t == 1)
     for (int i = 0; i < ORDER; i++) window[i] = value;
   for (int i = 0; i < N1_MAX_MEANS; i++) {
@@ -191,12 +191,12 @@ TARGET void NAME(n1_max_predict)(n1_max *m) {
   int32_t rest = 65536;
   for (int e = 0; e < EXPERTS; e++) {
     const float v = 0.625f * m->slow[e] + 0.25f * m->middle[e] + 0.125f * m->fast[e];
-    m->p[e] = clampf(dot(m->w[e], m->window), -700.0f, 700.0f);
-    sigma[e] = root(clampf(v, 0.04f, 90000.0f));
+    m->p[e] = clampf(dot_product(m->w[e], m->window), -700.0f, 700.0f);
+    sigma[e] = square_root(clampf(v, 0.04f, 90000.0f));
   }
   const float p = m->p[0];
   m->sigma = sigma[0];
-  m->sigma_slow = root(clampf(m->slow[0], 0.04f, 90000.0f));
+  m->sigma_slow = square_root(clampf(m->slow[0], 0.04f, 90000.0f));
   inverse = 1.0f / m->sigma;
   l0 = logarithm2(m->sigma);
   for (int i = 0; i < 32; i++) x[i] = m->past[i];
@@ -218,9 +218,9 @@ TARGET void NAME(n1_max_predict)(n1_max *m) {
   x[62] = clampf((m->window[ORDER - 1] - m->window[ORDER - 2]) * inverse * 0.25f, -CLIP, CLIP);
   x[63] = 1.0f;
   forward8(x, IN, m->net, h1);
-  for (int i = 0; i < H1; i++) h1[i] = activate(h1[i]);
+  for (int i = 0; i < H1; i++) h1[i] = softsign(h1[i]);
   forward4(h1, H1, m->net + N1_MAX_W2, m->net + N1_MAX_B2, h2);
-  for (int i = 0; i < H2; i++) h2[i] = activate(h2[i]);
+  for (int i = 0; i < H2; i++) h2[i] = softsign(h2[i]);
   forward3(h2, H2, m->net + N1_MAX_W3, m->net + N1_MAX_B3, y);
   top = y[0];
   for (int j = 1; j < PARTS; j++) top = y[j] > top ? y[j] : top;
@@ -268,7 +268,7 @@ TARGET static inline void take_step(n1_max *m, int at, const float *g, int n) {
   if (m->moments) {
     float *v = m->moments + at;
     for (int i = 0; i < n; i++) v[i] += 0.0005f * (g[i] * g[i] - v[i]);
-    for (int i = 0; i < n; i += 4) roots4(v + i, step + i);
+    for (int i = 0; i < n; i += 4) square_roots4(v + i, step + i);
     for (int i = 0; i < n; i++) step[i] = m->rate / (step[i] + 1e-3f);
   }
   for (int i = 0; i < n; i++) w[i] = clampf(w[i] - step[i] * g[i], -7.9f, 7.9f);
@@ -299,9 +299,9 @@ TARGET static void learn_batch(n1_max *m) {
     for (int o = 0; o < H2; o++) m->w2t[o * H1 + i] = w2[i * H2 + o];
   for (int s = 0; s < BATCH; s++) {
     forward4(m->d3[s], OUT, m->w3t, NULL, m->d2[s]);
-    for (int i = 0; i < H2; i++) m->d2[s][i] *= slope(m->h2[s][i]);
+    for (int i = 0; i < H2; i++) m->d2[s][i] *= softsign_slope(m->h2[s][i]);
     forward8(m->d2[s], H2, m->w2t, m->d1[s]);
-    for (int i = 0; i < H1; i++) m->d1[s][i] *= slope(m->h1[s][i]);
+    for (int i = 0; i < H1; i++) m->d1[s][i] *= softsign_slope(m->h1[s][i]);
   }
   descend8(m, 0, IN, m->x[0], IN, m->d1[0]);
   descend4(m, N1_MAX_W2, H1, m->h1[0], H1, m->d2[0]);
@@ -369,6 +369,6 @@ TARGET void NAME(n1_max_learn)(n1_max *m, int32_t code) {
     m->block_b[i] += f * value;
     for (int j = i >> 3; j < 4; j++) ADD_SCALED(V8(m->block + i * ORDER + 8 * j), f, V8(m->window + 8 * j));
   }
-  push(m->window, value, m->t);
-  if (m->t % PERIOD == 0) regress(m);
+  push_regressor(m->window, value, m->t);
+  if (m->t % PERIOD == 0) update_regression(m);
 }

@@ -12,7 +12,7 @@ static const int64_t WEIGHT_LIMIT = (int64_t)1 << 30, GAIN_LIMIT = (int64_t)1 <<
 static int64_t clamp(int64_t v, int64_t limit) { return v < -limit ? -limit : v > limit ? limit : v; }
 
 /* `order` is a constant where this is inlined, so that the loops over the taps unroll. */
-static inline void run(const int16_t *in, int64_t n, int order, int rate, int16_t *out, int decode) {
+static inline void filter_samples(const int16_t *in, int64_t n, int order, int rate, int16_t *out, int decode) {
   const int64_t scale = (int64_t)1 << (FRACTION + GUARD - rate);
   int32_t weights[MAX_ORDER] = {0};
   int16_t past[MAX_ORDER + CHUNK] = {0};
@@ -43,23 +43,23 @@ static inline void run(const int16_t *in, int64_t n, int order, int rate, int16_
   }
 }
 
-static int64_t run_any(const int16_t *in, int64_t n, int64_t order, int64_t rate, int16_t *out, int64_t capacity,
-                       int decode) {
+static int64_t filter_checked(const int16_t *in, int64_t n, int64_t order, int64_t rate, int16_t *out,
+                              int64_t capacity, int decode) {
   if (n < 0) return N1C_E_ARGUMENT;
   if (order < 1 || order > MAX_ORDER || rate < 1 || rate > MAX_RATE) return decode ? N1C_E_CORRUPT : N1C_E_ARGUMENT;
   if (capacity != n) return N1C_E_CAPACITY;
   switch (order) {
-    case 16: run(in, n, 16, (int)rate, out, decode); break;
-    case 32: run(in, n, 32, (int)rate, out, decode); break;
-    default: run(in, n, (int)order, (int)rate, out, decode);
+    case 16: filter_samples(in, n, 16, (int)rate, out, decode); break;
+    case 32: filter_samples(in, n, 32, (int)rate, out, decode); break;
+    default: filter_samples(in, n, (int)order, (int)rate, out, decode);
   }
   return n;
 }
 
 int64_t n1c_nlms_encode(const int16_t *x, int64_t n, int64_t order, int64_t rate, int16_t *y, int64_t capacity) {
-  return run_any(x, n, order, rate, y, capacity, 0);
+  return filter_checked(x, n, order, rate, y, capacity, 0);
 }
 
 int64_t n1c_nlms_decode(const int16_t *y, int64_t n, int64_t order, int64_t rate, int16_t *x, int64_t capacity) {
-  return run_any(y, n, order, rate, x, capacity, 1);
+  return filter_checked(y, n, order, rate, x, capacity, 1);
 }

@@ -9,7 +9,7 @@
 enum { MAX_ORDER = 32, MAX_STEP = 16, FRACTION = 13, CHUNK = 480, LIMIT = INT16_MAX - 4 * MAX_STEP };
 
 /* The loops over the taps, over local arrays of 16-bit numbers, become vector instructions. */
-static void run(const int16_t *in, int64_t n, int order, int step, int16_t *out, int decode) {
+static void filter_samples(const int16_t *in, int64_t n, int order, int step, int16_t *out, int decode) {
   int16_t weights[MAX_ORDER] = {0}, past[MAX_ORDER + CHUNK] = {0}, signs[MAX_ORDER + CHUNK] = {0};
   uint16_t last = 0;
   int at = 0;
@@ -42,19 +42,19 @@ static void run(const int16_t *in, int64_t n, int order, int step, int16_t *out,
   }
 }
 
-static int64_t run_any(const int16_t *in, int64_t n, int64_t order, int64_t step, int16_t *out, int64_t capacity,
-                       int decode) {
+static int64_t filter_checked(const int16_t *in, int64_t n, int64_t order, int64_t step, int16_t *out,
+                              int64_t capacity, int decode) {
   if (n < 0) return N1C_E_ARGUMENT;
   if (order < 1 || order > MAX_ORDER || step < 1 || step > MAX_STEP) return decode ? N1C_E_CORRUPT : N1C_E_ARGUMENT;
   if (capacity != n) return N1C_E_CAPACITY;
-  run(in, n, (int)order, (int)step, out, decode);
+  filter_samples(in, n, (int)order, (int)step, out, decode);
   return n;
 }
 
 int64_t n1c_slms_encode(const int16_t *x, int64_t n, int64_t order, int64_t step, int16_t *y, int64_t capacity) {
-  return run_any(x, n, order, step, y, capacity, 0);
+  return filter_checked(x, n, order, step, y, capacity, 0);
 }
 
 int64_t n1c_slms_decode(const int16_t *y, int64_t n, int64_t order, int64_t step, int16_t *x, int64_t capacity) {
-  return run_any(y, n, order, step, x, capacity, 1);
+  return filter_checked(y, n, order, step, x, capacity, 1);
 }
