@@ -87,10 +87,10 @@ docs: $(STAMP) ## build the documentation as a site: build/docs/index.html
 	@$(RUN) sphinx --quiet --fail-on-warning --keep-going --doctree-dir build/doctrees docs build/docs
 
 test: $(STAMP) encode decode ## run the quick tests
-	@$(RUN) pytest -m "not slow"
+	@$(RUN) pytest -m "not slow" -n auto --dist worksteal
 
 test-all: $(STAMP) encode decode ## run every test
-	@$(RUN) pytest
+	@$(RUN) pytest -n auto --dist worksteal
 
 # bash counts the seconds since its start in the variable SECONDS.
 fuzz: export LIMIT = $(SECONDS)

@@ -50,7 +50,7 @@ def checkout(tmp_path: Path) -> Path:
 @pytest.fixture
 def recorder(checkout: Path) -> Path:
     """The same, but its Python writes down how it was called, and does nothing."""
-    program(checkout, 'for word; do printf "%s\\0" "$word"; done > "${0%/*}/called"')
+    program(checkout, 'for word; do printf "%s\\0" "$word"; done >> "${0%/*}/called"')
     return checkout
 
 
@@ -80,7 +80,7 @@ def called(checkout: Path) -> list[str]:
         ("plot", ["-m", "n1codec", "plot", "--results", "RESULTS"]),
         ("report", ["-m", "n1codec", "report", "--results", "RESULTS", "--data", "DATA"]),
         ("view", ["-m", "n1codec", "view", "--results", "RESULTS", "--", "DATA"]),
-        ("bench", ["-m", "n1codec", "bench", "--unseen", "--data", "DATA"]),
+        ("bench", ["-m", "n1codec", "bench", "--unseen", "--data", "DATA", "tools/bench_store.py"]),
         ("fuzz", ["tools/fuzz.py", "--runs", "RUNS", "--seconds", "SECONDS", "--jobs", "JOBS", "--kernels", "KERNELS"]),
         ("mutants", ["-m", "tools.mutants", *SAMPLE]),
         ("grid", GRID),
@@ -103,10 +103,10 @@ def test_values_arrive_letter_for_letter(recorder: Path, target: str, words: lis
         ("plot", ["-m", "n1codec", "plot"]),
         ("report", ["-m", "n1codec", "report"]),
         ("view", ["-m", "n1codec", "view"]),
-        ("bench", ["-m", "n1codec", "bench", "--unseen"]),
+        ("bench", ["-m", "n1codec", "bench", "--unseen", "tools/bench_store.py"]),
         ("data", ["-m", "n1codec", "data", "fetch"]),
         ("list", ["-m", "n1codec", "list"]),
-        ("test", ["-m", "pytest", "-m", "not slow"]),
+        ("test", ["-m", "pytest", "-m", "not slow", "-n", "auto", "--dist", "worksteal"]),
         ("fuzz", ["tools/fuzz.py", "--kernels", ""]),
     ],
 )
