@@ -172,6 +172,7 @@ def test_repeats_take_no_longer_than_they_must(data: Path) -> None:
     assert len(repeat(Work(b"x", "encode", get_codec("copy")), 9)[0]) == MOST_REPEATS
 
 
+@pytest.mark.slow
 def test_the_first_pass_does_not_count_where_there_are_repeats(data: Path, module) -> None:
     module("warming", extra="seen = set()", compress="time.sleep(0.1 * (data not in self.seen)); self.seen.add(data)")
     got = grid(data, "--codecs", "warming", "--min-time", "1")
@@ -182,6 +183,7 @@ def test_the_first_pass_does_not_count_where_there_are_repeats(data: Path, modul
     assert all(float(row["encode_seconds"]) >= 0.1 for row in rows[1:])
 
 
+@pytest.mark.slow
 def test_another_way_to_measure_is_measured_again(data: Path) -> None:
     grid(data, "--codecs", "copy")
     assert len(grid(data, "--codecs", "copy", "--timeout", "100").rows) == FILES
@@ -190,6 +192,7 @@ def test_another_way_to_measure_is_measured_again(data: Path) -> None:
     assert got.table["copy"]["settings"].startswith("min_time=0.01 ")
 
 
+@pytest.mark.slow
 def test_process_time_and_memory_are_the_work_s_own(data: Path, module) -> None:
     module("sleepy", compress="time.sleep(0.05)", decompress="bytearray(64 << 20)")
     module("heavy", extra="ballast = bytearray(128 << 20)", compress="x = bytearray(16 << 20)")
@@ -217,12 +220,14 @@ def test_memory_counts_what_is_there_at_the_same_time() -> None:
         assert meter.resident() < before
 
 
+@pytest.mark.slow
 def test_jobs_are_marked(data: Path) -> None:
     got = grid(data, "--codecs", "copy bz2 zstd", "--jobs", "2")
     assert {row["jobs"] for row in got.rows} == {"2"}
     assert {line["jobs"] for line in got.table.values()} == {"2"}
 
 
+@pytest.mark.slow
 def test_a_reference_sweep_times_anew_what_a_parallel_one_has_timed(data: Path) -> None:
     codecs = ("--codecs", "copy bz2")
     parallel, alone = grid(data, *codecs, "--jobs", "2"), grid(data, *codecs)
@@ -308,6 +313,7 @@ def _folders(data: Path) -> list[str]:
     return sorted(path.name for path in (data.parent / "results").iterdir())
 
 
+@pytest.mark.slow
 def test_two_folders_of_one_name_do_not_mix(data: Path) -> None:
     other = data.parent / "elsewhere" / data.name
     other.mkdir(parents=True)
@@ -327,6 +333,7 @@ def test_two_folders_of_one_name_do_not_mix(data: Path) -> None:
     assert _folders(data) == [plain, second]
 
 
+@pytest.mark.slow
 def test_a_file_that_was_replaced_makes_another_data_set(data: Path) -> None:
     first = grid(data, "--codecs", "copy")
     before = (data / "0.wav").read_bytes()
@@ -341,6 +348,7 @@ def test_a_file_that_was_replaced_makes_another_data_set(data: Path) -> None:
     assert _folders(data) == [plain, replaced]
 
 
+@pytest.mark.slow
 def test_what_is_no_recording_has_no_speed(data: Path) -> None:
     for path in data.iterdir():
         path.write_bytes(b"junk" * 500)
@@ -907,6 +915,7 @@ def test_bench_figures_agree_with_each_other(data: Path) -> None:
         assert speed["repeats"] >= 5
 
 
+@pytest.mark.slow
 def test_bench_marks_what_is_slower_than_promised(data: Path, module) -> None:
     module("hasty", extra="floor_xrt = 10**12")
     module("steady", extra="floor_xrt = 1")

@@ -61,6 +61,7 @@ def test_it_is_in_the_grid(run: Run, folder: Path, wav_file: Path, tmp_path: Pat
     assert {"bitpack", "delta|bitpack"} <= set(listed)
 
 
+@pytest.mark.slow
 def test_it_is_held_to_the_conformance_suite(folder: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "tests/test_conformance.py", "-k", "bitpack", "-p", "no:cacheprovider"],

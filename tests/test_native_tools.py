@@ -178,6 +178,7 @@ def test_programs_are_small(tools: Path) -> None:
     assert all((tools / (name + SUFFIX)).stat().st_size < LARGEST for name in ("n1enc", "n1dec"))
 
 
+@pytest.mark.slow
 def test_cmake_builds_the_same_programs(tools: Path, tmp_path: Path) -> None:
     build_with_cmake(tmp_path)
     source = wav.write(signal(6000, 2), 30000)

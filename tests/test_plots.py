@@ -64,7 +64,7 @@ def results(folder: Path, codecs: int, files: int = 4, specs: Sequence[str] = ()
     return folder
 
 
-@pytest.mark.parametrize("codecs", [1, 12])
+@pytest.mark.parametrize("codecs", [1, pytest.param(12, marks=pytest.mark.slow)])
 def test_plots_are_drawn_and_are_the_same_each_time(tmp_path: Path, codecs: int, capsys) -> None:
     from n1codec.report.plots import draw
 
@@ -133,6 +133,7 @@ def test_what_is_drawn_is_what_was_measured(tmp_path: Path) -> None:
     assert medians == pytest.approx(sorted(expected))
 
 
+@pytest.mark.slow
 def test_names_of_a_front_do_not_overlap_and_nothing_is_cut_off(tmp_path: Path) -> None:
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg

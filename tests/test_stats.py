@@ -316,6 +316,7 @@ def test_tables_on_a_full_disk_leave_nothing_behind(
     assert not [path for path in target.parent.rglob("*") if path.is_file()]
 
 
+@pytest.mark.slow
 def test_settings_reach_the_figures(tmp_path: Path, run: Run) -> None:
     (path,) = write(tmp_path, [(signal(9000), 16, 1)])
 

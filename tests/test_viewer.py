@@ -363,6 +363,7 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="
 
 
 @needs_proc
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     assert peak_memory(tmp_path, 32, 3_000_000) < 183  # MiB that the file has: whoever holds it has more
 

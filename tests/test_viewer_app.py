@@ -193,6 +193,7 @@ def test_padding_has_an_end(sessions: Sessions, monkeypatch: pytest.MonkeyPatch)
         sessions.drop(["long.wav", "wide.wav"], [data_url(wav.write(x, 1000)) for x in (long, wide)])
 
 
+@pytest.mark.slow
 def test_bench_names_every_view(sessions: Sessions) -> None:
     lines = list(speed.report(sessions, RESULTS))
     for name in (
