@@ -286,10 +286,10 @@ def test_containers_under_sanitizers(check: str, tmp_path: Path) -> None:
     sources = [
         ROOT / "tests/native/fuzz_container.c",
         native / "tools/container.c",
-        *(native / "src" / name for name in ("n1.c", "n1_model.c", "n1_lanes.c", "n1_avx2.c", "n1_tables.c")),
+        *(native / "src" / name for name in ("crc32.c", "n1.c", "n1_model.c", "n1_lanes.c", "n1_avx2.c", "n1_tables.c")),
     ]
     command = [compiler, "-std=c99", sanitize, "-g", "-O1", "-fno-sanitize-recover=all", "-Wall", "-Wextra", "-Werror"]
-    folders = [f"-I{native / 'include'}", f"-I{native / 'tools'}"]
+    folders = [f"-I{native / name}" for name in ("include", "src", "tools")]
     program = tmp_path / "fuzz_container"
     subprocess.run([*command, *folders, *map(str, sources), "-o", str(program)], check=True, timeout=300)
     assert "300 damaged ones" in run(program, "10")
