@@ -211,6 +211,23 @@ def test_rans_at_the_bounds_of_its_states(x: np.ndarray) -> None:
         assert events["word of state 0"] and events["word of state 1"]
 
 
+def test_rans_refuses_states_that_no_encoder_leaves() -> None:
+    """An encoder that kept its last word would leave a state of 2^63 or more, from which the same samples come."""
+    x = np.repeat(np.array([1, -1], np.int16), 64)
+    payload = coder("rans").encode(x)
+    at, half = 1 + payload[0], 1 << 19
+    words = payload[at + 16 :]
+    for lane in range(2):
+        states = [int.from_bytes(payload[at + 8 * i : at + 8 * i + 8], "little") for i in range(2)]
+        before = states[lane] // (2 * half) * half + states[lane] % half
+        before = before << 32 | int.from_bytes(words[4 * lane : 4 * lane + 4], "little")
+        states[lane] = before // half * 2 * half + before % half + half
+        assert states[lane] >> 63 == 1
+        kept = words[: 4 * lane] + words[4 * lane + 4 :]
+        forged = payload[:at] + b"".join(state.to_bytes(8, "little") for state in states) + kept
+        assert attempt("rans", forged, x.size) is None
+
+
 def test_rans_has_a_carry_in_its_table_and_states_of_any_size() -> None:
     events = Counter[str]()
     for seed in range(60):
