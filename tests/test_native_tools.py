@@ -286,7 +286,7 @@ def test_containers_under_sanitizers(check: str, tmp_path: Path) -> None:
     sources = [
         ROOT / "tests/native/fuzz_container.c",
         native / "tools/container.c",
-        *(native / "src" / name for name in ("crc32.c", "n1.c", "n1_model.c", "n1_lanes.c", "n1_avx2.c", "n1_tables.c")),
+        *(native / "src" / f"{name}.c" for name in ("crc32", "n1", "n1_model", "n1_lanes", "n1_avx2", "n1_tables")),
     ]
     command = [compiler, "-std=c99", sanitize, "-g", "-O1", "-fno-sanitize-recover=all", "-Wall", "-Wextra", "-Werror"]
     folders = [f"-I{native / name}" for name in ("include", "src", "tools")]
