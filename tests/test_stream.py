@@ -341,3 +341,27 @@ def test_latency_compares_with_files_of_the_same_samples() -> None:
     again = np.concatenate([again, again], axis=1)
     assert result.file_bytes == sum(len(codec.encode(x[a : a + 200].copy())) for x in again for a in (0, 200))
     assert result.file_ratio == result.sample_bytes / result.file_bytes
+
+
+def test_figures_of_latency() -> None:
+    times = np.arange(1, 2001).reshape(1000, 2) * 1_000_000  # CPU 1, 3, ... ms; wall 2, 4, ... ms
+    found = latency.Latency(times, 2 * times, 1000, 800, 4000, 6000.0, 0)
+    figures = found.as_dict()
+    expected = {"p50_ms": 1001, "p99_ms": 1981, "p99_9_ms": 1999, "max_ms": 1999}
+    walls = {f"wall_{name}": value + 1 for name, value in expected.items()}
+    assert figures["encode"] == pytest.approx(expected | walls)
+    assert figures["decode"] == pytest.approx({name: 2 * value for name, value in (expected | walls).items()})
+    assert (found.ratio, found.file_ratio, found.overhead) == (4, 5, 25)
+    assert found.real_time_factor == pytest.approx(6000 / 3000)
+
+
+def test_recordings_as_channels() -> None:
+    """Of two recordings, five channels begin at their first frames, a third further on, and two thirds."""
+    one, two = np.arange(9, dtype=np.int16), np.arange(100, 130, dtype=np.int16)
+    source = latency._Channels([one, two], 5)
+    frames = source.frames(0, 31)
+    assert frames[0].tolist() == [0, 100, 3, 110, 6]
+    assert frames[:10, 2].tolist() == [3, 4, 5, 6, 7, 8, 0, 1, 2, 3]
+    assert frames[-1].tolist() == [3, 100, 6, 110, 0]
+    for channel in range(5):
+        assert source.channel(channel, 7, 31).tolist() == frames[7:, channel].tolist()
