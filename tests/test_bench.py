@@ -299,6 +299,7 @@ def test_verified_results_are_not_run_again(data: Path) -> None:
     assert forced.table["bz2"]["files"] == str(FILES)
 
 
+@pytest.mark.slow
 def test_new_files_alone_are_run(data: Path) -> None:
     grid(data, "--codecs", "bz2")
     (data / "new.wav").write_bytes(wav.write(np.arange(500, dtype=np.int16), RATE))
@@ -370,6 +371,7 @@ def test_what_is_no_recording_has_no_speed(data: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+@pytest.mark.slow
 def test_names_that_are_no_utf8(data: Path, module) -> None:
     odd = os.fsencode(data) + b"/\xff\xe9.wav"
     (data / "0.wav").rename(os.fsdecode(odd))
@@ -381,6 +383,7 @@ def test_names_that_are_no_utf8(data: Path, module) -> None:
     assert grid(data, "--codecs", "bad", code=1).table["bad"]["status"] == "failed"
 
 
+@pytest.mark.slow
 def test_changed_code_is_run_again(data: Path, module) -> None:
     module("mine")
     grid(data, "--codecs", "mine")
@@ -452,7 +455,7 @@ def test_two_sweeps_do_not_mix(data: Path, module, tmp_path: Path) -> None:
         _wait_for(begun.exists)
         assert f"another sweep (process {sweep.pid})" in grid(data, "--codecs", "copy", code=1).err
     finally:
-        sweep.send_signal(signal.SIGINT)
+        sweep.send_signal(signal.SIGTERM)  # SIGINT is ignored by what a shell started in the background
         sweep.wait(30)
     grid(data, "--codecs", "copy")
 
@@ -506,6 +509,7 @@ def test_only_what_failed_is_run_again(data: Path, module) -> None:
     assert len(grid(data, "--codecs", "bad copy bz2", "--only-failed").rows) == len(got.rows)
 
 
+@pytest.mark.slow
 def test_what_was_verified_and_then_failed_is_run_again(data: Path, module, tmp_path: Path) -> None:
     trouble = tmp_path / "trouble"
     module("moody", compress=f"assert not os.path.exists({str(trouble)!r})")
@@ -573,6 +577,7 @@ def exact(rows: list[dict[str, str]]) -> list[tuple[str, ...]]:
     return sorted(tuple(row[column] for column in EXACT) for row in rows)
 
 
+@pytest.mark.slow
 def test_any_executor_measures_the_same(data: Path, tmp_path: Path) -> None:
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context

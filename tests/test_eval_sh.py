@@ -348,6 +348,7 @@ def test_own_executables_are_the_default(tmp_path: Path, data: Path, house: Path
     assert 1 < figure(done.stdout, "Compression ratio of the recordings") < 5
 
 
+@pytest.mark.slow
 def test_without_data_the_synthetic_set_is_used(tmp_path: Path, house: Path, gzipped: dict[str, str]) -> None:
     env = environment(tmp_path / "scratch", **gzipped)
     done = subprocess.run(["bash", str(house / "eval.sh")], capture_output=True, text=True, env=env)

@@ -357,6 +357,7 @@ def worker_of(sweep: int) -> int:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux' /proc")
 @pytest.mark.parametrize("how", [signals.SIGKILL, signals.SIGTERM])
+@pytest.mark.slow
 def test_a_killed_worker_ends_the_programs(
     tmp_path: Path, wav_file: Path, script: Script, how: signals.Signals
 ) -> None:

@@ -39,6 +39,7 @@ def test_it_is_evaluated(run: Run, folder: Path, wav_file: Path, tmp_path: Path)
     assert "Compression ratio" in done.stdout
 
 
+@pytest.mark.slow
 def test_it_is_in_the_grid(run: Run, folder: Path, wav_file: Path, tmp_path: Path) -> None:
     results = tmp_path / "results"
     done = run(

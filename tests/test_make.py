@@ -62,10 +62,12 @@ def program(checkout: Path, *lines: str) -> None:
     python.chmod(0o755)
 
 
+OUTER = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "N1_CODEC", "N1_DATA_ZIP")
+"""What the tests themselves may have been started with."""
+
+
 def make(checkout: Path, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
-    kept = {
-        key: value for key, value in os.environ.items() if key not in (*SAID, "MAKEFLAGS", "N1_CODEC", "N1_DATA_ZIP")
-    }
+    kept = {key: value for key, value in os.environ.items() if key not in (*SAID, *OUTER)}
     return subprocess.run(["make", *args], cwd=checkout, capture_output=True, text=True, env=kept | env, timeout=60)
 
 
@@ -131,6 +133,7 @@ def test_eval_and_grid_at_an_odd_path(checkout: Path) -> None:
     assert not list(checkout.glob("oops"))
 
 
+@pytest.mark.slow
 def test_a_checkout_that_cannot_be_written_to(
     checkout: Path, tmp_path: Path, unprivileged: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:

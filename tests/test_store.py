@@ -147,6 +147,7 @@ def test_what_is_not_understood_is_refused_and_stays(tmp_path: Path, damage, res
     assert path.read_bytes() == damaged
 
 
+@pytest.mark.slow
 def test_a_grid_leaves_what_it_does_not_understand(tmp_path: Path, wav_file: Path) -> None:
     def grid(code: int) -> str:
         done = subprocess.run(
