@@ -196,7 +196,8 @@ def test_every_compiler_gives_the_same_bytes(compiler: str, level: str, tmp_path
         pytest.skip(f"{compiler} is not here")
     native, target = Path(__file__).parent.parent / "native", tmp_path / "n1.so"
     flags = ["-std=c99", level, "-ffp-contract=off", "-shared", "-fPIC", f"-I{native / 'include'}", "-o", target]
-    sources = [native / "src" / f"{name}.c" for name in ("n1", "n1_model", "n1_lanes", "n1_avx2", "n1_tables")]
+    parts = ("crc32", "n1", "n1_model", "n1_lanes", "n1_avx2", "n1_tables")
+    sources = [native / "src" / f"{name}.c" for name in parts]
     subprocess.run([compiler, *flags, *sources], check=True)
     call = ctypes.CDLL(str(target)).n1c_n1_encode
     call.restype = ctypes.c_int64
