@@ -21,7 +21,7 @@ RUN := $(BIN)/python -m
 NATIVE ?= .
 NATIVE_SOURCES := native/tools/container.c native/tools/files.c \
 	$(addprefix native/src/,crc32.c n1.c n1_model.c n1_lanes.c n1_avx2.c n1_tables.c)
-NATIVE_FLAGS := -std=c99 -O2 -ffp-contract=off -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
+NATIVE_FLAGS := -std=c99 -O2 -DN1C_SMALL -ffp-contract=off -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
 UNUSED := -Wl,--gc-sections,-z,noseparate-code
 ifeq ($(shell uname),Darwin)
 UNUSED := -Wl,-dead_strip

@@ -30,17 +30,17 @@ COMPILERS = {"gcc": ("gcc", "c", "c99"), "clang": ("clang", "c", "c99"), "g++": 
              "clang++": ("clang++", "c++", "c++11")}  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def c(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    """Return tests/native/internals.c as a library."""
+@pytest.fixture(scope="module", params=["-DN1C_FAST", "-DN1C_SMALL"], ids=["fast", "small"])
+def c(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    """Return tests/native/internals.c as a library, with the code of libn1c and with that of n1enc and n1dec."""
     if not shutil.which("gcc"):
         pytest.skip("no gcc here")
     target = tmp_path_factory.mktemp("internals") / "internals.so"
     sources = [ROOT / "tests" / "native" / "internals.c", *(NATIVE / "src" / f"{n}.c" for n in ("crc32", "alphabet"))]
     includes = [f"-I{NATIVE / folder}" for folder in ("include", "src", "tools")]
     library = Path(native.library()._name)
-    command = ["gcc", "-std=c99", "-O1", "-shared", "-fPIC", "-fvisibility=hidden", *includes, *map(str, sources),
-               str(library), f"-Wl,-rpath,{library.parent}", "-o", str(target)]  # fmt: skip
+    flags = ["-std=c99", "-O1", "-shared", "-fPIC", "-fvisibility=hidden", f"-Wl,-rpath,{library.parent}"]
+    command = ["gcc", request.param, *flags, *includes, *map(str, sources), str(library), "-o", str(target)]
     subprocess.run(command, check=True, timeout=60)
     found = ctypes.CDLL(str(target))
     for name in ("crc32_of", "load32", "load16", "counter_rate"):

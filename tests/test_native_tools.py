@@ -138,6 +138,11 @@ def others() -> dict[str, bytes]:
     }
 
 
+def test_the_programs_are_small(tools: Path) -> None:
+    """The challenge counts their size: a table of a few kilobytes more shows in the ratio."""
+    assert all((tools / name).stat().st_size < 48_000 for name in ("n1enc", "n1dec"))
+
+
 @pytest.mark.parametrize("name", canonical())
 def test_canonical_files_give_the_bytes_of_encode(tools: Path, name: str) -> None:
     source = canonical()[name]

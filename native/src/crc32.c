@@ -4,6 +4,23 @@
 
 #include "bytes.h"
 
+#ifdef N1C_SMALL
+/* Half a byte at a time, for programs whose own size counts. */
+static const uint32_t table[16] = {
+    0x00000000u, 0x1db71064u, 0x3b6e20c8u, 0x26d930acu, 0x76dc4190u, 0x6b6b51f4u, 0x4db26158u, 0x5005713cu,
+    0xedb88320u, 0xf00f9344u, 0xd6d6a3e8u, 0xcb61b38cu, 0x9b64c2b0u, 0x86d3d2d4u, 0xa00ae278u, 0xbdbdf21cu,
+};
+
+uint32_t n1c_crc32(uint32_t crc, const uint8_t *p, int64_t length) {
+  crc = ~crc;
+  for (; length > 0; length--) {
+    crc ^= *p++;
+    crc = crc >> 4 ^ table[crc & 15];
+    crc = crc >> 4 ^ table[crc & 15];
+  }
+  return ~crc;
+}
+#else
 /* The entry of i is the exclusive or of those of its bits: a row is told by eight numbers. */
 #define ENTRY(i, a, b, c, d, e, f, g, h)                                                                      \
   (((i) & 1 ? a : 0u) ^ ((i) & 2 ? b : 0u) ^ ((i) & 4 ? c : 0u) ^ ((i) & 8 ? d : 0u) ^ ((i) & 16 ? e : 0u) ^ \
@@ -53,3 +70,4 @@ uint32_t n1c_crc32(uint32_t crc, const uint8_t *p, int64_t length) {
   for (; length > 0; length--) crc = crc >> 8 ^ table[0][(crc ^ *p++) & 255];
   return ~crc;
 }
+#endif
