@@ -24,7 +24,7 @@ from test_recordings import sparse_rf64
 
 from n1codec import cli
 from n1codec.analysis import spectrum, spikes, stats
-from n1codec.analysis.entropy import Pool, neighbours
+from n1codec.analysis.entropy import Pool, entropy, neighbours
 from n1codec.analysis.moments import Moments, moments
 from n1codec.analysis.stats import Settings, collect, measure
 from n1codec.codec import CodecError
@@ -504,3 +504,8 @@ def test_spread_of_what_is_defined() -> None:
         "max": 100,
     }
     assert all(map(math.isnan, stats._spread([math.nan]).values()))
+
+
+def test_no_entropy_is_zero_without_a_sign() -> None:
+    for counts in ([], [7], [0, 7, 0]):
+        assert str(entropy(np.array(counts, np.int64))) == "0.0"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -365,3 +366,26 @@ def test_recordings_as_channels() -> None:
     assert frames[-1].tolist() == [3, 100, 6, 110, 0]
     for channel in range(5):
         assert source.channel(channel, 7, 31).tolist() == frames[7:, channel].tolist()
+
+
+def test_what_latency_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = {"cpu": 0, "wall": 0}
+
+    def taking(cpu: int, wall: int, push: Callable[..., object]) -> Callable[..., object]:
+        def pushed(link: object, data: object) -> object:
+            now["cpu"] += cpu
+            now["wall"] += wall
+            return push(link, data)
+
+        return pushed
+
+    monkeypatch.setattr(latency, "thread_time_ns", lambda: now["cpu"])
+    monkeypatch.setattr(latency, "perf_counter_ns", lambda: now["wall"])
+    monkeypatch.setattr(PacketEncoder, "push", taking(3, 5, PacketEncoder.push))
+    monkeypatch.setattr(PacketDecoder, "push", taking(7, 11, PacketDecoder.push))
+    encoder, decoder = pair(2, frames_per_packet=10)
+    steps: list[int] = []
+    result = latency.measure([neural(300, 1, 1)[:, 0]], encoder, decoder, 4, get_codec("n1"), lambda: steps.append(1))
+    assert result.encode.tolist() == [[3, 5]] * 4 and result.decode.tolist() == [[7, 11]] * 4
+    assert (result.sample_bytes, result.seconds, result.state_bytes) == (160, 40 / RATE, encoder.state_bytes)
+    assert len(steps) == 4 + 2
