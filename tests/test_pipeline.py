@@ -358,3 +358,12 @@ def test_a_reader_stops_at_its_end() -> None:
 def test_broken_varints_are_refused(data: bytes) -> None:
     with pytest.raises(FormatError):
         Reader(data).uint()
+
+
+def test_a_library_that_is_missing_is_named() -> None:
+    class Needs(ByteCoder):
+        requires, extra = ("json", "no_such_library"), "more"
+
+    assert Needs.unavailable() == "needs the Python module no_such_library (pip install 'n1codec[more]')"
+    Needs.requires = ("json",)
+    assert Needs.unavailable() is None

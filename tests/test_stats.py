@@ -509,3 +509,23 @@ def test_spread_of_what_is_defined() -> None:
 def test_no_entropy_is_zero_without_a_sign() -> None:
     for counts in ([], [7], [0, 7, 0]):
         assert str(entropy(np.array(counts, np.int64))) == "0.0"
+
+
+def test_the_density_of_a_recording_is_computed_a_stretch_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = signal(4000, 2)
+
+    class Read:
+        frames, channels, dtype = *x.shape, x.dtype
+        stretches: list[int] = []
+
+        def read(self, start: int = 0, stop: int | None = None) -> np.ndarray:
+            self.stretches.append(x[start:stop].nbytes)
+            return x[start:stop]
+
+        def release(self) -> None: ...
+
+    monkeypatch.setattr(spectrum, "BLOCK_BYTES", 4000)
+    found = spectrum.recording_psd(Read(), 1000.0, 256)  # type: ignore[arg-type]
+    expected = spectrum.psd(x, 1000.0, 256)
+    assert all(np.allclose(one, other, rtol=1e-9) for one, other in zip(found, expected, strict=True))
+    assert len(Read.stretches) > 2 and max(Read.stretches) <= 4000 + 256 * 2 * 2

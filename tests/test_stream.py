@@ -315,6 +315,10 @@ def test_settings_are_checked() -> None:
             PacketEncoder(8, RATE, **settings)
     with pytest.raises(SpecError, match="channels"):
         PacketEncoder(0, RATE)
+    for rate in (0, -1, float("inf"), float("nan")):
+        with pytest.raises(SpecError, match="Hz is not allowed"):
+            PacketEncoder(8, rate)
+    assert PacketEncoder(8, 0.5, frames_per_packet=1, key_seconds=20).key_packets == 10
     with pytest.raises(ValueError, match="shape"):
         PacketEncoder(8, RATE).push(np.zeros((20, 7), np.int16))
 

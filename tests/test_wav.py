@@ -235,3 +235,7 @@ def test_real_recordings_are_canonical(recordings: list) -> None:
         blob = encode_bytes(source, get_codec("copy"))
         assert len(blob) - len(parsed.samples) * 2 <= 24
         assert zlib.crc32(decode_bytes(blob)) == zlib.crc32(source)
+
+
+def test_names_of_chunks_are_printable_ascii() -> None:
+    assert [byte for byte in range(256) if wav._printable(bytes([65, byte]))] == list(range(0x20, 0x7F))
