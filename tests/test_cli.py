@@ -95,7 +95,7 @@ def test_bad_input_to_encode(run: Run, wav_file: Path, tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["recording.wav"]
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="no /dev/full here")
 def test_full_disk(run: Run, wav_file: Path) -> None:
     assert_one_line(run("encode", wav_file, "/dev/full", "zstd"), 1, "/dev/full: no space left")
 

@@ -242,7 +242,7 @@ def test_no_file_can_be_made(tmp_path: Path, data: Path, gzipped: dict[str, str]
     )
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs /dev/full")
 def test_output_that_cannot_be_written_is_told(tmp_path: Path, data: Path, gzipped: dict[str, str]) -> None:
     call = f'exec bash "{ROOT}/eval.sh" > /dev/full'
     env = environment(tmp_path / "scratch", DATA=data, **gzipped)

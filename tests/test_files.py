@@ -175,6 +175,7 @@ def test_a_closed_standard_input_is_told(tmp_path: Path) -> None:
     assert (result.returncode, result.stderr) == (1, "encode: standard input: it is closed\n")
 
 
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs /dev/full")
 def test_a_full_device_is_told() -> None:
     with pytest.raises(OSError) as caught:
         files.write("/dev/full", b"x" * 100_000)

@@ -199,7 +199,7 @@ def test_nothing_is_recovered_from_rubbish(tmp_path: Path, results) -> None:
     assert not (tmp_path / "new.csv.gz").exists()
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs /dev/full")
 def test_a_full_disk_leaves_it_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / store.FILE
     _written(path, 2)
