@@ -167,6 +167,16 @@ def test_the_list_of_equivalent_mutants(
         read_list(path)
 
 
+def test_root_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr(check, "run", lambda *_: [])
+    monkeypatch.setattr(sys, "argv", ["mutants", "--only", "n1codec/varint.py"])
+    with pytest.raises(SystemExit, match="a mutant may do what root may"):
+        program.main()
+    sys.argv.append("--as-root")
+    assert program.main() == 0
+
+
 def test_the_list_is_read() -> None:
     read_list(program.LIST)
 
@@ -231,6 +241,39 @@ def test_a_log_that_was_cut_off_goes_on(tmp_path: Path) -> None:
     again = check.Log(log.path)
     assert [entry["outcome"] for entry in again.entries.values()] == ["caught"]
     assert again.killers("a.py") == Counter({"t::one": 1}) and not again.killers("a.c")
+
+
+class Machine:
+    """Stands for a working copy: some tests notice the mutant, others fail with it and without it."""
+
+    def __init__(self, folder: Path, notice: str, broken: str) -> None:
+        self.folder, self.notice, self.broken, self.mutated = folder, notice, broken, False
+        (folder / "build").mkdir()
+
+    def apply(self, _: Mutant) -> bool:
+        self.mutated = True
+        return True
+
+    def restore(self, _: Mutant) -> None:
+        self.mutated = False
+
+    def run(self, *_: object) -> tuple[int, str]:
+        said = ""
+        for test in (self.folder / "build" / "tests.txt").read_text().splitlines():
+            said += f"RUNS {test}\n"
+            if test == self.broken or (test == self.notice and self.mutated):
+                return 1, said
+        return 0, said
+
+
+def test_a_test_that_fails_without_the_mutant_is_not_believed(tmp_path: Path) -> None:
+    chosen = selection(tmp_path)
+    machine = Machine(tmp_path, notice="t/b.py::two", broken="t/a.py::one[y]")
+    found = check.attempt(machine, at(8), chosen, 60, Counter())  # type: ignore[arg-type]
+    assert (found["outcome"], found["killer"]) == ("caught", "t/b.py::two")
+    assert chosen.broken == {"t/a.py::one[y]"}
+    machine.notice = ""
+    assert check.attempt(machine, at(8), chosen, 60, Counter())["outcome"] == "survived"  # type: ignore[arg-type]
 
 
 def test_report(tmp_path: Path) -> None:

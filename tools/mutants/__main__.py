@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def main() -> int:
     parser.add_argument("--slow", action="store_true", help="slow tests, too, for lines that no quick one runs")
     parser.add_argument("--again", action="store_true", help="try those again that survived")
     parser.add_argument("--stale", action="store_true", help="measure again only test files that changed themselves")
+    parser.add_argument("--as-root", action="store_true", help="run as root: in a container that may be thrown away")
     parser.add_argument("--report", action="store_true", help="print what was found so far, run nothing")
     parser.add_argument("--check-list", action="store_true", help="print entries of equivalent.toml that match nothing")
     options = parser.parse_args()
@@ -44,6 +46,11 @@ def main() -> int:
         log = check.Log(ROOT / "build" / "mutants" / "log.jsonl")
         entries = [log.entries[m.digest] for m in mutants if m.digest in log.entries and m.key not in listed]
     else:
+        if os.geteuid() == 0 and not options.as_root:
+            sys.exit(
+                "mutants: a mutant may do what root may, such as put a file in the place of a device (run this as "
+                "another user, or with --as-root in a container of its own)"
+            )
         tests = tuple(options.tests)
         how = check.Options(
             options.count, options.jobs, options.limit, options.slow, options.again, options.stale, tests

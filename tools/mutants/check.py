@@ -196,36 +196,35 @@ def run(root: Path, sample: list[Mutant], listed: set[tuple[str, ...]], options:
 
 
 def attempt(copy: Copy, mutant: Mutant, selection: Selection, seconds: float, killers: Counter[str]) -> dict[str, Any]:
-    """Build a mutant, run its tests, and return what became of it."""
+    """Build a mutant, run its tests, and return what became of it.
+
+    A test that fails without the mutant as well, since something on the machine has changed, is not believed: it is
+    left out from then on, and the mutant tried again.
+    """
     started = time.monotonic()
-    tests, cut = selection.choose(mutant, seconds, killers)
-    found: dict[str, Any] = {"outcome": "uncovered", "tests": len(tests), "cut": cut}
-    try:
-        if not copy.apply(mutant):
-            found["outcome"] = "same code"
-        elif tests:
-            found |= _test(copy, tests, sum(selection.seconds[test] for test in tests))
-    except BuildError:
-        found["outcome"] = "does not compile"
-    finally:
-        copy.restore(mutant)
-    return {**found, "seconds": round(time.monotonic() - started, 1)}
+    while True:
+        tests, cut = selection.choose(mutant, seconds, killers)
+        found: dict[str, Any] = {"outcome": "uncovered", "tests": len(tests), "cut": cut}
+        try:
+            if not copy.apply(mutant):
+                found["outcome"] = "same code"
+            elif tests:
+                found |= _test(copy, tests, sum(selection.seconds[test] for test in tests))
+        except BuildError:
+            found["outcome"] = "does not compile"
+        finally:
+            copy.restore(mutant)
+        killer = found.get("killer")
+        if not killer or _test(copy, [killer], selection.seconds[killer])["outcome"] == "survived":
+            return {**found, "seconds": round(time.monotonic() - started, 1)}
+        print(f"  fails without any mutant, and is left out from here on: {killer}", flush=True)
+        selection.broken.add(killer)
 
 
 def _test(copy: Copy, tests: list[str], usual: float) -> dict[str, Any]:
     build = copy.folder / "build"
     (build / "tests.txt").write_text("\n".join(tests))
-    command = [
-        "-m",
-        "pytest",
-        "-p",
-        "tools.mutants.watch",
-        f"--basetemp={build / 'tmp'}",
-        "-x",
-        "-q",
-        "-rfE",
-        "--tb=no",
-    ]
+    command = ["-m", "pytest", "-p", "tools.mutants.watch", f"--basetemp={build / 'tmp'}", "-x", "-q", "--tb=no"]
     env = {"MUTANTS_SECONDS": str(build / "seconds.json")}
     status, printed = copy.run([*command, f"@{build / 'tests.txt'}"], env, limit(usual) + PATIENCE)
     if status == 0:

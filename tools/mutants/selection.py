@@ -32,6 +32,8 @@ class Selection:
     """How long each test took that passed, by its name (node id)."""
     slow: set[str] = field(default_factory=set)
     """The names of those that are marked slow."""
+    broken: set[str] = field(default_factory=set)
+    """The names of those that turned out to fail without any mutant."""
     lines: dict[str, dict[int, set[str]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(set)))
     """The names of the tests that run a line, by file and number; none for one that no test runs. Lines of C that are
     no code, and lines that are newer than what was measured, are missing."""
@@ -92,6 +94,7 @@ class Selection:
         order += sorted(set(rank) - set(order), key=lambda t: (rank[t], t))
         if not mutant.file.endswith(".py"):
             order += sorted(self._compiling() - found, key=lambda t: (self.seconds[t], t))
+        order = [test for test in order if test not in self.broken]
         chosen: list[str] = []
         total = 0.0
         for test in order:
