@@ -14,7 +14,7 @@ if __name__ == "__main__":
         from n1codec.cli.encode import main
 
         sys.exit(main())
-    except ImportError as error:
+    except (ImportError, FileNotFoundError) as error:
         sys.exit(f"encode: {error} (run make install)")
     except KeyboardInterrupt:
         sys.exit(130)

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zlib
@@ -282,3 +283,20 @@ def test_encode_imports_only_what_it_uses(wav_file: Path, tmp_path: Path) -> Non
     assert [m for m in modules if m.startswith("n1codec.algorithms.dictionary.")] == [
         "n1codec.algorithms.dictionary.zstd"
     ]
+
+
+@pytest.mark.parametrize("failure", ["import no_such_module", "open('/no such file')"])
+@pytest.mark.parametrize("program", ["encode", "decode"])
+def test_a_broken_installation_is_said_in_one_line(tmp_path: Path, program: str, failure: str) -> None:
+    shutil.copy(ROOT / f"{program}.py", tmp_path)
+    broken = tmp_path / "n1codec" / "cli" / f"{program}.py"
+    broken.parent.mkdir(parents=True)
+    for module in (broken, broken.with_name("__init__.py"), broken.parents[1] / "__init__.py"):
+        module.write_text(failure if module == broken else "")
+    done = subprocess.run(
+        [sys.executable, "-S", tmp_path / f"{program}.py"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith(f"{program}: ")
+    assert done.stderr.endswith("(run make install)\n")

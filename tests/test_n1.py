@@ -3,6 +3,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import shutil
+import struct
 import subprocess
 from collections import Counter
 from collections.abc import Callable
@@ -214,6 +215,18 @@ def test_a_cold_start_beats_byte_codecs() -> None:
     x = mono(40_000)
     for rival in ("remap|delta|zstd", "remap|delta|zigzag|planes|brotli"):
         assert len(encode(x, COLD)) < len(get_codec(rival).encode(x))
+
+
+@pytest.mark.parametrize(("step", "lowest"), [(20 - 1 / 128, 0), (20 + 3 / 7, 3500)])
+def test_the_phase_of_a_mapping_is_the_middle_of_those_that_fit(step: float, lowest: int) -> None:
+    codes = np.arange(9000) * 77 % 129
+    x = np.floor(codes * step + 0.4 * (step > 20)).astype(np.int16)
+    first, steps, phase = struct.unpack_from("<HIH", encode(x, COLD), 1)
+    at = (np.unique(x).astype(np.int64) + 32768 - first) << 13
+    rests = at - (at + steps // 2) // steps * steps
+    least, most = max(0, rests.max()), min(0, rests.min()) + 8191
+    assert least == 0 if lowest == 0 else least > lowest
+    assert phase == (least + most) // 2
 
 
 def test_recordings(recordings: list[Path]) -> None:

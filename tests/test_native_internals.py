@@ -26,6 +26,8 @@ from n1codec.varint import Reader, put_uint
 
 NATIVE = ROOT / "native"
 HEADERS = sorted((NATIVE / "include").glob("**/*.h"))
+LINKED = ("crc32", "alphabet", "n1_implant", "n1_implant_tables")
+"""Sources of libn1c with functions that it does not export."""
 COMPILERS = {"gcc": ("gcc", "c", "c99"), "clang": ("clang", "c", "c99"), "g++": ("g++", "c++", "c++11"),
              "clang++": ("clang++", "c++", "c++11")}  # fmt: skip
 
@@ -36,7 +38,7 @@ def c(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) 
     if not shutil.which("gcc"):
         pytest.skip("no gcc here")
     target = tmp_path_factory.mktemp("internals") / "internals.so"
-    sources = [ROOT / "tests" / "native" / "internals.c", *(NATIVE / "src" / f"{n}.c" for n in ("crc32", "alphabet"))]
+    sources = [ROOT / "tests" / "native" / "internals.c", *(NATIVE / "src" / f"{n}.c" for n in LINKED)]
     includes = [f"-I{NATIVE / folder}" for folder in ("include", "src", "tools")]
     library = Path(native.library()._name)
     flags = ["-std=c99", "-O1", "-shared", "-fPIC", "-fvisibility=hidden", f"-Wl,-rpath,{library.parent}"]
@@ -233,6 +235,14 @@ def test_lane_states_end_where_the_tail_begins(c: ctypes.CDLL) -> None:
 
 def test_the_implants_coder_counts_pending_bytes_in_24_bits(c: ctypes.CDLL) -> None:
     assert [c.implant_gives_up(n) for n in (0, 1, 2**24 - 2, 2**24 - 1)] == [0, 0, 0, 1]
+
+
+@pytest.mark.parametrize(("shift", "cells"), [(0, range(1, 511)), (1, range(511, 512)), (24, range(511, 512))])
+def test_the_implants_decoder_begins_to_look_within_the_shape(c: ctypes.CDLL, shift: int, cells: range) -> None:
+    quantiles = np.empty(1024, np.int16)
+    c.implant_quantiles(shift, quantiles.ctypes.data_as(ctypes.c_void_p))
+    assert np.all(np.diff(quantiles) >= 0)
+    assert quantiles[-1] + 2**14 >> 6 in cells
 
 
 # -- profiles ----------------------------------------------------------------------------------------------------------
