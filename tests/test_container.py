@@ -19,6 +19,7 @@ from n1codec.codec import CodecError, Coder, FormatError
 from n1codec.container import decode_bytes, encode_bytes, read
 from n1codec.pipeline import get_codec
 from n1codec.recordings import wav
+from n1codec.recordings.samples import Form
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -119,7 +120,7 @@ def golden_wavs() -> dict[str, bytes]:
     state = (n * n * 1103515245 + n * 12345) >> 7
     mono = ((state % 61) - 30 + 40 * ((n // 25) % 9)).astype(np.int16)
     stereo = np.stack([mono * 64, np.roll(mono, 3) * 12 + 5], axis=1).astype(np.int16)
-    deep = wav.pack(mono[:, None].astype(np.int32) * 999, 24)
+    deep = Form("int24").pack(mono[:, None].astype(np.int32) * 999).tobytes()
     codes = np.clip(512 + mono // 4, 0, 1023).astype(np.int64)
     stretched = (codes * 64 + codes * 21 // 341 + ((codes < 512) & (codes * 21 % 341 > 0)) - 32768).astype(np.int16)
     return {

@@ -22,6 +22,7 @@ from n1codec import container
 from n1codec.codec import CodecError
 from n1codec.pipeline import get_codec
 from n1codec.recordings import UnknownFormat, wav
+from n1codec.recordings.samples import Form
 
 LARGEST = 120_000
 """Bytes of each program, tables included."""
@@ -101,8 +102,8 @@ def canonical() -> dict[str, bytes]:
         "no frames of many channels": raw_wav(b"", 300, 19531, 16),
         "8 bits": wav.write(np.clip(128 + steps, 0, 255).astype(np.uint8), 8000),
         "8 bits, odd size": wav.write(rng.integers(0, 256, (4999, 3), np.uint8), 8000),
-        "24 bits": raw_wav(wav.pack(walk[:, :1], 24), 1, 44100, 24),
-        "24 bits, three channels": raw_wav(wav.pack(walk, 24), 3, 48000, 24),
+        "24 bits": raw_wav(Form("int24").pack(walk[:, :1]).tobytes(), 1, 44100, 24),
+        "24 bits, three channels": raw_wav(Form("int24").pack(walk).tobytes(), 3, 48000, 24),
         "24 bits, noise": raw_wav(rng.bytes(3 * 5001), 1, 44100, 24),
         "32 bits": wav.write(walk * 40_000, 96000),
         "constant": wav.write(np.full(100_000, -77, np.int16), 19531),

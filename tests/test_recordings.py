@@ -17,6 +17,7 @@ from test_wav import DATA, LIST, SAMPLES, chunk, comes_back, extensible, fmt, ra
 
 from n1codec.recordings import UnknownFormat, open_recording, wav
 from n1codec.recordings import recording as recording_module
+from n1codec.recordings.samples import Form
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 WAVE64_TAIL = bytes.fromhex("f3acd3118cd100c04f8edb8a")
@@ -125,7 +126,7 @@ def open_written(tmp_path: Path, bits: int, channels: int, tag: int = wav.PCM) -
     path.write_bytes(riff(chunk(b"note", b"an odd one"), fmt(bits, channels, tag), chunk(b"data", data)))
     found = open_recording(path)
     assert isinstance(found, wav.Wav)
-    return found, wav.unpack(data, channels, bits, np.dtype(wav._DTYPES[tag, bits]))
+    return found, Form(wav._KINDS[tag, bits]).unpack(data, channels)
 
 
 @pytest.mark.parametrize("bits", [8, 16, 24, 32, 64])

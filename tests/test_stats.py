@@ -28,7 +28,7 @@ from n1codec.analysis.entropy import Pool, entropy, neighbours
 from n1codec.analysis.moments import Moments, moments
 from n1codec.analysis.stats import Settings, collect, measure
 from n1codec.codec import CodecError
-from n1codec.recordings import wav
+from n1codec.recordings.samples import Form
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -37,7 +37,7 @@ def wav_of(samples: np.ndarray, rate: int, bits: int, tag: int = 1) -> bytes:
     """A WAV file of any of the reader's forms, samples of shape (frames, channels)."""
     block = samples.shape[1] * bits // 8
     form = struct.pack("<HHIIHH", tag, samples.shape[1], rate, rate * block, block, bits)
-    data = wav.pack(samples, bits)
+    data = Form("int24" if bits == 24 else samples.dtype.name).pack(samples).tobytes()
     body = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", len(data)) + data
     return b"RIFF" + struct.pack("<I", len(body)) + body
 

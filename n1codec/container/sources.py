@@ -18,6 +18,7 @@ from n1codec.container.header import ARRAY, MOST_AROUND, OPAQUE, WAV, WAV_AND_MO
 from n1codec.container.version1 import assemble, read
 from n1codec.pipeline import Pipeline, get_codec
 from n1codec.recordings import UnknownFormat, wav
+from n1codec.recordings.samples import Form
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
@@ -116,7 +117,7 @@ def pieces(header: Header, x: np.ndarray) -> Iterator[Buffer]:
         yield header.prefix
     if header.kind == "int24":
         for start in range(0, len(x), _PACKED_AT_A_TIME):
-            yield wav.pack(x[start : start + _PACKED_AT_A_TIME], header.bits)
+            yield Form(header.kind).pack(x[start : start + _PACKED_AT_A_TIME])
     elif x.size:
         yield np.ascontiguousarray(x, x.dtype.newbyteorder("<")).reshape(-1).view(np.uint8).data
     yield header.suffix

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -46,6 +46,15 @@ class Recording(ABC):
     """Microvolts at a sample of 0, float64 of shape (channels,); None where the file does not say it."""
     geometry: np.ndarray | None = None
     """Places of the electrodes in micrometres, float64 of shape (channels, 2); None where the file does not say it."""
+    converters: np.ndarray | None = None
+    """Number of the analogue-to-digital converter of each channel, int of shape (channels,); -1 for channels that have
+    none, such as those for synchronisation. None where the file does not say it."""
+    sync: tuple[int, ...] = ()
+    """Numbers of the channels that hold no signal but digital lines or events."""
+    stream: str = ""
+    """Its name where the source has several streams."""
+    auxiliary: bool = False
+    """True: no recording by itself, but numbers beside one, such as times of frames."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -81,6 +90,40 @@ class Recording(ABC):
         if channels is not None:
             x = x[:, [channels] if isinstance(channels, int | np.integer) else channels]
         return np.require(x, self.dtype, ["C", "A"])
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        """Return samples by frames, or by frames and channels: ``rec[100:200]``, ``rec[100:200, [3, 5]]``, ``rec[7]``.
+
+        As in NumPy an index takes its axis away, so that ``rec[7]`` has the shape (channels,) and ``rec[:, 3]``
+        (frames,). A step other than 1 reads all frames between.
+
+        Raises:
+            IndexError: there is no such frame or channel.
+        """
+        frames, channels = key if isinstance(key, tuple) else (key, None)
+        if isinstance(channels, slice) and channels == slice(None):
+            channels = None
+        if isinstance(frames, slice):
+            start, stop, step = frames.indices(self.frames)
+            if step < 0:
+                x = self.read(stop + 1, start + 1, channels)[::step] if start > stop else self.read(0, 0, channels)
+            else:
+                x = self.read(start, max(start, stop), channels)[::step]
+        else:
+            frame = int(frames) + (self.frames if frames < 0 else 0)
+            if not 0 <= frame < self.frames:
+                raise IndexError(f"there is no frame {frames} (there are {self.frames})")
+            x = self.read(frame, frame + 1, channels)[0]
+        return x[..., 0] if isinstance(channels, int | np.integer) else x
+
+    def __len__(self) -> int:
+        return self.frames
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
     def release(self) -> None:  # noqa: B027  (most have nothing to give back)
         """Give back the memory that holds what was read so far; arrays that were returned stay as they are."""

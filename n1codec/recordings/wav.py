@@ -7,14 +7,14 @@ bytes and sizes of 64 bits.
 
 from __future__ import annotations
 
-import mmap
 import struct
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from n1codec.recordings.recording import Recording, UnknownFormat
+from n1codec.recordings.recording import UnknownFormat
+from n1codec.recordings.samples import Form, Mapped
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
@@ -27,51 +27,36 @@ _WAVE64 = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 _WAVE64_TAIL = b"\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
 """What follows the four letters of a chunk's name in Wave64."""
 
-_DTYPES = {
-    (PCM, 8): "u1",
-    (PCM, 16): "<i2",
-    (PCM, 24): "<i4",
-    (PCM, 32): "<i4",
-    (PCM, 64): "<i8",
-    (FLOAT, 32): "<f4",
-    (FLOAT, 64): "<f8",
+_KINDS = {
+    (PCM, 8): "uint8",
+    (PCM, 16): "int16",
+    (PCM, 24): "int24",
+    (PCM, 32): "int32",
+    (PCM, 64): "int64",
+    (FLOAT, 32): "float32",
+    (FLOAT, 64): "float64",
 }
 _CODINGS = {2: "Microsoft ADPCM", 6: "A-law", 7: "mu-law", 17: "IMA ADPCM", 49: "GSM 6.10", 80: "MPEG", 85: "MP3"}
 """Names of the most common format tags that are neither PCM nor floating point."""
 
 
-class Wav(Recording):
+class Wav(Mapped):
     """The samples of a WAV file, mapped or in memory, and every byte around them."""
 
-    def __init__(
-        self, name: str, rate: int, channels: int, bits: int, dtype: str, data: memoryview, start: int, size: int
-    ) -> None:
-        """Take a file's bytes ``data``, in which the samples are said to be the ``size`` bytes from ``start`` on."""
-        block = channels * bits // 8
-        self.name, self.rate, self.channels, self.bits = name, rate, channels, bits
-        self.frames = min(size, len(data) - start) // block
-        self.missing_frames = size // block - self.frames
-        """How many frames the header promises beyond those that are there."""
-        end = start + self.frames * block
-        self.prefix, self.encoded, self.suffix = data[:start], data[start:end], data[end:]
-        """The bytes before the samples, of the samples, and behind them."""
-        self._little = np.dtype(dtype)
-        self.dtype = self._little.newbyteorder("=")
-        self.channel_names = tuple(str(channel) for channel in range(channels))
+    @property
+    def prefix(self) -> memoryview:
+        """The bytes before the samples."""
+        return self.data[: self.start]
+
+    @property
+    def suffix(self) -> memoryview:
+        """The bytes behind the samples."""
+        return self.data[self.end :]
 
     @property
     def samples(self) -> np.ndarray:
         """All samples, shape (frames, channels): a read-only view of the file where that is possible."""
         return self.read()
-
-    def _frames(self, start: int, stop: int) -> np.ndarray:
-        block = self.channels * self.bits // 8
-        return unpack(self.encoded[start * block : stop * block], self.channels, self.bits, self._little)
-
-    def release(self) -> None:
-        mapped = self.encoded.obj
-        if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-            mapped.madvise(mmap.MADV_DONTNEED)  # pages that are needed again are read again
 
     @property
     def canonical(self) -> bool:
@@ -182,39 +167,17 @@ def _described(name: str, data: memoryview, start: int, size: int, form: tuple[i
     if tag not in (PCM, FLOAT):
         raise UnknownFormat(f"its samples are coded as {_CODINGS.get(tag, f'format {tag}')}, which is not read")
     bits = (bits + 7) // 8 * 8  # fewer valid bits stand in whole bytes
-    dtype = _DTYPES.get((tag, bits))
-    if dtype is None:
+    sample = _KINDS.get((tag, bits))
+    if sample is None:
         kind = "integers" if tag == PCM else "floating-point numbers"
         raise UnknownFormat(f"its samples are {kind} of {bits} bits, which are not read")
     if not channels or block != channels * bits // 8:
         raise UnknownFormat(f"its header contradicts itself: {channels} channels of {bits} bits, {block} bytes a frame")
-    return Wav(name, rate, channels, bits, dtype, data, start, size)
-
-
-def unpack(raw: bytes | memoryview, channels: int, bits: int, dtype: np.dtype) -> np.ndarray:
-    """Return sample bytes as an array of shape (frames, channels) in the machine's byte order.
-
-    It is a view of ``raw``, aligned or not, where the bytes need no change.
-    """
-    if bits == 24:
-        wide = np.zeros((len(raw) // 3, 4), np.uint8)
-        wide[:, 1:] = np.frombuffer(raw, np.uint8).reshape(-1, 3)
-        samples = wide.view("<i4")[:, 0] >> 8
-    else:
-        samples = np.frombuffer(raw, dtype)
-    return samples.astype(samples.dtype.newbyteorder("="), copy=False).reshape(-1, channels)
-
-
-def pack(samples: np.ndarray, bits: int) -> bytes:
-    """Return the sample bytes as they stand in a file; the inverse of ``unpack``."""
-    little = np.ascontiguousarray(samples, samples.dtype.newbyteorder("<"))
-    if bits == 24:
-        return little.view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
-    return little.tobytes()
+    return Wav(name, rate, channels, Form(sample), data, start, size)
 
 
 def write(samples: np.ndarray, rate: int) -> bytes:
     """Return a canonical WAV file of samples of shape (frames,) or (frames, channels), int16 or uint8 or int32."""
     columns = samples if samples.ndim == 2 else samples[:, None]
     bits = columns.dtype.itemsize * 8
-    return header(len(columns), columns.shape[1], rate, bits) + pack(columns, bits)
+    return header(len(columns), columns.shape[1], rate, bits) + Form(columns.dtype.name).pack(columns)

@@ -1,0 +1,113 @@
+"""What recordings are read from: a file, a file and those beside it, or a folder, with every byte accounted for.
+
+A reader gives a :class:`Source`. It holds one or several streams of samples, each a :class:`Recording`, and all files,
+each as the bytes before its samples, its samples, and the bytes behind them, so that they can be written back byte for
+byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from n1codec.codec import CodecError
+from n1codec.recordings.recording import Recording
+from n1codec.recordings.samples import Form, Mapped
+
+
+class Flat(NamedTuple):
+    """What somebody says of a flat binary file, which does not say it itself."""
+
+    channels: int
+    dtype: str = "int16"
+    """As NumPy writes it; ``>i2`` is big-endian. ``int24`` is known, too."""
+    rate: float = 0.0
+    order: str = "C"
+    """``C``: all channels of a frame stand together; ``F``: all frames of a channel do."""
+    offset: int = 0
+    """Bytes before the samples."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a recording is, and what of it is meant: what a user names on a command line."""
+
+    path: Path
+    stream: str = ""
+    """Which stream of several; empty where there is one."""
+    flat: Flat | None = None
+    """How to read a flat binary file."""
+    select: tuple[int, ...] | None = None
+    """Numbers of the channels that are meant, in this order; all of them if None."""
+
+    @property
+    def name(self) -> str:
+        """What it is called for people: the file's name, and the stream's where one was chosen."""
+        return f"{self.path.name}:{self.stream}" if self.stream else self.path.name
+
+
+class SourceFile(NamedTuple):
+    """One file of a source."""
+
+    name: str
+    """Its name, with ``/`` between folders, relative to the source's folder."""
+    data: memoryview
+    """All of its bytes."""
+    start: int = 0
+    end: int = 0
+    """Where its samples begin and end; both 0 where it has none."""
+    stream: str = ""
+    """The stream whose samples it holds, of the first frame to the last."""
+    first_channel: int = 0
+    channels: int = 0
+    """Which of the stream's channels it holds."""
+    form: Form = Form()
+
+    @property
+    def prefix(self) -> memoryview:
+        """What stands before the samples; nothing where there are none."""
+        return self.data[: self.start]
+
+    @property
+    def suffix(self) -> memoryview:
+        """What stands behind the samples; the whole file where there are none."""
+        return self.data[self.end :]
+
+    @classmethod
+    def of(cls, samples: Mapped, name: str, stream: str = "", first_channel: int = 0) -> SourceFile:
+        """Return the file that mapped samples come from."""
+        return cls(name, samples.data, samples.start, samples.end, stream, first_channel, samples.channels,
+                   samples.form)  # fmt: skip
+
+
+class Source(NamedTuple):
+    """What a path stands for: its streams, and its files."""
+
+    name: str
+    """The name of the file or of the folder, without a path."""
+    streams: Mapping[str, Recording]
+    """By name; the only one of a source that has no names for them is called "". Those whose :attr:`auxiliary` is set
+    are coded, and nobody is offered them as recordings."""
+    files: tuple[SourceFile, ...]
+    """The first is the one that was named, if it is no folder; those behind it travel with it."""
+    folder: bool = False
+
+    def stream(self, name: str = "") -> Recording:
+        """Return the stream of a name, or the only one.
+
+        Raises:
+            CodecError: there is no such stream, or there are several and none is named; the message lists them.
+        """
+        offered = {key: one for key, one in self.streams.items() if not one.auxiliary}
+        if name in offered:
+            return offered[name]
+        if not name and len(offered) == 1:
+            return next(iter(offered.values()))
+        if not offered:
+            raise CodecError(f"{self.name}: there are no samples in it")
+        listed = ", ".join(offered) or "one without a name"
+        if name:
+            raise CodecError(f"{self.name}: it has no stream {name!r} (there is: {listed})")
+        raise CodecError(f"{self.name}: it has several streams: {listed} (choose one with --stream)")
