@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from n1codec import files
+from n1codec.codec import CodecError
 from n1codec.recordings.recording import Recording, UnknownFormat
+from n1codec.recordings.samples import Mapped
 from n1codec.recordings.source import Flat, Place, Source, SourceFile
 
-__all__ = ["Flat", "Place", "Recording", "Source", "SourceFile", "UnknownFormat", "open_recording", "open_source"]
+__all__ = ["Flat", "Place", "Recording", "Source", "SourceFile", "UnknownFormat", "open_recording", "open_source",
+           "open_stream"]  # fmt: skip
 
 
 def open_source(place: str | Path | Place) -> Source:
     """Return what a path stands for: its streams of samples, mapped into memory and not read, and its files.
 
+    What a file is, its first bytes tell; a flat binary file is described by ``place``, by a .meta of SpikeGLX, by a
+    ``structure.oebin`` above it, or by a sidecar ``FILE.json``, the first of these that is there. Which channels were
+    selected makes no difference here.
+
     Raises:
         UnknownFormat: no reader understands it; the message has its name and says why.
+        CodecError: a description of a flat file makes no sense.
         OSError: it cannot be read.
     """
-    from n1codec.recordings import wav
-
     place = place if isinstance(place, Place) else Place(Path(place))
-    path = place.path
     try:
-        recording = wav.read(files.view(path), path.name)
-        return Source(path.name, {"": recording}, (SourceFile.of(recording, path.name),))
+        source = _source(place)
     except UnknownFormat as error:
-        raise UnknownFormat(f"{path}: {error}") from error
+        raise UnknownFormat(f"{place.path}: {error}") from error
+    for name, recording in source.streams.items():
+        recording.place = replace(place, stream=name, select=None)
+    return source
 
 
 def open_recording(place: str | Path | Place) -> Recording:
@@ -34,8 +42,75 @@ def open_recording(place: str | Path | Place) -> Recording:
 
     Raises:
         UnknownFormat: no reader understands it; the message has its name and says why.
-        CodecError: it has several streams, and none of them is named.
+        CodecError: it has several streams and none of them is named, or it has no channel that is selected.
         OSError: it cannot be read.
     """
     place = place if isinstance(place, Place) else Place(Path(place))
-    return open_source(place).stream(place.stream)
+    return _selected(open_source(place).stream(place.stream), place)
+
+
+def open_stream(place: Place) -> Recording:
+    """Return the recording at a place that a recording has as its own; that may be an auxiliary stream, too."""
+    return _selected(open_source(place).streams[place.stream], place)
+
+
+def _selected(recording: Recording, place: Place) -> Recording:
+    if place.select is None:
+        return recording
+    from n1codec.recordings.selected import Selected
+
+    chosen = Selected(recording, place.select)
+    chosen.place = replace(place, stream=recording.stream)
+    return chosen
+
+
+def _source(place: Place) -> Source:
+    from n1codec.recordings import npy, wav
+
+    path = place.path
+    piped = str(path) == files.STANDARD
+    if not piped and path.is_dir():
+        from n1codec.recordings import folder
+
+        return folder.read(path)
+    data = files.view(path)
+    if npy.is_npy(data):
+        return _single(npy.read(data, path.name), path)
+    named_wav = place.flat is None and path.suffix.lower() == ".wav"  # what is wrong with it is told
+    if wav.is_wav(data) or named_wav:
+        return _single(wav.read(data, path.name), path)
+    from n1codec.recordings import flat, openephys, spikeglx
+
+    meta, sidecar = (None, None) if piped else (spikeglx.meta_of(path), flat.sidecar(path))
+    beside = [file for file in (meta, sidecar) if file is not None]
+    if place.flat is not None:
+        return _single(_flat(data, path, place.flat), path, *beside)
+    if meta is not None:
+        tags = spikeglx.parse(bytes(files.view(meta)))
+        return _single(spikeglx.read(data, path.name, tags), path, *beside)
+    found = openephys.structure_of(path)
+    if found is not None:
+        structure, one = found
+        probe = openephys.probe(openephys.settings_of(structure), one.about)
+        return _single(openephys.read(data, path.name, one.about, probe), path, *beside)
+    if sidecar is not None:
+        return _single(_flat(data, path, flat.described(sidecar)), path, sidecar)
+    raise UnknownFormat(
+        "no reader understands it (a flat binary file needs --channels, --dtype and --rate, or a sidecar "
+        f"{path.name}.json that says them)"
+    )
+
+
+def _flat(data: memoryview, path: Path, described: Flat) -> Mapped:
+    from n1codec.recordings import flat
+
+    try:
+        return flat.read(data, path.name, described)
+    except CodecError as error:
+        raise CodecError(f"{path}: {error}") from error
+
+
+def _single(recording: Mapped, path: Path, *beside: Path) -> Source:
+    """Return the source of one recording in one file, with the files that travel with it."""
+    others = (SourceFile(file.name, files.view(file)) for file in beside)
+    return Source(path.name, {"": recording}, (SourceFile.of(recording, path.name), *others))

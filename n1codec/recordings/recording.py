@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from n1codec.codec import CodecError
+
+if TYPE_CHECKING:
+    from n1codec.recordings.source import Place
 
 Channels = int | slice | Sequence[int] | np.ndarray | None
 """Which channels to read: one, some in any order, or all (None)."""
@@ -41,11 +44,13 @@ class Recording(ABC):
     """Bits that a sample takes in the file: 24 of those that are held in int32, else those of the dtype."""
     channel_names: tuple[str, ...]
     gains: np.ndarray | None = None
-    """Microvolts per unit of a sample, float64 of shape (channels,); None where the file does not say it."""
+    """Microvolts per unit of a sample, float64 of shape (channels,); 1 for the channels of :attr:`sync`, which have no
+    voltage. None where the file does not say it."""
     offsets: np.ndarray | None = None
     """Microvolts at a sample of 0, float64 of shape (channels,); None where the file does not say it."""
     geometry: np.ndarray | None = None
-    """Places of the electrodes in micrometres, float64 of shape (channels, 2); None where the file does not say it."""
+    """Places of the electrodes in micrometres, across and along the probe, float64 of shape (channels, 2); NaN for
+    channels that have no electrode. None where the file does not say it."""
     converters: np.ndarray | None = None
     """Number of the analogue-to-digital converter of each channel, int of shape (channels,); -1 for channels that have
     none, such as those for synchronisation. None where the file does not say it."""
@@ -55,6 +60,8 @@ class Recording(ABC):
     """Its name where the source has several streams."""
     auxiliary: bool = False
     """True: no recording by itself, but numbers beside one, such as times of frames."""
+    place: Place | None = None
+    """Where it was opened, so that another process can open it there; None where it is not in a file."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -124,6 +131,18 @@ class Recording(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.release()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle where the recording is, not its samples: it is opened anew where it is unpickled.
+
+        Raises:
+            TypeError: it is not in a file.
+        """
+        from n1codec.recordings import open_stream
+
+        if self.place is None:
+            raise TypeError(f"{self.name}: it is in memory, in no file, and cannot be sent to another process")
+        return open_stream, (self.place.absolute(),)
 
     def release(self) -> None:  # noqa: B027  (most have nothing to give back)
         """Give back the memory that holds what was read so far; arrays that were returned stay as they are."""

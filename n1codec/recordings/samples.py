@@ -85,9 +85,11 @@ class Mapped(Recording):
         return self.data[self.start : self.end]
 
     def _frames(self, start: int, stop: int) -> np.ndarray:
+        width = self.bits // 8
         if self.form.channels_apart:
-            return self.form.unpack(self.encoded, self.channels)[start:stop]
-        block = self.channels * self.bits // 8
+            rows = np.frombuffer(self.encoded, np.uint8).reshape(self.channels, self.frames * width)
+            return self.form.unpack(rows[:, start * width : stop * width].tobytes(), self.channels)
+        block = self.channels * width
         return self.form.unpack(self.encoded[start * block : stop * block], self.channels)
 
     def release(self) -> None:

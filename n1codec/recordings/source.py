@@ -8,7 +8,7 @@ byte.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,6 +41,10 @@ class Place:
     """How to read a flat binary file."""
     select: tuple[int, ...] | None = None
     """Numbers of the channels that are meant, in this order; all of them if None."""
+
+    def absolute(self) -> Place:
+        """The same place for a process that runs in another folder."""
+        return replace(self, path=self.path.absolute())
 
     @property
     def name(self) -> str:

@@ -64,6 +64,12 @@ class Wav(Mapped):
         return not self.suffix and self.prefix == header(self.frames, self.channels, int(self.rate), self.bits)
 
 
+def is_wav(data: Buffer) -> bool:
+    """Return whether bytes begin as a WAV file does, of whatever form."""
+    start = bytes(memoryview(data)[:16])
+    return start == _WAVE64 or (start[:4] in (b"RIFF", b"RIFX", *_LONG) and start[8:12] == b"WAVE")
+
+
 def header(frames: int, channels: int, rate: int, bits: int) -> bytes:
     """Return the canonical 44-byte header; empty if its fields cannot hold the numbers."""
     block = channels * bits // 8
