@@ -14,7 +14,11 @@ from n1codec.codec import INTEGERS, Filter, FormatError, Int, Layout
 
 
 class Lifting(Filter):
-    """A wavelet that says what it does to the samples at even and odd places: arrays of signed integers, in place."""
+    """A wavelet that says what it does to the samples at even and odd places: arrays of signed integers, in place.
+
+    Codecs hand channels over one by one; whoever calls it with an array of shape (frames, channels) has all of them
+    transformed at once, along the first axis.
+    """
 
     dtypes = INTEGERS
     per_channel = True
@@ -31,17 +35,17 @@ class Lifting(Filter):
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, bytes]:
         y = x.view(f"i{x.dtype.itemsize}").copy()
-        for size in _sizes(x.size, self.levels):
+        for size in _sizes(len(x), self.levels):
             even, odd = y[0:size:2].copy(), y[1:size:2].copy()
             self.lift(even, odd)
-            y[: even.size], y[even.size : size] = even, odd
+            y[: len(even)], y[len(even) : size] = even, odd
         return y.view(x.dtype), bytes([self.levels])
 
     def inverse(self, y: np.ndarray, side: bytes, layout: Layout) -> np.ndarray:
         if len(side) != 1:
             raise FormatError("its number of levels is missing")
         x = y.view(f"i{y.dtype.itemsize}").copy()
-        for size in reversed(_sizes(x.size, side[0])):
+        for size in reversed(_sizes(len(x), side[0])):
             even, odd = x[: (size + 1) // 2].copy(), x[(size + 1) // 2 : size].copy()
             self.unlift(even, odd)
             x[0:size:2], x[1:size:2] = even, odd

@@ -17,9 +17,9 @@ class Haar(Lifting):
     floor_xrt = 1000
 
     def lift(self, even: np.ndarray, odd: np.ndarray) -> None:
-        odd -= even[: odd.size]
-        even[: odd.size] += odd >> 1
+        odd -= even[: len(odd)]
+        even[: len(odd)] += odd >> 1
 
     def unlift(self, even: np.ndarray, odd: np.ndarray) -> None:
-        even[: odd.size] -= odd >> 1
-        odd += even[: odd.size]
+        even[: len(odd)] -= odd >> 1
+        odd += even[: len(odd)]

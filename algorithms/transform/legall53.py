@@ -13,12 +13,12 @@ class LeGall53(Lifting):
     floor_xrt = 1000
 
     def lift(self, even: np.ndarray, odd: np.ndarray) -> None:
-        odd -= _prediction(even, odd.size)
-        even += _update(odd, even.size)
+        odd -= _prediction(even, len(odd))
+        even += _update(odd, len(even))
 
     def unlift(self, even: np.ndarray, odd: np.ndarray) -> None:
-        even -= _update(odd, even.size)
-        odd += _prediction(even, odd.size)
+        even -= _update(odd, len(even))
+        odd += _prediction(even, len(odd))
 
 
 def _average(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -27,11 +27,11 @@ def _average(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _prediction(even: np.ndarray, count: int) -> np.ndarray:
-    right = even[1:] if even.size > count else np.append(even[1:], even[-1:])
+    right = even[1:] if len(even) > count else np.concatenate([even[1:], even[-1:]])
     return _average(even[:count], right)
 
 
 def _update(odd: np.ndarray, count: int) -> np.ndarray:
     left = np.concatenate([odd[:1], odd[: count - 1]])
-    right = odd if odd.size == count else np.append(odd, odd[-1:])
+    right = odd if len(odd) == count else np.concatenate([odd, odd[-1:]])
     return (_average(left, right) + 1) >> 1

@@ -28,6 +28,7 @@ _COMMANDS = {
     "bench": "time our own kernels",
     "latency": "time packets of many channels",
     "correlate": "correlate and order all recordings",
+    "study": "compare known methods on recordings of many channels",
     "data": "fetch, make and verify data sets",
     "train": "make a profile for an ADC or a probe",
 }
