@@ -72,11 +72,37 @@ def view(path: str | Path) -> memoryview:
     """
     if str(path) == STANDARD:
         return memoryview(read(path))
+    try:
+        return _view(path)
+    except OSError as error:
+        if error.errno != errno.EMFILE or not _allow_more_open_files():
+            raise
+        return _view(path)
+
+
+def _view(path: str | Path) -> memoryview:
     with named(path), Path(path).open("rb") as file:
         about = os.fstat(file.fileno())
         if stat.S_ISREG(about.st_mode) and about.st_size:
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         return memoryview(file.read())
+
+
+def _allow_more_open_files() -> bool:
+    """Raise the process's limit of open files as far as it may itself, and return whether that is any farther.
+
+    Each mapped file counts as an open one, and a recording may be a folder of a thousand.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return False
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    except (ValueError, OSError):
+        return False
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0] != now
 
 
 # -- writing ---------------------------------------------------------------------------------------------------------
