@@ -278,7 +278,7 @@ def test_command(folder: Path, tmp_path: Path) -> None:
 def test_command_repeats_recordings(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     args = [
-        "--channels",
+        "--as-channels",
         "8",
         "--frames",
         "3000",

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import io
 import os
+import re
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ from scipy.signal import lfilter
 from n1codec import n1_mapping
 from n1codec.codec import CodecError
 from n1codec.datasets import dataset, fetch, manifest, synth
-from n1codec.recordings import wav
+from n1codec.recordings import UnknownFormat, wav
 
 # -- synthetic recordings --------------------------------------------------------------------------------------------
 
@@ -467,7 +468,8 @@ def test_named_folder_file_and_archive(tmp_path: Path, known: dict[str, bytes], 
     found = dataset.resolve(mine, home, said.append)
     assert (found.name, found.path) == ("my-rats", mine)
     assert [path.name for path in found.files] == ["a.wav", "b.WAV"]
-    assert dataset.resolve(mine / "a.wav", home, said.append) == ("a", mine / "a.wav", (mine / "a.wav",))
+    found = dataset.resolve(mine / "a.wav", home, said.append)
+    assert (found.name, found.path, found.files) == ("a", mine / "a.wav", (mine / "a.wav",))
     assert not home.exists()
     archive = tmp_path / "three.zip"
     archive.write_bytes(zipped({name: known[name] for name in sorted(known)[:3]} | {"readme": b"x"}))
@@ -494,15 +496,16 @@ def test_folders_that_are_of_no_use(tmp_path: Path) -> None:
     (tmp_path / "none.zip").write_bytes(zipped({"readme": b"hello"}))
     (tmp_path / "twins.zip").write_bytes(zipped({"a/x.wav": b"1", "b/x.wav": b"2"}))
     for name, says in {
-        "empty": "no WAV files",
+        "empty": "no recording, and there are none in it",
         "nowhere": "no such file or folder",
-        "text.txt": "no WAV file, no zip",
-        "bad.zip": "no WAV file, no zip",
         "none.zip": "no WAV files in it",
         "twins.zip": "two files in it are called x.wav",
     }.items():
         with pytest.raises(CodecError, match=says):
             dataset.resolve(tmp_path / name, tmp_path / "home")
+    for name in ("text.txt", "bad.zip"):
+        with pytest.raises(UnknownFormat, match=re.escape(str(tmp_path / name))):
+            list(dataset.resolve(tmp_path / name).recordings())
     put(tmp_path / "many" / "a", {"1.wav": b""})
     assert dataset.resolve(tmp_path / "many").path == tmp_path / "many" / "a"
     put(tmp_path / "many" / "b", {"1.wav": b""})

@@ -36,6 +36,8 @@ NEAR = 30
 CLIP = 4
 MOST_FRAMES = 1 << 22
 """Frames of each signal, from its start, that are looked at: more would tell no more."""
+MOST_SAMPLES = 1 << 27
+"""Samples of all signals together, likewise, for whoever asks :func:`beginnings`."""
 LEAST_FRAMES = 1000
 """Shorter signals are in no group."""
 
@@ -45,6 +47,17 @@ class Group(NamedTuple):
     """The numbers of the signals, ascending."""
     r: np.ndarray
     """Correlations of the first differences at lag 0, float64 of shape (members, members)."""
+
+
+def beginnings(lengths: Sequence[int]) -> list[int]:
+    """Return how many frames of each signal to look at where there are many; different lengths stay different.
+
+    Args:
+        lengths: frames of each signal.
+    """
+    most = max(MOST_SAMPLES // max(len(lengths), 1), 1)
+    shown = {length: max(min(length, most - rank), 1) for rank, length in enumerate(sorted(set(lengths)))}
+    return [shown[length] for length in lengths]
 
 
 def simultaneous(

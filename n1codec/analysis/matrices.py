@@ -81,6 +81,17 @@ def strongest(matrix: np.ndarray, most: int = STRONGEST) -> list[Pair]:
     return [Pair(int(first[at]), int(second[at]), float(r[at])) for at in best]
 
 
+def frames_used(lengths: Sequence[int], channels: int | None = None, frames: int | None = None) -> int:
+    """Return how many frames of each recording ``stack`` takes.
+
+    Args:
+        lengths: frames of each recording.
+        channels, frames: as for ``stack``.
+    """
+    usual = min(MOST_FRAMES, max(MOST_SAMPLES // (channels or len(lengths)), 1))
+    return min(frames or usual, *lengths)
+
+
 def stack(recordings: Sequence[np.ndarray], channels: int | None = None, frames: int | None = None) -> np.ndarray:
     """Return recordings as channels of one array, cut to the frames that all have.
 
@@ -92,9 +103,7 @@ def stack(recordings: Sequence[np.ndarray], channels: int | None = None, frames:
     Returns:
         An array of shape (channels, frames).
     """
-    common = min(len(recording) for recording in recordings)
-    usual = min(MOST_FRAMES, max(MOST_SAMPLES // (channels or len(recordings)), 1))
-    frames = min(frames or usual, common)
+    frames = frames_used([len(recording) for recording in recordings], channels, frames)
     result = np.empty((channels or len(recordings), frames), np.result_type(*recordings))
     for channel, row in enumerate(result):
         again, number = divmod(channel, len(recordings))

@@ -22,7 +22,8 @@ from n1codec.analysis.groups import simultaneous
 from n1codec.analysis.moments import Moments, moments
 from n1codec.codec import CodecError
 from n1codec.files import explain
-from n1codec.recordings import Recording, open_recording
+from n1codec.recordings import Place, Recording, open_recording
+from n1codec.recordings.columns import signals
 
 STRETCH = 1 << 20
 """Frames that are read at a time, at most."""
@@ -87,7 +88,7 @@ LABELS = ("file", "group")
 """The columns of a file's row that are no measures of it; ``group`` is the number of its group, from 1, or NaN."""
 
 
-def measure(path: Path, settings: Settings = Settings()) -> Measured:  # noqa: B008  (it is immutable)
+def measure(place: Path | Place, settings: Settings = Settings()) -> Measured:  # noqa: B008  (it is immutable)
     """Return the statistics of one recording, read a stretch at a time.
 
     Amplitudes are in the units of the file. Spectrum, noise and spectral entropy are computed channel by channel, and
@@ -99,17 +100,18 @@ def measure(path: Path, settings: Settings = Settings()) -> Measured:  # noqa: B
         CodecError: no reader understands the file, or its samples are not finite.
         OSError: it cannot be read.
     """
-    recording = open_recording(path)
+    place = Place.of(place)
+    recording = signals(open_recording(place))
     rate = settings.fs or float(recording.rate)
     if not recording.frames or not rate > 0:
-        raise CodecError(f"{path}: there are no samples in it, or they have no rate")
+        raise CodecError(f"{place.path}: there are no samples in it, or they have no rate (--fs says it)")
     counts, activity = Pool(), _Activity(recording.channels, rate, settings)
     for start, stop in _stretches(recording):
         # The frame before makes the pair with the first one, and the filter settles on what stands around a stretch.
         before = min(start, activity.margin)
         x = recording.read(start - before, stop + activity.margin)
         if x.dtype.kind == "f" and not np.isfinite(x).all():
-            raise CodecError(f"{path}: some of its samples are no finite numbers")
+            raise CodecError(f"{place.path}: some of its samples are no finite numbers")
         pair = min(before, 1)
         counts.add(neighbours(x[before - pair : before + stop - start], pair))
         activity.add(x, before, stop - start)
@@ -118,7 +120,7 @@ def measure(path: Path, settings: Settings = Settings()) -> Measured:  # noqa: B
     sums = moments(found.values, found.counts)
     frequencies, density = spectrum.recording_psd(recording, rate, settings.nperseg)
     figures = {
-        "file": path.name,
+        "file": place.name,
         "rate": rate,
         "bits": recording.bits,
         "channels": recording.channels,
@@ -146,12 +148,12 @@ def _stretches(recording: Recording) -> Iterator[tuple[int, int]]:
 
 
 def collect(
-    paths: Sequence[Path],
+    places: Sequence[Path | Place],
     settings: Settings = Settings(),  # noqa: B008
     jobs: int = 1,
     advance: Callable[[str], object] = lambda name: None,
 ) -> Stats:
-    """Return the statistics of files, each by itself and all together.
+    """Return the statistics of recordings, each by itself and all together.
 
     Args:
         jobs: processes.
@@ -161,17 +163,18 @@ def collect(
         CodecError: none of the files is a recording.
     """
     files: list[dict[str, Any]] = []
-    good: list[Path] = []
+    good: list[Place] = []
     spectra: list[tuple[np.ndarray, np.ndarray]] = []
     problems: list[str] = []
     pool, sums = Pool(), Moments()
-    for path, found in zip(paths, _measure_all(paths, settings, jobs), strict=True):
-        advance(path.name)
+    named = [Place.of(place) for place in places]
+    for place, found in zip(named, _measure_all(named, settings, jobs), strict=True):
+        advance(place.name)
         if isinstance(found, str):
             problems.append(found)
             continue
         files.append(found.figures)
-        good.append(path)
+        good.append(place)
         spectra.append((found.frequencies, found.density))
         pool.add(found.neighbours)
         sums += found.moments
@@ -187,27 +190,27 @@ def collect(
     return Stats(files, total, spread, together, np.array(common), densities, at_once, problems)
 
 
-def _measure_all(paths: Sequence[Path], settings: Settings, jobs: int) -> Iterable[Measured | str]:
+def _measure_all(places: Sequence[Place], settings: Settings, jobs: int) -> Iterable[Measured | str]:
     work = partial(_attempt, settings=settings)
-    if min(jobs, len(paths)) <= 1:
-        yield from map(work, paths)
+    if min(jobs, len(places)) <= 1:
+        yield from map(work, places)
         return
     from scipy import signal  # noqa: F401  (once here, not in each process)
 
-    with ProcessPoolExecutor(min(jobs, len(paths))) as pool:
-        yield from pool.map(work, paths, chunksize=4)
+    with ProcessPoolExecutor(min(jobs, len(places))) as pool:
+        yield from pool.map(work, places, chunksize=4)
 
 
-def _attempt(path: Path, settings: Settings) -> Measured | str:
+def _attempt(place: Place, settings: Settings) -> Measured | str:
     try:
-        return measure(path, settings)
+        return measure(place, settings)
     except CodecError as error:
         return str(error)
     except (OSError, MemoryError) as error:
         return explain(error)
 
 
-def _groups(paths: Sequence[Path], files: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _groups(places: Sequence[Place], files: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the groups of files that were recorded at the same time, and note the number of it in each row.
 
     The first channel speaks for a file, its first COMPARED frames. Only those are held that another one has the length
@@ -215,13 +218,13 @@ def _groups(paths: Sequence[Path], files: list[dict[str, Any]]) -> list[dict[str
     """
     lengths = Counter(row["frames"] for row in files)
     nothing = np.zeros(0, np.int16)
-    signals = []
-    for path, row in zip(paths, files, strict=True):
+    firsts = []
+    for place, row in zip(places, files, strict=True):
         alone = lengths[row["frames"]] == 1
-        signals.append(nothing if alone else open_recording(path).read(0, COMPARED, 0)[:, 0])
+        firsts.append(nothing if alone else open_recording(place).read(0, COMPARED, 0)[:, 0])
         row["group"] = nan
     found = []
-    for number, group in enumerate(simultaneous(signals), start=1):
+    for number, group in enumerate(simultaneous(firsts), start=1):
         for member in group.members:
             files[member]["group"] = number
         found.append({"files": [files[member]["file"] for member in group.members], "r": group.r})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +11,12 @@ import click
 from n1codec.cli._data import takes_data
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from n1codec.bench.measure.kernels import Measurement, Speed
+    from n1codec.datasets.dataset import Dataset, Reading
     from n1codec.train.unseen import Cost
 
+MOST_SAMPLES = 1 << 22
+"""Samples of a file that are measured on: the first frames of a longer one."""
 _HEADINGS = ("ratio", "encode ns", "xRT", "spread", "decode ns", "xRT", "spread", "promised")
 
 
@@ -39,13 +39,24 @@ _HEADINGS = ("ratio", "encode ns", "xRT", "spread", "decode ns", "xRT", "spread"
 )
 @click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Trainings at the same time.")
 def command(
-    data: str | None, files: int, min_time: float, text: str, as_json: bool, check: bool, unseen: bool, jobs: int
+    data: str | None,
+    files: int,
+    min_time: float,
+    text: str,
+    as_json: bool,
+    check: bool,
+    unseen: bool,
+    jobs: int,
+    reading: Reading,
 ) -> int:
     """Time our own stages and a few references, within one process on one core.
 
     A filter is timed by itself, a coder behind remap|delta; times are of the stage alone, in nanoseconds per sample and
     as times real time of one channel (xRT): the median of the passes, with their interquartile range / median. The
     fastest pass decides whether the stage is as fast as it promises.
+
+    DATA is a recording, a folder of WAV files or a zip archive; of a file with more than 4 million samples the first
+    frames are measured.
 
     With --unseen, each trained codec then learns from one half of the files and codes the other, and the reverse: that
     is the ratio to expect of other files of the kind. A few codecs that are not trained stand beside it.
@@ -61,32 +72,32 @@ def command(
     from n1codec.bench.measure import kernels, machine
     from n1codec.codec import CodecError
     from n1codec.datasets import dataset
-    from n1codec.recordings import UnknownFormat, open_recording
+    from n1codec.recordings.columns import signals
 
     chosen = [target for target in kernels.targets() if text in target.name]
     if not chosen:
         raise click.UsageError(f"no stage has {text!r} in its name")
-    recordings = dataset.resolve(data)
-    picked = np.unique(np.linspace(0, len(recordings.files) - 1, files).round().astype(int))
-    signals = []
-    for index in picked:
-        with suppress(UnknownFormat):
-            recording = open_recording(recordings.files[index])
-            signals.append(kernels.Signal(recording.read(), recording.rate))
-    signals = [signal for signal in signals if signal.samples.size and signal.rate]
-    if not signals:
-        raise CodecError(f"{recordings.path}: no file in it has samples to measure on")
+    recordings = dataset.resolve(data, reading=reading)
+    picked = np.unique(np.linspace(0, len(recordings.places) - 1, files).round().astype(int))
+    some = recordings._replace(places=tuple(recordings.places[index] for index in picked))
+    measured = []
+    for recording in map(signals, some.recordings()):
+        frames = min(recording.frames, MOST_SAMPLES // max(1, recording.channels))
+        if frames and recording.rate:
+            measured.append(kernels.Signal(recording.read(0, frames), recording.rate))
+    if not measured:
+        raise CodecError(f"{recordings.path}: it has no samples to measure on, or they have no rate (--rate)")
     width = max(len(_title(target)) for target in chosen)
     if not as_json:
-        click.echo(f"Data set: {recordings}, measured on {len(signals)} of its files, {machine.cpu()}")
+        click.echo(f"Data set: {recordings}, measured on {len(measured)} of its files, {machine.cpu()}")
         click.echo(_line("stage (behind)".ljust(width), *_HEADINGS))
     done = []
     for target in chosen:
-        measurement = kernels.measure(target, signals, min_time)
+        measurement = kernels.measure(target, measured, min_time)
         done.append(measurement)
         if not as_json:
             click.echo(_line(_title(target).ljust(width), *_cells(measurement)) + f"  {measurement.mark}".rstrip())
-    costs = _unseen(recordings.path, text, jobs) if unseen else {}
+    costs = _unseen(recordings, text, jobs) if unseen else {}
     if as_json:
         objects = [_object(measurement) for measurement in done]
         objects += [
@@ -106,7 +117,7 @@ def command(
     return 1 if check and any(m.mark not in ("", "ok") for m in done) else 0
 
 
-def _unseen(folder: Path, text: str, jobs: int) -> dict[str, Cost | str]:
+def _unseen(found: Dataset, text: str, jobs: int) -> dict[str, Cost | str]:
     from n1codec import registry
     from n1codec.bench.measure import kernels
     from n1codec.cli._progress import progress
@@ -114,7 +125,7 @@ def _unseen(folder: Path, text: str, jobs: int) -> dict[str, Cost | str]:
 
     codecs = [codec for codec in unseen.codecs() if text in codec]
     references = [spec for spec in kernels.references() if text in spec and spec != registry.STORED]
-    recordings = fit.load(folder)
+    recordings = fit.load(found.recordings())
     with progress(2 * (len(codecs) + len(references)), "training") as advance:
         return unseen.validate(codecs, references, recordings, jobs, advance)
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from n1codec.cli._data import takes_data
+
+if TYPE_CHECKING:
+    from n1codec.datasets.dataset import Reading
 
 
 @click.command()
@@ -25,7 +29,8 @@ from n1codec.cli._data import takes_data
     show_default=True,
     help="Between channels, for their order.",
 )
-@click.option("--channels", type=click.IntRange(1), help="How many; recordings are taken again, 1000 frames on.")
+@click.option("--as-channels", type=click.IntRange(1), metavar="N",
+              help="How many channels; those of the recordings are taken again, 1000 frames on.")  # fmt: skip
 @click.option("--frames", type=click.IntRange(1), help="How many; what all recordings have by default.")
 @click.option("--jobs", type=click.IntRange(1), help="Threads; as many as there are processors by default.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for the matrices and orders.")
@@ -37,60 +42,65 @@ def command(
     data: str | None,
     measures: tuple[str, ...],
     distance: str,
-    channels: int | None,
+    as_channels: int | None,
     frames: int | None,
     jobs: int | None,
     out: Path | None,
     form: str,
     as_json: bool,
+    reading: Reading,
 ) -> None:
-    """Correlate all recordings with each other, order them by four ways of clustering, find the simultaneous ones.
+    """Correlate all channels with each other, order them by four ways of clustering, find simultaneous recordings.
 
-    DATA is a folder, a zip archive or a WAV file; without it the data set that is here. The command prints the pairs
-    of channels that correlate most, the groups of simultaneous recordings, and what each step took: seconds, seconds
-    of CPU time of all threads, and the most memory held. --out keeps the matrices and the orders. All recordings are
-    cut to the frames that the shortest has; one that is much shorter than the others is left out. Groups are looked
-    for in the whole recordings, whatever --channels and --frames say.
+    DATA is a recording, a folder of WAV files or a zip archive; without it the data set that is here. The command
+    prints the pairs of channels that correlate most, the groups of simultaneous recordings, and what each step took:
+    seconds, seconds of CPU time of all threads, and the most memory held. --out keeps the matrices and the orders. All
+    recordings are cut to the frames that the shortest has; one that is much shorter than the others is left out. Groups
+    are looked for in the whole recordings, whatever --as-channels and --frames say; of more than 134 million samples in
+    the first frames.
 
     \b
     Examples:
       n1codec correlate
       n1codec correlate recordings/ --measure kendall --out matrices/
-      n1codec correlate recordings/ --channels 743 --frames 98567 --json
+      n1codec correlate recordings/ --as-channels 743 --frames 98567 --json
     """  # fmt: skip
     import json
-    from contextlib import suppress
+    from itertools import islice
 
     import numpy as np
 
     from n1codec.analysis import matrices
     from n1codec.analysis.correlation import MEASURES
+    from n1codec.analysis.groups import beginnings
     from n1codec.cli import fail
     from n1codec.cli._progress import progress
     from n1codec.cli._text import count, printable
     from n1codec.codec import CodecError
     from n1codec.datasets import dataset
-    from n1codec.recordings import UnknownFormat, open_recording
+    from n1codec.recordings import columns as columnwise
 
-    found = dataset.resolve(data)
-    recordings: list[np.ndarray] = []
-    names: list[str] = []
-    for path in found.files:
-        with suppress(UnknownFormat):
-            opened = open_recording(path)
-            columns = opened.read().T  # views of the file, which is not read before it is correlated
-            recordings += [column for column in columns if column.size]
-            names += [opened.name if len(columns) == 1 else f"{opened.name}:{i}" for i in range(len(columns))]
-    if not recordings:
+    found = dataset.resolve(data, reading=reading)
+    opened = [columnwise.signals(recording) for recording in found.recordings() if recording.frames]
+    names = [name for recording in opened for name in columnwise.names(recording)]
+    lengths = [recording.frames for recording in opened for _ in range(recording.channels)]
+    if not lengths:
         raise CodecError(f"{found.path}: there are no recordings in it")
-    kept = matrices.long_enough([len(recording) for recording in recordings])
+    kept = matrices.long_enough(lengths)
     if not kept.any():
         raise CodecError(f"{found.path}: its recordings are too short to be correlated")
-    for name, recording, long in zip(names, recordings, kept, strict=True):
+    for name, length, long in zip(names, lengths, kept, strict=True):
         if not long:
-            line = f"{name}: {len(recording)} frames are much less than the others have (left out of the matrices)"
+            line = f"{name}: {length} frames are much less than the others have (left out of the matrices)"
             fail("n1codec correlate", line)
-    signals = matrices.stack([recordings[index] for index in np.flatnonzero(kept)], channels, frames)
+    used = matrices.frames_used(np.array(lengths)[kept].tolist(), as_channels, frames)
+    compared = beginnings(lengths)
+    longest = iter(max(used, beginning) for beginning in compared)
+    recordings = []
+    for recording in opened:
+        first, *_ = islice(longest, recording.channels)
+        recordings += list(columnwise.columns(recording, first))
+    signals = matrices.stack([recordings[index] for index in np.flatnonzero(kept)], as_channels, used)
     channel_names = [names[index] for index in np.flatnonzero(kept)]
     channel_names = [channel_names[channel % len(channel_names)] for channel in range(len(signals))]
     measures = measures or MEASURES
@@ -104,7 +114,7 @@ def command(
             at = now
 
         result = matrices.run(signals, measures, distance=distance, jobs=jobs, progress=show)
-    groups, search = matrices.find_groups(recordings)
+    groups, search = matrices.find_groups([x[:n] for x, n in zip(recordings, compared, strict=True)])
     figures = result.as_dict()
     written = list(matrices.save(result, channel_names, out, form)) if out is not None else []
     strongest = {measure: matrices.strongest(matrix) for measure, matrix in result.matrices.items()}
@@ -124,7 +134,7 @@ def command(
         click.echo(json.dumps({**shape, **figures, **told}))
         return
     click.echo(f"Data set: {found}")
-    whole = min(len(recordings[index]) for index in np.flatnonzero(kept))
+    whole = min(lengths[index] for index in np.flatnonzero(kept))
     of_all = f", the first of {whole} (--frames takes more)" if frames is None and signals.shape[1] < whole else ""
     size = f"{count(signals.shape[0], 'channel')} of {count(signals.shape[1], 'frame')}{of_all}"
     click.echo(f"{size}, distance {distance}")

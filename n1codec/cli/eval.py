@@ -5,17 +5,21 @@ from __future__ import annotations
 from math import inf
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 import click
 
 from n1codec.cli._data import takes_data
 
+if TYPE_CHECKING:
+    from n1codec.datasets.dataset import Reading
+
 
 @click.command()
 @click.option("--codec", metavar="SPEC", help="The codec; without it $N1_CODEC or the default.")
 @takes_data()
-def command(codec: str | None, data: str | None) -> None:
-    """Run one codec over all WAV files and verify that each comes back bit for bit.
+def command(codec: str | None, data: str | None, reading: Reading) -> None:
+    """Run one codec over all recordings and verify that each comes back bit for bit.
 
     One process encodes, another decodes without seeing the originals, then the files are compared. In a checkout
     eval.sh does the same with ./encode and ./decode, file by file, and with anybody's programs.
@@ -38,8 +42,8 @@ def command(codec: str | None, data: str | None) -> None:
     from n1codec.pipeline import default_spec
 
     (case,) = cases.make([codec or default_spec()])
-    recordings = dataset.resolve(data)
-    sources = [cases.source(path) for path in recordings.files]
+    recordings = dataset.resolve(data, reading=reading)
+    sources = [cases.source(place.path) for place in recordings.places]
     click.echo(f"Data set: {recordings}, codec: {case.spec}")
     for line in stored(sources):
         fail("n1codec eval", line)

@@ -6,11 +6,14 @@ import json
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from n1codec.cli._data import takes_data
+
+if TYPE_CHECKING:
+    from n1codec.datasets.dataset import Reading
 
 
 @click.command()
@@ -69,12 +72,14 @@ def command(
     as_json: bool,
     force: bool,
     quiet: bool,
+    reading: Reading,
 ) -> int:
-    """Sweep codecs, all of them if none is named, over all WAV files of a data set.
+    """Sweep codecs, all of them if none is named, over all recordings of a data set.
 
-    DATA is a folder of WAV files, a zip archive or a WAV file; without it the data set that is here. Each codec encodes
-    in one process and decodes in another, which never sees the originals; then the files are compared. A codec that has
-    verified results on this machine, measured in the same way, is not run again, and an interrupted sweep goes on.
+    DATA is a recording, a folder of WAV files or a zip archive; without it the data set that is here. Each codec
+    encodes in one process and decodes in another, which never sees the originals; then the files are compared. A codec
+    that has verified results on this machine, measured in the same way, is not run again, and an interrupted sweep goes
+    on.
 
     \b
     Examples:
@@ -99,10 +104,10 @@ def command(
 
     specs = [*cases.split(" ".join(codecs)), *single]
     chosen = cases.make(specs) if specs else cases.default()
-    recordings = dataset.resolve(data)
+    recordings = dataset.resolve(data, reading=reading)
     if counters:
         counting.require()
-    name, sources = recordings.name, [cases.source(path) for path in recordings.files]
+    name, sources = recordings.name, [cases.source(place.path) for place in recordings.places]
     megabytes = sum(source.bytes for source in sources) / 1e6
     about = f"{count(len(sources), 'file')}, {megabytes:.1f} MB"
     if not quiet:

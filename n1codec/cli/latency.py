@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from n1codec.cli._data import takes_data
 
+if TYPE_CHECKING:
+    from n1codec.datasets.dataset import Reading
+
+MOST_SAMPLES = 1 << 27
+"""Samples of all recordings together that are sent: the first frames of longer ones."""
+
 
 @click.command()
-@takes_data()
-@click.option("--channels", type=click.IntRange(1), default=1024, show_default=True, help="Channels.")
+@takes_data(virtual=1024)
 @click.option("--packet-ms", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True)
 @click.option("--packets", type=click.IntRange(1), default=30000, show_default=True, help="Packets to send.")
 @click.option(
@@ -20,42 +27,40 @@ from n1codec.cli._data import takes_data
     help="n1, with a profile or none, or n1_implant.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object; p-values are of CPU time, wall_ ones of wall.")
-def command(data: str | None, channels: int, packet_ms: float, packets: int, codec: str, as_json: bool) -> None:
+def command(
+    data: str | None, as_channels: int, packet_ms: float, packets: int, codec: str, as_json: bool, reading: Reading
+) -> None:
     """Time packets of many channels: recordings are fed as channels, every packet is encoded, decoded and compared.
 
-    Where there are fewer recordings than channels they are taken again at other offsets. DATA is a folder, a zip
-    archive or a WAV file; without it the data set that is here. The times are of one thread: CPU time, and wall time,
-    which has in it what else the machine does. The overhead is what packets take more than the same samples in
-    payloads of files, each as long as a channel goes without a restart.
+    DATA is a recording, a folder of WAV files or a zip archive; without it the data set that is here. Every channel of
+    a recording is one; where there are fewer than --as-channels they are taken again at other offsets. The times are of
+    one thread: CPU time, and wall time, which has in it what else the machine does. The overhead is what packets take
+    more than the same samples in payloads of files, each as long as a channel goes without a restart.
 
     \b
     Examples:
       n1codec latency
-      n1codec latency recordings/ --channels 256 --packet-ms 2 --json
+      n1codec latency recordings/ --as-channels 256 --packet-ms 2 --json
       n1codec latency recordings/ --codec n1_implant
     """
     import json
-    from contextlib import suppress
 
     from n1codec.cli._progress import progress
     from n1codec.codec import CodecError
     from n1codec.datasets import dataset
     from n1codec.pipeline import get_codec
-    from n1codec.recordings import UnknownFormat, open_recording
+    from n1codec.recordings.columns import columns, frames_within, signals
     from n1codec.stream.latency import measure
     from n1codec.stream.packets import PacketDecoder, PacketEncoder
 
-    found = dataset.resolve(data)
-    recordings, rates = [], []
-    for path in found.files[:channels]:
-        with suppress(UnknownFormat):
-            opened = open_recording(path)
-            if opened.dtype == "int16" and opened.frames and opened.rate:
-                recordings.append(opened.read(channels=0)[:, 0])
-                rates.append(opened.rate)
-    if not recordings:
-        raise CodecError(f"{found.path}: there are no recordings of 16 bits in it")
-    rate = rates[0]
+    found, channels = dataset.resolve(data, reading=reading), as_channels
+    some = found._replace(places=found.places[:channels])
+    usable = [signals(one) for one in some.recordings() if one.dtype == "int16" and one.frames and one.rate]
+    if not usable:
+        raise CodecError(f"{found.path}: there are no recordings of 16 bits in it, or they have no rate (--rate)")
+    frames = frames_within(usable, MOST_SAMPLES)
+    recordings = [column for one in usable for column in columns(one, frames)][:channels]
+    rate = usable[0].rate
     size = max(1, round(packet_ms * 1e-3 * rate))
     encoder = PacketEncoder(channels, rate, codec, size)
     decoder = PacketDecoder(channels, rate, codec, size)

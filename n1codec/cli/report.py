@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from n1codec.cli._data import takes_data
+
+if TYPE_CHECKING:
+    from n1codec.datasets.dataset import Reading
 
 
 @click.command()
@@ -23,12 +27,12 @@ from n1codec.cli._data import takes_data
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; report.html in the folder."
 )
 @click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, help="Processes; all processors if none.")
-def command(data: str | None, results: Path, output: Path | None, jobs: int) -> None:
+def command(data: str | None, results: Path, output: Path | None, jobs: int, reading: Reading) -> None:
     """Write the results of a sweep as one HTML page that needs no network.
 
     The page has a table of codecs to sort and filter, ratio against speed, the ratios of single files, entropies, the
     peers of peers.csv, and how to repeat the measurements. What the recordings are like is taken from stats.json in
-    the folder. With DATA (a folder of WAV files, a WAV file or a zip archive) they are analysed first, and stats.json
+    the folder. With DATA (a recording, a folder of WAV files or a zip archive) they are analysed first, and stats.json
     is written.
 
     \b
@@ -43,7 +47,7 @@ def command(data: str | None, results: Path, output: Path | None, jobs: int) -> 
 
     folder = summary.newest(results)
     if data:
-        found = dataset.resolve(data)
-        with progress(len(found.files), "stats") as advance:
+        found = dataset.resolve(data, reading=reading)
+        with progress(len(found.places), "stats") as advance:
             click.echo(analyse.save(folder, found, jobs, advance))
     click.echo(html.write(folder, output))

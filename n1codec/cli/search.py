@@ -18,6 +18,7 @@ from n1codec.cli._data import takes_data
 
 if TYPE_CHECKING:
     from n1codec.bench.search.halving import Found, Step
+    from n1codec.datasets.dataset import Reading
 
 MOST_REASONS = 5
 """Reasons of failures that are printed."""
@@ -58,6 +59,7 @@ def command(
     as_json: bool,
     as_csv: bool,
     quiet: bool,
+    reading: Reading,
     **options: Any,
 ) -> int:
     """Look for the best pipelines of filters, coder and parameters, and verify them on all files.
@@ -86,14 +88,14 @@ def command(
         chosen = space.stages(*(" ".join(names).split() for names in (filters, coders, exclude)))
     except SpecError as error:
         raise click.UsageError(str(error)) from error
-    recordings = dataset.resolve(data)
+    recordings = dataset.resolve(data, reading=reading)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if not quiet:
         names = " ".join(stage.name for stage in chosen)
         click.echo(f"Data set: {recordings}; {len(chosen)} stages: {names}", err=True)
     tell = partial(_tell, quiet=quiet)
     watch = partial(progress, quiet=quiet)
-    found = halving.Search(recordings.files, chosen, watch=watch, tell=tell, **options).run()
+    found = halving.Search(recordings.places, chosen, watch=watch, tell=tell, **options).run()
     if found.stopped:
         click.echo(f"n1codec search: {found.stopped}", err=True)
     if not found.finalists:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from n1codec.cli._data import takes_data
+
+if TYPE_CHECKING:
+    from n1codec.datasets.dataset import Reading
 
 
 @click.command()
@@ -51,10 +55,11 @@ def command(
     neo_factor: float,
     rails: tuple[float, float] | None,
     quiet: bool,
+    reading: Reading,
 ) -> int:
     """Analyse recordings: moments, values, entropies, spectrum, noise, spikes, clipping, simultaneous recordings.
 
-    DATA is a folder of WAV files, a zip archive or a WAV file; without it the data set that is here. Moments, values
+    DATA is a recording, a folder of WAV files or a zip archive; without it the data set that is here. Moments, values
     and entropies come from exact counts of all samples; moments are those of the population. An entropy with a table
     for each file does not count the table: it is no bound that a decoder could reach.
 
@@ -74,10 +79,10 @@ def command(
         raise click.UsageError("--band: the lower edge comes first")
     if rails and rails[0] >= rails[1]:
         raise click.UsageError("--rails: the lower one comes first")
-    found = dataset.resolve_all(data)
+    found = dataset.resolve_all(data, reading=reading)
     settings = Settings(nperseg, fs, base, band, neo_factor, rails)
-    with progress(len(found.files), "stats", quiet=quiet) as advance:
-        stats = collect(found.files, settings, jobs, advance)
+    with progress(len(found.places), "stats", quiet=quiet) as advance:
+        stats = collect(found.places, settings, jobs, advance)
     for problem in stats.problems:
         fail("n1codec stats", f"{problem} (left out)")
     if as_json:

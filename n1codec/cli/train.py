@@ -15,6 +15,8 @@ from n1codec.codec import CodecError, SpecError
 if TYPE_CHECKING:
     import numpy as np
 
+    from n1codec.datasets.dataset import Reading
+
 
 @click.command()
 @takes_data(required=True)
@@ -43,8 +45,13 @@ if TYPE_CHECKING:
     help="The codec to train. Of one that takes no profile, --c-source keeps the tables.",
 )
 @click.option("--quiet", is_flag=True, help="Show no progress bar.")
-def command(data: str, output: Path | None, check: bool, c_source: Path | None, codec: str, quiet: bool) -> None:
-    """Make a profile for an ADC or a probe from the WAV files of DATA, for the codec n1.
+def command(
+    data: str, output: Path | None, check: bool, c_source: Path | None, codec: str, quiet: bool, reading: Reading
+) -> None:
+    """Make a profile for an ADC or a probe from the recordings of DATA, for the codec n1.
+
+    DATA is a recording, a folder of WAV files or a zip archive. Every channel is a recording to train on; of more than
+    134 million samples the first frames are taken.
 
     The profile holds what all recordings of the converter share: the widths of its codes, the shape of the residual
     and a prior for the predictor. The codec n1:profile=FILE.n1p uses it. Files that it writes can be decoded only where
@@ -57,6 +64,7 @@ def command(data: str, output: Path | None, check: bool, c_source: Path | None, 
     """
     from n1codec import files
     from n1codec.cli._text import count
+    from n1codec.datasets import dataset
     from n1codec.train import fit, unseen
 
     if not (output or check or c_source):
@@ -67,10 +75,7 @@ def command(data: str, output: Path | None, check: bool, c_source: Path | None, 
         raise click.UsageError(str(error)) from error
     if output and not trainer.PROFILE:
         raise click.UsageError(f"{codec} takes no profile: name the C table to build in with --c-source")
-    folder = Path(data)
-    if not folder.exists():
-        raise CodecError(f"{data}: no such file or folder")
-    recordings = fit.load(folder)
+    recordings = fit.load(dataset.resolve(data, reading=reading).recordings())
     if check and len(recordings) < 2:
         raise CodecError("--check needs two recordings or more")
     runs = bool(output or c_source) + check

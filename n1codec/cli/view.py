@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from n1codec.cli._data import takes_data
 from n1codec.codec import UnavailableError
+
+if TYPE_CHECKING:
+    from n1codec.datasets.dataset import Reading
 
 
 @click.command()
@@ -25,11 +29,18 @@ from n1codec.codec import UnavailableError
 )
 @click.option("--bench", is_flag=True, help="Print the time of every kind of answer, serve nothing.")
 def command(
-    data: tuple[str, ...], port: int, host: str, no_browser: bool, cache: Path | None, results: Path, bench: bool
+    data: tuple[str, ...],
+    port: int,
+    host: str,
+    no_browser: bool,
+    cache: Path | None,
+    results: Path,
+    bench: bool,
+    reading: Reading,
 ) -> None:
     """Look at recordings in the browser: signals, image, correlations, spectra, what a codec makes of them.
 
-    DATA is a folder of WAV files, a WAV file with one channel or many, or a zip archive. Several are shown together;
+    DATA is a recording of one channel or many, a folder of WAV files, or a zip archive. Several are shown together;
     the shorter ones are padded. Without DATA the viewer shows the recordings that are here. Of several files, those
     that cannot be read are left out and named. Only this machine is served unless --host says otherwise; the page
     sends nothing to any other.
@@ -51,7 +62,7 @@ def command(
 
     folder = cache or session.default_cache()
     with progress(0, "reading") as advance:
-        opened = session.open_paths(data, folder, advance)
+        opened = session.open_paths(data, folder, advance, reading=reading)
     for note in opened.notes:
         click.echo(note, err=True)
     if bench:

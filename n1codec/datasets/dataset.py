@@ -1,7 +1,12 @@
 """Which recordings are meant, and what the data set is called.
 
-In this order: what is named; the WAV files in data/ or in one folder in it; the archive that $N1_DATA_ZIP names,
-unpacked under data/zip/; the embedded synthetic set, written to data/synthetic/. The network is never asked.
+A data set is a folder of WAV files, a zip archive of such, or one recording: a file that a reader understands, or a
+folder that is one recording, such as a run of SpikeGLX or a record node of Open Ephys. A folder without WAV files that
+is no recording itself is the data set of the recordings in it.
+
+Which one it is, in this order: what is named; the WAV files in data/ or in one folder in it; the archive that
+$N1_DATA_ZIP names, unpacked under data/zip/; the embedded synthetic set, written to data/synthetic/. The network is
+never asked.
 
 A data set is called after its content: ``n1`` is all 743 recordings of the challenge, each with the right SHA-256,
 ``n1-372`` is 372 of them and nothing else, ``synthetic`` is the embedded set. Any other has its folder's name.
@@ -25,6 +30,7 @@ from typing import NamedTuple
 from n1codec import files
 from n1codec.codec import CodecError
 from n1codec.datasets import manifest
+from n1codec.recordings import Flat, Place, Recording, UnknownFormat, open_recording, open_source
 
 HOME = Path("data")
 SYNTHETIC = "synthetic"
@@ -32,60 +38,125 @@ ZIPS = "zip"
 SYNTHETIC_SHA256 = "5363dd77c600ae560639d1ded0611ca75636339badf925786f3ec0c2555bfdc0"
 """SHA-256 over the hexadecimal SHA-256 of each file of the embedded set, in the order of their names."""
 
+FLAT = (".bin", ".dat", ".raw")
+"""How the names of flat binary files end, which are looked for in a folder where somebody says what they are."""
+
 _RESERVED = re.compile(r"n1(-\d+)?|synthetic")
+
+
+class Reading(NamedTuple):
+    """How recordings are to be read: what a user says of them beside their names."""
+
+    stream: str = ""
+    """Which stream of several."""
+    flat: Flat | None = None
+    """What flat binary files are."""
+    select: tuple[int, ...] | None = None
+    """Which channels are meant, all if None."""
+
+    def place(self, path: Path) -> Place:
+        """Return a path with it."""
+        return Place(path if path.name else path.resolve(), self.stream, self.flat, self.select)
 
 
 class Dataset(NamedTuple):
     name: str
     """For people and for the folder of its results: of letters, digits and ``._-`` only."""
     path: Path
-    """The folder, or the one WAV file."""
-    files: tuple[Path, ...]
-    """The WAV files, sorted by name."""
+    """The folder, or the one file."""
+    places: tuple[Place, ...]
+    """The recordings: WAV files sorted by name, or the one recording."""
 
     def __str__(self) -> str:
-        return f"{self.name} ({len(self.files)} file{'s' * (len(self.files) != 1)} in {self.path})"
+        if len(self.places) == 1 and self.path.is_dir() and self.places[0].path.is_dir():
+            return f"{self.name} (one recording in {self.path})"
+        return f"{self.name} ({len(self.places)} file{'s' * (len(self.places) != 1)} in {self.path})"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The paths of the recordings."""
+        return tuple(place.path for place in self.places)
+
+    def recordings(self) -> Iterator[Recording]:
+        """Yield the recordings that can be read, one open at a time unless they are kept; no samples are read.
+
+        Files that no reader understands are left out, unless no other is there.
+
+        Raises:
+            UnknownFormat: nothing can be read.
+            CodecError: there are several streams, and none is named; a channel is not there.
+            OSError: a file cannot be read.
+        """
+        read, reasons = 0, []
+        for place in self.places:
+            try:
+                recording = open_recording(place)
+            except UnknownFormat as error:
+                reasons.append(str(error))
+                continue
+            read += 1
+            yield recording
+        if not read:
+            more = f" (and {len(reasons) - 1} files more)" if len(reasons) > 1 else ""
+            raise UnknownFormat(f"{reasons[0]}{more}")
 
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def resolve(data: str | Path | None = None, home: Path = HOME, say: Callable[[str], None] = _say) -> Dataset:
+def resolve(
+    data: str | Path | None = None,
+    home: Path = HOME,
+    say: Callable[[str], None] = _say,
+    reading: Reading = Reading(),  # noqa: B008  (it is immutable)
+) -> Dataset:
     """Return the data set that is meant.
 
     Args:
-        data: a folder, a WAV file or a zip archive; None or "" to look for one.
+        data: a recording, a folder of WAV files or a zip archive; None or "" to look for one.
         home: the folder that is looked into, and under which archives and the synthetic set are unpacked.
         say: takes a line for the user where something was written.
+        reading: how its recordings are to be read.
 
     Raises:
-        CodecError: there are no WAV files, or several folders of them.
+        CodecError: there are no recordings, or several folders of them, or WAV files are said to be flat binary.
     """
+    if data and (found := _no_wavs(Path(data), reading)):
+        return found
+    if reading.flat:
+        raise CodecError(f"{data or home}: --channels and the like describe flat binary files, of which none is there")
     if data:
-        return _named(Path(data), home, say)
+        return _named(Path(data), home, say, reading)
     if home.is_dir() and (folder := _wav_folder(home, besides=(SYNTHETIC, ZIPS))):
-        return describe(folder)
+        return describe(folder, reading)
     if archive := os.environ.get("N1_DATA_ZIP"):
         if Path(archive).is_dir():
             raise CodecError(f"{archive}: $N1_DATA_ZIP names a folder, not a zip archive (name folders with --data)")
-        return _unpacked(Path(archive), home, say)
-    return _synthetic(home, say)
+        return _unpacked(Path(archive), home, say, reading)
+    return _synthetic(home, say, reading)
 
 
-def resolve_all(data: Sequence[str | Path] = (), home: Path = HOME, say: Callable[[str], None] = _say) -> Dataset:
+def resolve_all(
+    data: Sequence[str | Path] = (),
+    home: Path = HOME,
+    say: Callable[[str], None] = _say,
+    reading: Reading = Reading(),  # noqa: B008
+) -> Dataset:
     """Return the data set that all of ``data`` together make, in the order given; see ``resolve``."""
     if len(data) <= 1:
-        return resolve(data[0] if data else None, home, say)
-    found = [resolve(one, home, say) for one in data]
-    files = tuple(dict.fromkeys(path for part in found for path in part.files))
-    return Dataset(_name(files, "several"), Path(os.path.commonpath([path.resolve() for path in files])), files)
+        return resolve(data[0] if data else None, home, say, reading)
+    found = [resolve(one, home, say, reading) for one in data]
+    places = tuple(dict.fromkeys(place for part in found for place in part.places))
+    paths = [place.path for place in places]
+    return Dataset(_name(paths, "several"), Path(os.path.commonpath([path.resolve() for path in paths])), places)
 
 
-def describe(path: Path) -> Dataset:
-    """Return the data set that a folder of WAV files, or one WAV file, makes."""
-    files = wavs(path) if path.is_dir() else (path,)
-    return Dataset(_name(files, path.resolve().stem if path.is_file() else path.resolve().name), path, files)
+def describe(path: Path, reading: Reading = Reading()) -> Dataset:  # noqa: B008
+    """Return the data set that a folder of WAV files, or one recording, makes."""
+    paths = (wavs(path) if path.is_dir() else ()) or (path,)
+    name = _name(paths, path.resolve().stem if path.is_file() else path.resolve().name)
+    return Dataset(name, path, tuple(map(reading.place, paths)))
 
 
 def wavs(folder: Path) -> tuple[Path, ...]:
@@ -97,19 +168,38 @@ def _is_wav(name: str) -> bool:
     return name.lower().endswith(".wav") and not name.startswith(".")
 
 
-def _named(path: Path, home: Path, say: Callable[[str], None]) -> Dataset:
-    if path.is_dir():
-        folder = _wav_folder(path)
-        if folder is None:
-            raise CodecError(f"{path}: there are no WAV files in it")
-        return describe(folder)
-    if not path.is_file():
+def _no_wavs(path: Path, reading: Reading) -> Dataset | None:
+    """Return the data set of a path that is no folder of WAV files and no archive; None if it may be one of those."""
+    if path.is_file():
+        return describe(path, reading) if reading.flat or not zipfile.is_zipfile(path) else None
+    if not path.is_dir():
         raise CodecError(f"{path}: no such file or folder")
-    if zipfile.is_zipfile(path):
-        return _unpacked(path, home, say)
-    if not _is_wav(path.name):
-        raise CodecError(f"{path}: it is no WAV file, no zip archive and no folder")
-    return describe(path)
+    if wavs(path):
+        return None
+    if _is_recording(reading.place(path)):
+        return describe(path, reading)
+    inside = sorted(inner for inner in path.iterdir() if inner.is_file() and not inner.name.startswith("."))
+    if reading.flat:
+        inside = [inner for inner in inside if inner.suffix.lower() in FLAT]
+    places = tuple(place for inner in inside if _is_recording(place := reading.place(inner)))
+    return Dataset(_name([place.path for place in places], path.resolve().name), path, places) if places else None
+
+
+def _is_recording(place: Place) -> bool:
+    try:
+        open_source(place)
+    except (UnknownFormat, IsADirectoryError):
+        return False
+    return True
+
+
+def _named(path: Path, home: Path, say: Callable[[str], None], reading: Reading) -> Dataset:
+    if not path.is_dir():
+        return _unpacked(path, home, say, reading)
+    folder = _wav_folder(path)
+    if folder is None:
+        raise CodecError(f"{path}: it is no recording, and there are none in it")
+    return describe(folder, reading)
 
 
 def _wav_folder(folder: Path, besides: Sequence[str] = ()) -> Path | None:
@@ -142,7 +232,7 @@ def _digest(files: Sequence[Path]) -> str:
 # -- the embedded set ------------------------------------------------------------------------------------------------
 
 
-def _synthetic(home: Path, say: Callable[[str], None]) -> Dataset:
+def _synthetic(home: Path, say: Callable[[str], None], reading: Reading) -> Dataset:
     folder = home / SYNTHETIC
     if not folder.is_dir() or describe(folder).name != SYNTHETIC:
         from n1codec.datasets import synth
@@ -150,7 +240,7 @@ def _synthetic(home: Path, say: Callable[[str], None]) -> Dataset:
         with _workshop(home) as made:
             synth.write(made)
             _replace(folder, made)
-    found = describe(folder)
+    found = describe(folder, reading)
     say(f"no recordings in {home}: {len(found.files)} synthetic ones are used (make data fetches the real ones)")
     return found
 
@@ -158,13 +248,13 @@ def _synthetic(home: Path, say: Callable[[str], None]) -> Dataset:
 # -- archives --------------------------------------------------------------------------------------------------------
 
 
-def _unpacked(archive: Path, home: Path, say: Callable[[str], None]) -> Dataset:
+def _unpacked(archive: Path, home: Path, say: Callable[[str], None], reading: Reading) -> Dataset:
     try:
         with zipfile.ZipFile(archive) as zipped:
             members = _members(archive, zipped)
             for folder in (home / ZIPS).glob("[!.]*/"):
                 if _is_copy(folder, members):
-                    return describe(folder)
+                    return describe(folder, reading)
             with _workshop(home / ZIPS) as made:
                 for name, info in members.items():
                     with zipped.open(info) as source, files.writing(made / name, durable=False) as target:
@@ -175,7 +265,7 @@ def _unpacked(archive: Path, home: Path, say: Callable[[str], None]) -> Dataset:
         raise CodecError(f"{error.filename}: no such file (look at N1_DATA_ZIP)") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise CodecError(f"{archive}: it is no zip archive that can be read: {error}") from error
-    found = describe(folder)
+    found = describe(folder, reading)
     say(f"unpacked {len(found.files)} recordings of {archive} to {folder}")
     return found
 

@@ -51,6 +51,11 @@ class Place:
         """What it is called for people: the file's name, and the stream's where one was chosen."""
         return f"{self.path.name}:{self.stream}" if self.stream else self.path.name
 
+    @classmethod
+    def of(cls, where: str | Path | Place) -> Place:
+        """Return the place of a path, or the place itself."""
+        return where if isinstance(where, Place) else cls(Path(where))
+
 
 class SourceFile(NamedTuple):
     """One file of a source."""

@@ -25,5 +25,5 @@ def save(folder: Path, data: Dataset, jobs: int, advance: Callable[[str], object
         raise CodecError(f"{data.path}: it is the data set {data.name}, but {folder} has results of {', '.join(names)}")
     settings = Settings()
     path = folder / STATS
-    files.write_text(path, tables.to_json(data.name, collect(data.files, settings, jobs, advance), settings) + "\n")
+    files.write_text(path, tables.to_json(data.name, collect(data.places, settings, jobs, advance), settings) + "\n")
     return path

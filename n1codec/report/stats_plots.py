@@ -13,7 +13,8 @@ from n1codec.analysis.spectrum import spectrogram
 from n1codec.analysis.stats import Settings, Stats
 from n1codec.bench.results import summary
 from n1codec.datasets.dataset import Dataset
-from n1codec.recordings import open_recording
+from n1codec.recordings import Place, open_recording
+from n1codec.recordings.columns import signals
 from n1codec.report import tables
 from n1codec.report.plots import headed, save
 from n1codec.report.style import COLOURS, INK, RULE, colour, marker, slots
@@ -55,7 +56,7 @@ def draw(folder: Path, data: Dataset, stats: Stats, settings: Settings, results:
     plots: dict[str, Callable[[], Figure]] = {
         "amplitude": lambda: _amplitude(stats, about),
         "psd": lambda: _psd(stats, settings, about),
-        "spectrogram": lambda: _spectrogram(_typical(data, stats)),
+        "spectrogram": lambda: _spectrogram(_typical(data, stats), settings.fs),
         "files": lambda: _files(stats, about),
         "entropy": lambda: _entropy(stats, about, _folder(results, data.name)),
     }
@@ -132,18 +133,19 @@ def _psd(stats: Stats, settings: Settings, about: str) -> Figure:
     return figure
 
 
-def _typical(data: Dataset, stats: Stats) -> Path:
-    """Return the file whose spectral entropy is in the middle."""
-    named = {path.name: path for path in data.files}
+def _typical(data: Dataset, stats: Stats) -> Place:
+    """Return the recording whose spectral entropy is in the middle."""
+    named = {place.name: place for place in data.places}
     ordered = sorted(stats.files, key=lambda row: (np.nan_to_num(row["spectral_entropy"]), row["file"]))
     return named[ordered[len(ordered) // 2]["file"]]
 
 
-def _spectrogram(path: Path) -> Figure:
-    recording = open_recording(path)
-    x = recording.read(0, int(_SECONDS * recording.rate), 0)[:, 0]
-    frequencies, times, density = spectrogram(x, recording.rate)
-    figure = _figure("Spectrogram", f"{path.name}, the file of middle spectral entropy, its first channel")
+def _spectrogram(place: Place, rate: float | None = None) -> Figure:
+    recording = signals(open_recording(place))
+    rate = rate or recording.rate
+    x = recording.read(0, int(_SECONDS * rate), 0)[:, 0]
+    frequencies, times, density = spectrogram(x, rate)
+    figure = _figure("Spectrogram", f"{place.name}, the file of middle spectral entropy, its first channel")
     axes = figure.subplots()
     if times.size:
         level = 10 * np.log10(np.maximum(density, density[density > 0].min() if density.any() else 1.0))

@@ -8,9 +8,7 @@ kernel, so that training and coding cannot differ.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +16,8 @@ import numpy as np
 from n1codec import n1_mapping
 from n1codec.codec import CodecError
 from n1codec.native import SCRATCH, Kernel, reads, writes
-from n1codec.recordings import UnknownFormat, open_recording
+from n1codec.recordings.columns import columns, frames_within, signals
+from n1codec.recordings.recording import Recording
 from n1codec.train.profile import CELLS, ORDER, Profile, untrained
 
 ROUNDS = 4
@@ -29,6 +28,8 @@ SHORTEST = 4096
 """Samples below which a recording says too little."""
 RAIL = 24.0
 """Least width of the outermost codes: they hold what is beyond them, though few recordings reach there."""
+MOST_SAMPLES = 1 << 27
+"""Samples of all recordings together that are trained on."""
 ENOUGH = 6_000_000
 """Samples that suffice for the residual's shape."""
 
@@ -214,19 +215,16 @@ def _fit_shape(
     return np.minimum(shape, 1)
 
 
-def load(folder: Path) -> list[np.ndarray]:
-    """Return every channel of the 16-bit WAV files in a folder, or of one file, as arrays of shape (frames,).
+def load(recordings: Iterable[Recording]) -> list[np.ndarray]:
+    """Return every channel of the recordings of 16 bits, as arrays of shape (frames,).
+
+    Of recordings that have more than ``MOST_SAMPLES`` together, these are the first frames of each channel.
 
     Raises:
         CodecError: there are none.
     """
-    paths = sorted(folder.glob("**/*.wav")) if folder.is_dir() else [folder]
-    channels = []
-    for path in paths:
-        with suppress(UnknownFormat):
-            recording = open_recording(path)
-            if recording.dtype == np.int16 and recording.frames:
-                channels += [recording.read(channels=channel)[:, 0] for channel in range(recording.channels)]
-    if not channels:
-        raise CodecError(f"{folder}: there are no 16-bit WAV files in it")
-    return channels
+    found = [signals(one) for one in recordings if one.dtype == np.int16 and one.frames]
+    if not found:
+        raise CodecError("there are no recordings of 16 bits to train on")
+    frames = frames_within(found, MOST_SAMPLES)
+    return [channel for recording in found for channel in columns(recording, frames)]

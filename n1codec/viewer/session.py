@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 import os
 import shutil
 import sys
@@ -32,7 +33,7 @@ from n1codec.analysis.decimate import Pyramid, release
 from n1codec.codec import CodecError, Layout, Text
 from n1codec.datasets import dataset
 from n1codec.pipeline import Pipeline, get_codec
-from n1codec.recordings import open_recording
+from n1codec.recordings import Place, open_recording, open_source
 from n1codec.viewer.jobs import Cancelled, Job, Jobs
 
 _VERSION = 2
@@ -47,8 +48,6 @@ _STRETCH_BYTES = 32 << 20
 """About how many bytes of samples are held at a time."""
 _WHOLE = 1 << 22
 """Frames of a channel whose residual is computed while the reader waits, at most."""
-_COMPARED = 1 << 27
-"""Samples, of all channels together, by which recordings of the same time are looked for, at most."""
 _MOST_NOTES = 20
 _MOST_PADDING, _PADDED_FREELY = 16, 1 << 28
 """So many times the samples of recordings, or so many samples, may be written to pad them."""
@@ -214,9 +213,7 @@ class Session:
 
     def _beginnings(self) -> list[np.ndarray]:
         """Return as many samples of each channel as there is memory for; different lengths stay different."""
-        most = max(_COMPARED // self.channels, 1)
-        lengths = {int(n): max(min(int(n), most - rank), 1) for rank, n in enumerate(np.unique(self.lengths))}
-        return [x[: lengths[int(n)]] for x, n in zip(self.signals, self.lengths, strict=True)]
+        return [x[:n] for x, n in zip(self.signals, groups.beginnings(self.lengths.tolist()), strict=True)]
 
     # -- spectra -------------------------------------------------------------------------------------------------------
 
@@ -394,8 +391,9 @@ def open_paths(
     cache: Path,
     progress: Callable[[str], None] = lambda name: None,
     home: Path = dataset.HOME,
+    reading: dataset.Reading = dataset.Reading(),  # noqa: B008  (it is immutable)
 ) -> Session:
-    """Return the session of recordings: folders of WAV files, WAV files, zip archives; the usual ones if none is named.
+    """Return the session of recordings, folders of WAV files, zip archives; the usual ones if none is named.
 
     Channels are padded to the length of the longest. Samples that are not 16 bits wide are shown at 16 bits. Of several
     files, those that cannot be read are left out; the session's notes name them, and those that were cut off.
@@ -404,19 +402,20 @@ def open_paths(
         cache: the folder that sessions are in; made if it is not there.
         progress: called with the name of each file that is read.
         home: where archives are unpacked, and recordings are looked for if no path is named.
+        reading: how the recordings are to be read.
 
     Raises:
         CodecError: there is nothing to show, not one file can be read, or their rates differ.
         OSError: the cache cannot be written to.
     """
-    found = [dataset.resolve(path, home) for path in paths] or [dataset.resolve(None, home)]
-    return open_files([path for one in found for path in one.files], cache, found[0].name, progress)
+    found = [dataset.resolve(path, home, reading=reading) for path in paths or [""]]
+    return open_files([place for one in found for place in one.places], cache, found[0].name, progress)
 
 
 class _Source(NamedTuple):
-    """A file that is shown."""
+    """A recording that is shown."""
 
-    path: Path
+    place: Place
     frames: int
     channels: int
     rate: float
@@ -425,21 +424,20 @@ class _Source(NamedTuple):
 
 
 def open_files(
-    paths: Sequence[Path], cache: Path, title: str, progress: Callable[[str], None] = lambda name: None
+    paths: Sequence[Path | Place], cache: Path, title: str, progress: Callable[[str], None] = lambda name: None
 ) -> Session:
-    """Return the session of some WAV files; see ``open_paths``."""
+    """Return the session of some recordings; see ``open_paths``."""
     code = hashlib.blake2b(str(_VERSION).encode(), digest_size=12)
     sources, notes = [], []
-    for path in paths:
+    for place in map(Place.of, paths):
         try:
-            source = _source(path)
-            code.update(f"{path.name}\0{path.stat().st_size}\0".encode("utf-8", "surrogateescape"))
-            _add_content(code, path)
+            source = _source(place)
+            _add_content(code, place)
         except (CodecError, OSError) as error:
             reason = files.explain(error) if isinstance(error, OSError) else str(error)
             if len(paths) == 1:
-                raise CodecError(_briefly(path, reason)) from error
-            notes.append(f"Left out: {_briefly(path, reason)}")
+                raise CodecError(_briefly(place, reason)) from error
+            notes.append(f"Left out: {_briefly(place, reason)}")
             code.update(f"{notes[-1]}\0".encode("utf-8", "surrogateescape"))
             continue
         sources.append(source)
@@ -449,7 +447,7 @@ def open_files(
         raise CodecError("there are no recordings to show" + "".join(f"\n{note}" for note in notes[:1]))
     rates: dict[float, str] = {}
     for source in sources:
-        rates.setdefault(source.rate, source.path.name)
+        rates.setdefault(source.rate, source.place.name)
     if len(rates) > 1:
         (one, first), (other, second), *_ = rates.items()
         raise CodecError(
@@ -481,39 +479,53 @@ def reopen(key: str, cache: Path) -> Session | None:
     return Session(found[0]) if len(found) == 1 else None
 
 
-def _source(path: Path) -> _Source:
-    found = open_recording(path)
-    if not found.frames or not found.channels or not found.rate:
-        raise CodecError(f"{path.name}: there are no samples in it")
+def _source(place: Place) -> _Source:
+    found = open_recording(place)
+    if not found.frames or not found.channels:
+        raise CodecError(f"{place.name}: there are no samples in it")
+    if not found.rate:
+        raise CodecError(f"{place.name}: its rate is not known (--rate says that of a flat binary file)")
     missing, note = found.missing_frames, ""
     if missing > 0:
         whole = found.frames + missing
-        note = f"{path.name}: it was cut off, {missing:,} of its {whole:,} frames are missing"
-    return _Source(path, found.frames, found.channels, found.rate, note)
+        note = f"{place.name}: it was cut off, {missing:,} of its {whole:,} frames are missing"
+    return _Source(place, found.frames, found.channels, found.rate, note)
 
 
-def _briefly(path: Path, reason: str) -> str:
-    """Return what is wrong with a file, once with its name and without its folder."""
-    for name in (str(path), path.name):
+def _briefly(place: Place, reason: str) -> str:
+    """Return what is wrong with a recording, once with its name and without its folder."""
+    for name in (str(place.path), place.path.name):
         reason = reason.removeprefix(f"{name}: ")
-    return f"{path.name}: {reason}"
+    return f"{place.name}: {reason}"
 
 
-def _add_content(code: hashlib.blake2b, path: Path) -> None:
-    with path.open("rb") as file:
-        while block := file.read(_STRETCH_BYTES // 8):
-            code.update(block)
+def _add_content(code: hashlib.blake2b, place: Place) -> None:
+    """Add to a checksum what a place shows: every byte of its files, and how they are read."""
+    read_as = "" if place == Place(place.path) else repr((place.stream, place.flat, place.select))
+    for number, file in enumerate(open_source(place).files):
+        name = place.path.name if number == 0 else file.name
+        code.update(f"{name}\0{len(file.data)}\0{read_as}".encode("utf-8", "surrogateescape"))
+        for start in range(0, len(file.data), _STRETCH_BYTES):
+            code.update(file.data[start : start + _STRETCH_BYTES])
+            _forget(file.data)
 
 
-def _stretches(path: Path) -> Iterator[tuple[int, np.ndarray]]:
+def _forget(data: memoryview) -> None:
+    """Let the pages of a mapped file that were read leave resident memory."""
+    if isinstance(data.obj, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        data.obj.madvise(mmap.MADV_DONTNEED)
+
+
+def _stretches(place: Place) -> Iterator[tuple[int, np.ndarray]]:
     """Yield a recording from its beginning to its end: first frames, and samples of shape (frames, channels).
 
-    It is opened anew for each stretch, so that the pages of the one before leave resident memory.
+    The pages of each stretch leave resident memory before the next one is read.
     """
-    found = open_recording(path)
+    found = open_recording(place)
     step = max(1, _STRETCH_BYTES // (found.channels * found.dtype.itemsize))
     for start in range(0, found.frames, step):
-        yield start, open_recording(path).read(start, start + step)
+        yield start, found.read(start, start + step)
+        found.release()
 
 
 def _write(
@@ -526,15 +538,17 @@ def _write(
     lengths: list[int] = []
     notes = list(told)
     for source in sources:
-        progress(source.path.name)
-        narrow, note = _narrow(source.path)
+        place = source.place
+        progress(place.name)
+        narrow, note = _narrow(place)
         if note:
-            notes.append(f"{source.path.name}: {note}")
+            notes.append(f"{place.name}: {note}")
         rows = signals[len(names) : len(names) + source.channels]
-        for start, samples in _stretches(source.path):
+        for start, samples in _stretches(place):
             rows[:, start : start + len(samples)] = narrow(samples).T
             release(signals)
-        names += _names(source.path.stem, source.channels)
+        stem = place.path.name if place.path.is_dir() else place.path.stem
+        names += _names(f"{stem}:{place.stream}" if place.stream else stem, open_recording(place).channel_names)
         lengths += [source.frames] * source.channels
     signals.flush()
     del signals, rows  # Windows renames no folder with an open file in it
@@ -544,26 +558,26 @@ def _write(
     files.write_text(folder / "about.json", json.dumps(about), durable=False)
 
 
-def _names(stem: str, channels: int) -> Iterator[str]:
+def _names(stem: str, channels: Sequence[str]) -> Iterator[str]:
     stem = stem.encode("utf-8", "replace").decode()
-    return (stem if channels == 1 else f"{stem}:{channel}" for channel in range(channels))
+    return (stem if len(channels) == 1 else f"{stem}:{channel}" for channel in channels)
 
 
-def _narrow(path: Path) -> tuple[Callable[[np.ndarray], np.ndarray], str]:
+def _narrow(place: Place) -> tuple[Callable[[np.ndarray], np.ndarray], str]:
     """Return a function that makes int16 of a recording's samples, and a note if it changes their values."""
-    dtype = open_recording(path).dtype
+    dtype = open_recording(place).dtype
     if dtype == np.int16:
         return lambda samples: samples, ""
     if dtype == np.uint8:
         return lambda samples: samples.astype(np.int16) - 128, "8 bits, shown around 0"
     if dtype.kind == "f":
-        peak = max(float(np.nanmax(np.abs(samples), initial=0)) for _, samples in _stretches(path))
+        peak = max(float(np.nanmax(np.abs(samples), initial=0)) for _, samples in _stretches(place))
         scale = 32767 / peak if np.isfinite(peak) and peak > 0 else 1.0
         return (
             lambda samples: np.nan_to_num(samples * scale).clip(-32768, 32767).astype(np.int16),
             f"floats, shown times {scale:g}",
         )
-    reach = max(max(int(samples.max()), -int(samples.min()) - 1) for _, samples in _stretches(path))
+    reach = max(max(int(samples.max()), -int(samples.min()) - 1) for _, samples in _stretches(place))
     shift = max(reach.bit_length() - 15, 0)
     note = f"wider than 16 bits, shown divided by {1 << shift}" if shift else ""
     return lambda samples: (samples >> shift).astype(np.int16), note

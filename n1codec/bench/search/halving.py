@@ -27,6 +27,7 @@ from n1codec.bench.search.pool import Failure, Pool, Task, TimeUp
 from n1codec.bench.search.space import Candidate
 from n1codec.bench.search.trial import Measured
 from n1codec.codec import CodecError, Coder, Filter, Stage
+from n1codec.recordings import Place
 
 INTERRUPTED = "interrupted"
 VERIFY = "verify"
@@ -36,6 +37,8 @@ PATIENCE = 10.0
 """Seconds that a candidate may take on a sample, beside a quarter of the time that its recordings last."""
 _WHOLE = 1 << 40
 """More frames than any file has."""
+MOST_SAMPLES = 1 << 22
+"""Samples of all recordings together that a rung measures at most."""
 
 
 class Rung(NamedTuple):
@@ -44,7 +47,8 @@ class Rung(NamedTuple):
     files: int
     """Files in the sample."""
     frames: int
-    """Frames of each file, from its beginning."""
+    """Frames of each file, from its beginning. Where there are fewer files, those of many channels give as many
+    samples as that many files of one channel would, from channels that lie beside each other."""
     keep: int
     """How many candidates go on because their ratio is among the best. The Pareto front goes on, too."""
     each: int
@@ -121,7 +125,7 @@ class Search:
 
     def __init__(
         self,
-        files: Sequence[Path],
+        places: Sequence[Path | Place],
         chosen: Sequence[type[Stage]],
         *,
         depth: int = 4,
@@ -133,11 +137,12 @@ class Search:
         watch: Watch,
         tell: Callable[[Step], None],
     ) -> None:
-        order = np.random.default_rng(seed).permutation(len(files))
-        self.files = [str(files[index]) for index in order]
-        self.recordings = [path for path in self.files if trial.seconds(path)]
+        order = np.random.default_rng(seed).permutation(len(places))
+        self.places = [Place.of(places[index]) for index in order]
+        self.recordings = [place for place in self.places if trial.size(place).seconds]
         if not self.recordings:
-            raise CodecError("no file has samples to measure on")
+            raise CodecError("no file has samples to measure on, or their rate is not known (--rate)")
+        self.samples = sum(trial.size(place).samples for place in self.recordings)
         self.chosen, self.depth, self.jobs, self.finalists, self.watch = chosen, depth, jobs, finalists, watch
         self.rungs, self.tell = rungs, tell
         self.started = time.monotonic()
@@ -226,8 +231,10 @@ class Search:
         for candidate in candidates:
             if candidate.spec not in self.found.failures:
                 coders.setdefault(candidate.filters, []).append(candidate.coder)
-        sample = tuple((path, rung.frames) for path in self.recordings[: rung.files])
-        limit = PATIENCE + sum(trial.seconds(path) for path, _ in sample) / 4
+        chosen = self.recordings[: rung.files]
+        each = min(rung.files * rung.frames, MOST_SAMPLES) // len(chosen)
+        sample = tuple(trial.Part(place, rung.frames, each) for place in chosen)
+        limit = PATIENCE + sum(trial.size(place).seconds * trial.size(place).channels for place in chosen) / 4
         tasks = [
             Task(trial.prepare, trial.measure, (sample, chain), tuple(specs), limit) for chain, specs in coders.items()
         ]
@@ -255,7 +262,7 @@ class Search:
     def _verify(self, last: Sequence[Measured]) -> None:
         """Verify on all files the best by ratio, the best of each coder, and the Pareto front from end to end."""
         self.pool.deadline = self.started + self.time_limit
-        step = Step(VERIFY, f"all of {len(self.files)} files")
+        step = Step(VERIFY, f"all of {len(self.places)} files")
         self.found.steps.append(step)
         share = -(-self.finalists // 4)
         best = list(dict.fromkeys([*selection.leaders(last, share), *selection.leaders(last, 0, 1)[: 2 * share]]))[
@@ -265,24 +272,24 @@ class Search:
         spread = np.linspace(len(edge) - 1, 0, min(self.finalists - len(best), len(edge))).round().astype(int)
         wanted = [*best, *(edge[index] for index in sorted(spread))]
         verified: list[Measured] = []
-        with self.watch(len(wanted) * len(self.files), step.name) as advance, self._in_time(step):
+        with self.watch(len(wanted) * len(self.places), step.name) as advance, self._in_time(step):
             for m in wanted:
-                more = len(self.files) / m.files / self.jobs
+                more = self.samples / m.samples / self.jobs
                 if time.monotonic() + more * (m.encode_seconds + m.decode_seconds) > self.pool.deadline:
                     raise TimeUp
-                chunks = [tuple(self.files[start :: self.jobs]) for start in range(min(self.jobs, len(self.files)))]
-                limit = PATIENCE + max(map(trial.seconds, self.files))
+                chunks = [tuple(self.places[start :: self.jobs]) for start in range(min(self.jobs, len(self.places)))]
+                limit = PATIENCE + max(trial.size(place).seconds * trial.size(place).channels for place in self.places)
                 parts: list[Measured] = []
-                for _, path, result in self.pool.run(
+                for _, place, result in self.pool.run(
                     Task(trial.nothing, trial.verify, tuple(m.candidate), chunk, limit) for chunk in chunks
                 ):
-                    advance(f"{Path(path).name}  {m.candidate.spec}")
+                    advance(f"{place.name}  {m.candidate.spec}")
                     if isinstance(result, Failure):
-                        self.found.failures[m.candidate.spec] = f"{Path(path).name}: {result.reason}"
+                        self.found.failures[m.candidate.spec] = f"{place.name}: {result.reason}"
                     else:
                         parts.append(result)
                 step.tried += 1
-                if len(parts) < len(self.files):
+                if len(parts) < len(self.places):
                     step.failed += 1
                     continue
                 verified.append(trial.total(parts))

@@ -35,7 +35,7 @@ class Task(NamedTuple):
     prepare: Callable[..., Any]
     work: Callable[..., Any]
     arguments: tuple[Any, ...]
-    items: tuple[str, ...]
+    items: tuple[Any, ...]
     limit: float
     """Seconds that each of these calls may take."""
 
@@ -64,7 +64,7 @@ class Pool:
         for worker in self._workers:
             worker.end()
 
-    def run(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, str, Any]]:
+    def run(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Any, Any]]:
         """Yield (task, item, result or :class:`Failure`) of every item, in any order.
 
         Raises:
@@ -138,7 +138,7 @@ class _Worker:
         assert self.task
         return self.task, self.task.items[self.done :]
 
-    def take(self, answer: Any) -> Iterator[tuple[Task, str, Any]]:
+    def take(self, answer: Any) -> Iterator[tuple[Task, Any, Any]]:
         """Note an answer of the process, and yield the results in it with their items."""
         self.since = time.monotonic()
         if answer == _READY:

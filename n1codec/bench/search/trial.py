@@ -16,10 +16,33 @@ from n1codec.bench.measure.work import Work
 from n1codec.bench.search.space import Candidate
 from n1codec.codec import CodecError, Layout
 from n1codec.pipeline import Pipeline, get_codec
-from n1codec.recordings import UnknownFormat, open_recording
+from n1codec.recordings import Place, UnknownFormat, open_recording
+from n1codec.recordings.columns import signals
+from n1codec.recordings.selected import Selected
 
-Sample = tuple[tuple[str, int], ...]
-"""(path of a WAV file, frames of it) of each file."""
+FEWEST_CHANNELS = 4
+"""Channels of a recording that are measured at least, if it has so many."""
+
+
+class Part(NamedTuple):
+    """What is measured of a recording."""
+
+    place: Place
+    frames: int
+    """The first of it, at most."""
+    samples: int
+    """Of all channels together, at most."""
+
+
+Sample = tuple[Part, ...]
+
+
+class Size(NamedTuple):
+    """How large a recording is."""
+
+    seconds: float
+    channels: int
+    samples: int
 
 
 class Measured(NamedTuple):
@@ -82,10 +105,15 @@ class _Node(NamedTuple):
 @lru_cache(maxsize=1)
 def _signals(sample: Sample) -> list[Signal]:
     found = []
-    for path, frames in sample:
+    for place, frames, samples in sample:
         with suppress(UnknownFormat):
-            recording = open_recording(path)
-            found.append(Signal(recording.read(0, frames), recording.rate))
+            recording = signals(open_recording(place))
+            frames = max(1, min(frames, recording.frames))
+            # Of many channels some that lie beside each other: they say what neighbours have to do with each other.
+            channels = min(recording.channels, max(FEWEST_CHANNELS, samples // frames))
+            first = (recording.channels - channels) // 2
+            some = Selected(recording, range(first, first + channels))
+            found.append(Signal(some.read(0, min(frames, max(1, samples // channels))), recording.rate))
     return [signal for signal in found if signal.samples.size and signal.rate]
 
 
@@ -127,7 +155,7 @@ def _warm(coder: str) -> None:
 
 
 def measure(sample: Sample, filters: tuple[str, ...], coder: str) -> Measured:
-    signals, node = _signals(sample), prepare(sample, filters)
+    measured, node = _signals(sample), prepare(sample, filters)
     _warm(coder)
     codec = get_codec(coder)
     packed, encode_seconds, decode_seconds = node.side_bytes, node.encode_seconds, node.decode_seconds
@@ -136,16 +164,16 @@ def measure(sample: Sample, filters: tuple[str, ...], coder: str) -> Measured:
         encode_seconds += encoding
         decode_seconds += decoding
         packed += length
-    samples = sum(signal.samples.size for signal in signals)
-    duration = sum(len(signal.samples) / signal.rate for signal in signals)
-    size = sum(signal.samples.nbytes for signal in signals)
-    return Measured(Candidate(filters, coder), size, packed, packed, samples, duration,
-                    encode_seconds, decode_seconds, len(signals))  # fmt: skip
+    samples = sum(signal.samples.size for signal in measured)
+    duration = sum(len(signal.samples) / signal.rate for signal in measured)
+    held = sum(signal.samples.nbytes for signal in measured)
+    return Measured(Candidate(filters, coder), held, packed, packed, samples, duration,
+                    encode_seconds, decode_seconds, len(measured))  # fmt: skip
 
 
-def verify(filters: tuple[str, ...], coder: str, path: str) -> Measured:
+def verify(filters: tuple[str, ...], coder: str, place: Place) -> Measured:
     candidate = Candidate(filters, coder)
-    codec, source = get_codec(candidate.spec), files.read(path)
+    codec, source = get_codec(candidate.spec), files.read(place.path)
     _warm(coder)
     encoding = Work(source, "encode", codec)
     payload, encode_seconds, _ = encoding.run()
@@ -156,7 +184,7 @@ def verify(filters: tuple[str, ...], coder: str, path: str) -> Measured:
         raise CodecError("it does not give back what it got")
     header = container.read(blob)
     samples = header.frames * header.channels
-    return Measured(candidate, len(source), len(blob), len(memoryview(header.payload)), samples, seconds(path),
+    return Measured(candidate, len(source), len(blob), len(memoryview(header.payload)), samples, size(place).seconds,
                     encode_seconds, decode_seconds, 1, True)  # fmt: skip
 
 
@@ -165,12 +193,13 @@ def nothing(*_: object) -> None:
 
 
 @cache
-def seconds(path: str) -> float:
-    """Return how long a recording is, 0 if the file is none."""
+def size(place: Place) -> Size:
+    """Return how large a recording is; all 0 if the file is none."""
     try:
-        return open_recording(path).seconds
+        found = open_recording(place)
     except UnknownFormat:
-        return 0.0
+        return Size(0.0, 0, 0)
+    return Size(found.seconds, found.channels, found.frames * found.channels)
 
 
 def total(parts: Sequence[Measured]) -> Measured:
