@@ -496,7 +496,7 @@ def test_folders_that_are_of_no_use(tmp_path: Path) -> None:
     (tmp_path / "none.zip").write_bytes(zipped({"readme": b"hello"}))
     (tmp_path / "twins.zip").write_bytes(zipped({"a/x.wav": b"1", "b/x.wav": b"2"}))
     for name, says in {
-        "empty": "no recording, and there are none in it",
+        "empty": "no WAV files in it, and it is no recording",
         "nowhere": "no such file or folder",
         "none.zip": "no WAV files in it",
         "twins.zip": "two files in it are called x.wav",

@@ -198,7 +198,7 @@ def _named(path: Path, home: Path, say: Callable[[str], None], reading: Reading)
         return _unpacked(path, home, say, reading)
     folder = _wav_folder(path)
     if folder is None:
-        raise CodecError(f"{path}: it is no recording, and there are none in it")
+        raise CodecError(f"{path}: there are no WAV files in it, and it is no recording itself")
     return describe(folder, reading)
 
 
