@@ -14,12 +14,12 @@ from scipy.linalg import solve_toeplitz
 
 from n1codec import registry
 from n1codec.analysis import linear, widths
+from n1codec.analysis.codes import codes_of
 from n1codec.codec import CodecError, FormatError, Layout
 from n1codec.recordings import wav
 from n1codec.recordings.samples import Form, Mapped
 from n1codec.study import bounds, ladder, measure, methods, neighbours
 from n1codec.study import run as whole
-from n1codec.study.codes import codes_of
 from n1codec.study.differences import Differences
 from n1codec.study.images import Png, Tiff
 from n1codec.study.measure import Excerpt

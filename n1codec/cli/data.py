@@ -22,6 +22,7 @@ def command() -> None:
     Examples:
       n1codec data fetch
       n1codec data synth recordings --channels 4 --seconds 60
+      n1codec data synth long.bin --like run_g0_t0.imec0.ap.bin --seconds 180
       n1codec data verify data
     """
 
@@ -55,36 +56,74 @@ def fetch(url: str | None, archive: Path | None, folder: Path) -> int:
 
 
 @command.command()
-@click.argument("folder", type=_FOLDER, default="data/synthetic", metavar="[DIR]")
+@click.argument("out", type=click.Path(path_type=Path), default="data/synthetic", metavar="[OUT]")
+@click.option(
+    "--like", type=click.Path(exists=True, path_type=Path), metavar="RECORDING", help="The recording to learn from."
+)
+@click.option("--stream", default="", help="Which stream of RECORDING is meant, if it has several.")
 @click.option(
     "--channels",
     type=click.IntRange(1, 100_000),
-    default=16,
-    show_default=True,
-    help="How many files to write, of one channel each.",
+    help="How many files to write, of one channel each (16); with --like the channels of the one file (those of "
+    "RECORDING; further ones are made like them again).",
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(0, 3600, min_open=True),
+    type=click.FloatRange(0, min_open=True),
     default=5.0,
     show_default=True,
-    help="The length of each file.",
+    help="The length of each file; an hour at most without --like.",
 )
 @click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed makes the same files."
 )
 @click.option(
-    "--rate", type=click.IntRange(1, 1_000_000), default=19531, show_default=True, help="The sampling rate in Hz."
+    "--rate", type=click.IntRange(1, 1_000_000), help="The sampling rate in Hz (19531); RECORDING's own with --like."
 )
-def synth(folder: Path, channels: int, seconds: float, seed: int, rate: int) -> int:
-    """Write synthetic recordings as WAV files into DIR (data/synthetic).
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+def synth(
+    out: Path, like: Path | None, stream: str, channels: int | None, seconds: float, seed: int, rate: int | None,
+    quiet: bool,
+) -> int:  # fmt: skip
+    """Write synthetic recordings: one-channel WAV files into the folder OUT (data/synthetic), or one flat file.
 
-    To a codec they look like recordings of the N1: 10-bit codes stretched to 16 bits, coloured noise, spikes.
+    To a codec the WAV files look like recordings of the N1: 10-bit codes stretched to 16 bits, coloured noise, spikes.
+
+    With --like RECORDING the file OUT becomes one recording of many channels, of any length, with the spectra, the
+    correlations between channels, the amplitudes and the code widths of RECORDING; OUT.json beside it describes it to
+    every command. Channels for synchronisation are left out.
     """
+    if like:
+        if rate:
+            raise click.UsageError("--rate: with --like the rate is that of the recording")
+        return _synth_like(out, like, stream, channels, seconds, seed, quiet)
+    if seconds > 3600:
+        raise click.UsageError("--seconds: files of more than an hour are made with --like only")
     from n1codec.datasets import synth as synthesis
 
+    folder, channels, rate = out, channels or synthesis.CHANNELS, rate or synthesis.RATE
     paths = synthesis.write(folder, channels, seconds, seed, rate)
     print(f"{folder}: {len(paths)} synthetic recordings of {seconds:g} s at {rate} Hz, seed {seed}")
+    return 0
+
+
+def _synth_like(
+    out: Path, like: Path, stream: str, channels: int | None, seconds: float, seed: int, quiet: bool
+) -> int:
+    from n1codec.cli._progress import progress
+    from n1codec.codec import CodecError
+    from n1codec.datasets import synth_like
+    from n1codec.recordings import Place, open_recording
+
+    if out.is_dir():
+        raise CodecError(f"{out}: it is a folder (name the file that is to be written)")
+    with open_recording(Place(like, stream)) as recording:
+        model = synth_like.learn(recording)
+        channels = channels or model.channels
+        megabytes = seconds * model.rate * channels * model.dtype.itemsize / 1e6
+        with progress(round(megabytes), "MB", quiet=quiet) as advance:
+            frames = synth_like.write(out, model, seconds, channels, seed, lambda size: advance(out.name, size / 1e6))
+    print(f"{out}: {channels} channels of {frames} frames at {model.rate:.9g} Hz like {recording.name}, seed {seed}")
     return 0
 
 

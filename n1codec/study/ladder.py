@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from n1codec.analysis import widths
+from n1codec.analysis.codes import codes_of
 from n1codec.analysis.linear import autocovariance, levinson, residual
 from n1codec.analysis.widths import Converter
-from n1codec.study.codes import codes_of
 from n1codec.study.measure import Excerpt, Row, bound
 
 GROUP = "what predictors could reach"

@@ -10,6 +10,7 @@ from n1codec.analysis.entropy import codes, histogram
 
 _COMMON = 1.5
 """Steps up to this size are those of samples that are codes themselves."""
+_HALVINGS = 60
 
 
 class Codes(NamedTuple):
@@ -39,11 +40,29 @@ def codes_of(x: np.ndarray) -> Codes:
     for channel, column in enumerate(x.T):
         values = histogram(column).values
         numbers = codes(values)
-        last = int(numbers[-1])
-        apart = (float(values[-1]) - float(values[0])) / last if last else 1.0
+        start, apart = _line(numbers, values.astype(np.float64))
         if apart < _COMMON:
             found[:, channel] = column
             continue
-        first[channel], step[channel] = float(values[0]), apart
+        first[channel], step[channel] = start, apart
         found[:, channel] = numbers[np.searchsorted(values, column)]
     return Codes(found, first, step)
+
+
+def _line(numbers: np.ndarray, values: np.ndarray) -> tuple[float, float]:
+    """Return first and step of the line first + step * number whose largest distance from the values is least.
+
+    Rounding gives the values back exactly where any line does.
+    """
+    last = int(numbers[-1])
+    if not last:
+        return float(values[0]), 1.0
+    middle = (values[-1] - values[0]) / last
+    low, high = middle - 2 / last, middle + 2 / last
+    for _ in range(_HALVINGS):  # how far the rest spreads is convex in the step
+        third = (high - low) / 3
+        left, right = (np.ptp(values - step * numbers) for step in (low + third, high - third))
+        low, high = (low, high - third) if left <= right else (low + third, high)
+    step = (low + high) / 2
+    rest = values - step * numbers
+    return float(rest.max() + rest.min()) / 2, float(step)
