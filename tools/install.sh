@@ -41,6 +41,7 @@ for extra in $(echo "${EXTRAS:-}" | tr ',' ' '); do
         case $extra in
             dev) cat "$log" >&2; exit 1 ;;
             wavpack) advice="install the packages wavpack and libwavpack-dev (macOS: brew install wavpack), then make install" ;;
+            spikeinterface) advice="it needs numcodecs before 0.16, so give it an environment of its own (docs/recordings.md)" ;;
             *) advice="see $venv/bin/pip install 'n1codec[$extra]'" ;;
         esac
         echo "install: without the codecs of '$extra': $advice" >&2

@@ -70,9 +70,10 @@ def _source(place: Place) -> Source:
     path = place.path
     piped = str(path) == files.STANDARD
     if not piped and path.is_dir():
-        from n1codec.recordings import folder
+        from n1codec.recordings import folder, foreign
 
-        return folder.read(path)
+        kind = foreign.kind_of_folder(path)
+        return folder.read(path) if kind is None else foreign.read(path, kind, folder.held(path), folder=True)
     data = files.view(path)
     if npy.is_npy(data):
         return _single(npy.read(data, path.name), path)
@@ -95,6 +96,14 @@ def _source(place: Place) -> Source:
         return _single(openephys.read(data, path.name, one.about, probe), path, *beside)
     if sidecar is not None:
         return _single(_flat(data, path, flat.described(sidecar)), path, sidecar)
+    from n1codec.recordings import foreign, mtscomp
+
+    description = mtscomp.description_of(path)
+    if description is not None:
+        return mtscomp.read(path, data, description)
+    kind = None if piped else foreign.kind_of(path, data)
+    if kind is not None:
+        return foreign.read(path, kind, (SourceFile(path.name, data),))
     raise UnknownFormat(
         "no reader understands it (a flat binary file needs --channels, --dtype and --rate, or a sidecar "
         f"{path.name}.json that says them)"

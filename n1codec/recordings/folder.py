@@ -66,6 +66,11 @@ def read(path: Path) -> Source:
     return Source(path.resolve().name if name == ".." else name, streams, tuple(parts.values()), folder=True)
 
 
+def held(path: Path) -> tuple[SourceFile, ...]:
+    """Return all files in a folder, at any depth, as files without samples."""
+    return tuple(SourceFile(name, _view(file)) for name, file in walk(path))
+
+
 def walk(folder: Path) -> Iterator[tuple[str, Path]]:
     """Yield all files in a folder, at any depth, with their names relative to it, in order.
 

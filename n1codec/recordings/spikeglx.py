@@ -16,7 +16,7 @@ import numpy as np
 
 from n1codec import files
 from n1codec.codec import CodecError
-from n1codec.recordings.recording import UnknownFormat
+from n1codec.recordings.recording import Recording, UnknownFormat
 from n1codec.recordings.samples import Form, Mapped
 
 if TYPE_CHECKING:
@@ -73,9 +73,16 @@ def read(data: Buffer, name: str, meta: Meta) -> Mapped:
     data = memoryview(data).cast("B")
     # A file that goes on behind what the .meta promises was still recorded when the .meta was written.
     recording = Mapped(name, rate, channels, Form("int16"), data, 0, max(promised, len(data)))
+    describe(recording, meta)
+    return recording
+
+
+def describe(recording: Recording, meta: Meta) -> None:
+    """Set what a .meta says of the channels of a recording; nothing if it speaks of another number of them."""
+    kind, channels = meta.get("typeThis", "imec"), recording.channels
     saved = _understood(lambda: _channels(meta, kind, channels))
     if saved is None:
-        return recording
+        return
     recording.sync = tuple(at for at, channel in enumerate(saved) if channel.kind in _DIGITAL)
     recording.channel_names = _understood(lambda: _names(meta, saved)) or tuple(
         f"{channel.kind}{channel.number}" for channel in saved
@@ -86,7 +93,6 @@ def read(data: Buffer, name: str, meta: Meta) -> Mapped:
     if kind == "imec":
         recording.geometry = _understood(lambda: _geometry(meta, saved))
         recording.converters = _understood(lambda: _converters(meta, saved))
-    return recording
 
 
 def verify_sha1(path: Path) -> bool:
