@@ -158,6 +158,8 @@ def test_common_noise_is_no_reason_to_doubt_the_right_count() -> None:
     common = rng.normal(0, 300, (5000, 1))
     samples = (walks(5000, 32) + common).astype(np.int16)
     assert doubts(samples, 32) is None and doubts(samples, 31) is not None
+    white = (common + rng.normal(0, 30, (5000, 32))).astype(np.int16)  # nothing in it tells of time
+    assert doubts(white, 32) is None
 
 
 @pytest.mark.parametrize(

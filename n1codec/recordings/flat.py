@@ -25,6 +25,8 @@ LARGEST_SIDECAR = 1 << 20
 """Bytes: a larger JSON file describes no flat file."""
 MOST_CHANNELS = 5000
 """Channel counts that are tried where the stated one may be wrong."""
+_BEND = 0.008
+"""Bits a sample by which the differences at three lags in a row have to be off a straight line to be a bend."""
 _PIECES, _PIECE_SAMPLES = 4, 1 << 17
 _BETTER = 0.05
 """Bits a sample by which another channel count has to predict better."""
@@ -142,11 +144,23 @@ def likely_channels(recording: Recording) -> int | None:
         return None
     if stated % count:
         return None if depth[stated] > depth[count] / 2 else count
-    # Each multiple of the true count is a little worse than the one before: one that is special is the true count.
-    beside = cost[[stated - count, min(stated + count, len(cost) - 1)]]
-    beside = beside[np.isfinite(beside)]
-    special = max(beside.min() - cost[stated], cost[stated] - beside.max())
-    return None if special > _NOTCH else count
+    return None if _is_special(cost[count::count], stated // count - 1) else count
+
+
+def _is_special(cost: np.ndarray, at: int) -> bool:
+    """Return whether the differences at one of the multiples of a lag are out of line with those at the others.
+
+    Each multiple of the true count is a little worse than the one before, and less so the farther it is: one that
+    stands out, or from which on that changes, is the true count itself.
+    """
+    around = cost[[at - 1, min(at + 1, len(cost) - 1)]]
+    if max(around.min() - cost[at], cost[at] - around.max()) > _NOTCH:
+        return True
+    bends = np.abs(np.diff(cost[max(0, at - 9) : at + 10], 2))
+    centre = min(at, 9) - 1
+    others = np.delete(bends, range(max(0, centre - 1), min(centre + 2, len(bends))))
+    # Near lag 0 the curve bends by itself.
+    return at >= 7 and centre < len(bends) and bool(bends[centre] > max(_BEND, 3 * np.median(others)))
 
 
 def _difference_bits(recording: Recording) -> np.ndarray:
