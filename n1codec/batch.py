@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from n1codec import files
-from n1codec.bench.measure.work import Work
 from n1codec.codec import CodecError
-from n1codec.pipeline import Pipeline, get_codec
+from n1codec.container import Converted, decode_file, encode_file
+from n1codec.pipeline import Pipeline
+from n1codec.recordings import Place, is_recording_folder, main_file
 
 SUFFIX = ".n1c"
 LOG_COLUMNS = {
@@ -31,24 +32,14 @@ class Plan(NamedTuple):
     """A line for each thing in a folder that is left out, with the reason."""
 
 
-class Outcome(NamedTuple):
-    """What became of one file."""
-
-    spec: str
-    """The codec; of a decoded file the stages' names alone."""
-    source_bytes: int
-    target_bytes: int
-    seconds: float
-    """The codec's own work."""
-    stored: str
-    """Why a file to encode was stored as it is; empty where its samples were coded."""
-
-
 def plan(direction: str, inputs: Sequence[str], out_dir: Path, *, recursive: bool = False) -> Plan:
     """Return what to do with inputs that are files or folders.
 
     ``a.wav`` becomes ``out_dir/a.wav.n1c`` and the reverse. Of a folder every file is taken that is not hidden; with
     ``recursive`` those of its subfolders, too, and the outputs stand in subfolders of the same names.
+
+    A folder that is one recording becomes one file. A file that belongs to a recording beside it, such as the .meta of
+    a .bin, travels with that and gets no file of its own.
 
     Raises:
         ValueError: two inputs have one name, a file to decode has another ending, or a folder is output and input.
@@ -62,7 +53,7 @@ def plan(direction: str, inputs: Sequence[str], out_dir: Path, *, recursive: boo
             raise ValueError("standard input has no name (use IN OUT for it)")
         path = Path(given)
         found = [(path, Path(path.name))]
-        if path.is_dir():
+        if path.is_dir() and not (direction == "encode" and is_recording_folder(path)):
             if out_dir.exists() and out_dir.samefile(path):
                 raise ValueError(f"{given}: it is the folder of the outputs, too (choose another)")
             found = list(_in_folder(direction, path, Path(), out_dir, skipped, recursive=recursive))
@@ -103,6 +94,8 @@ def _in_folder(
                 skipped.append(f"{path}: it is the folder of the outputs")
             else:
                 yield from _in_folder(direction, path, below, out_dir, skipped, recursive=True)
+        elif direction == "encode" and (main := main_file(path)):
+            skipped.append(f"{path}: it is kept in {main.name}{SUFFIX}")
         elif not entry.is_file():
             skipped.append(f"{path}: {'it is a link to nothing' if entry.is_symlink() else 'it is no regular file'}")
         elif direction == "decode" and not entry.name.endswith(SUFFIX):
@@ -118,44 +111,58 @@ def convert(
     *,
     jobs: int = 1,
     log: Path | None = None,
-) -> Iterator[tuple[str, Outcome | Exception]]:
+    about: Place | None = None,
+    advance: Callable[[int], Any] | None = None,
+) -> Iterator[tuple[str, Converted | Exception]]:
     """Encode or decode each source; yield it with what became of it, or the error that it met.
+
+    One source alone is coded by ``jobs`` threads, several by as many processes.
 
     Args:
         direction: "encode" or "decode".
         pairs: (source, target) of each file; folders of the targets are made.
-        stages: the codec; None decodes with what the file names.
+        stages: the codec; None decodes with what the file names, and encodes with what suits the recording.
         log: CSV that a row is added to for each file as it is done.
+        about: what the sources to encode are, but for their paths: how to read flat files, for example.
+        advance: is called with the bytes of samples that are done, where there is one source.
     """
-    spec = stages.spec if stages else None
+    spec = stages.spec if stages else "auto" if direction == "encode" else None
     with ExitStack() as stack:
         note = stack.enter_context(_Log(log, direction)) if log else None
         run: Callable[..., Iterator[Any]] = map
-        if jobs > 1:
+        threads = 1
+        if len(pairs) == 1:
+            threads = jobs
+        elif jobs > 1:
             from concurrent.futures import ProcessPoolExecutor
             from multiprocessing import get_context
 
             pool = stack.enter_context(ProcessPoolExecutor(jobs, get_context("spawn")))
             run = pool.map
-        for (source, _), outcome in zip(pairs, run(partial(_attempt, direction, spec), pairs), strict=True):
-            if note and isinstance(outcome, Outcome):
+            advance = None
+        attempt = partial(_attempt, direction, spec, about or Place(Path()), threads, advance)
+        for (source, _), outcome in zip(pairs, run(attempt, pairs), strict=True):
+            if note and isinstance(outcome, Converted):
                 note.row(source, outcome)
             yield source, outcome
 
 
-def _attempt(direction: str, spec: str | None, pair: tuple[str, str]) -> Outcome | Exception:
+def _attempt(
+    direction: str,
+    spec: str | None,
+    about: Place,
+    threads: int,
+    advance: Callable[[int], Any] | None,
+    pair: tuple[str, str],
+) -> Converted | Exception:
+    source, target = pair
     try:
-        return _convert(direction, get_codec(spec) if spec else None, *pair)
+        if direction == "encode":
+            place = about._replace(path=Path(source))
+            return encode_file(place, target, spec, jobs=threads, advance=advance)
+        return decode_file(source, target, spec, jobs=threads, advance=advance)
     except Exception as error:
         return error
-
-
-def _convert(direction: str, stages: Pipeline | None, source: str, target: str) -> Outcome:
-    work = Work(files.view(source), direction, stages)
-    done = work.run()
-    size = files.write(target, *work.finish(done.result))
-    spec = work.codec.spec if direction == "encode" else "|".join(stage.name for stage in work.codec.stages)
-    return Outcome(spec, len(work.data), size, done.seconds, work.stored)
 
 
 class _Log:
@@ -179,7 +186,9 @@ class _Log:
     def __exit__(self, *_: object) -> None:
         self.file.close()
 
-    def row(self, source: str, outcome: Outcome) -> None:
-        sizes = (outcome.source_bytes, outcome.target_bytes)
+    def row(self, source: str, outcome: Converted) -> None:
+        sizes = outcome.source_bytes, outcome.packed_bytes
+        if self.direction == "decode":
+            sizes = sizes[::-1]
         self.writer.writerow((source, outcome.spec, *sizes, f"{outcome.seconds:.9f}"))
         self.file.flush()

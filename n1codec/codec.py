@@ -242,6 +242,9 @@ class Filter(Stage):
 class Coder(Stage):
     """Array -> bytes, without loss."""
 
+    chunk_seconds: ClassVar[float] = 0
+    """Seconds of a recording that it codes as one chunk at most; 0 where only the size of a chunk counts."""
+
     def packet_model(self) -> tuple[int, bytes]:
         """Return its model for packets of many channels: the number (``N1C_STREAM_`` in n1c/stream.h) and the profile.
 

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
@@ -147,10 +147,10 @@ def writing(path: str | Path, *, durable: bool = True) -> Iterator[BinaryIO]:
                 yield special
             return
         target = target.resolve()
-        mode = _mode_to_keep(target, str(path))
+        mode = mode_to_keep(target, str(path))
         temporary = target.with_name(f".{os.getpid()}-{os.urandom(4).hex()}.part")
         try:
-            with temporary.open("xb") as file:
+            with temporary.open("x+b") as file:
                 yield file
                 file.flush()
                 if mode is not None and hasattr(os, "fchmod"):
@@ -165,7 +165,7 @@ def writing(path: str | Path, *, durable: bool = True) -> Iterator[BinaryIO]:
             sync_folder(target.parent)
 
 
-def _mode_to_keep(target: Path, name: str) -> int | None:
+def mode_to_keep(target: Path, name: str) -> int | None:
     """Return the permissions of the regular file that is to be replaced, None if there is none yet.
 
     Args:
@@ -218,6 +218,23 @@ def _is_ours(error: OSError, name: str | Path) -> bool:
     return about in (target, target.parent, Path(name).parent) or (
         about.parent == target.parent and about.suffix == ".part"
     )
+
+
+def lock(file: IO[Any]) -> None:
+    """Lock an open file for this program; the system frees it when the program ends, however.
+
+    Raises:
+        OSError: another program has locked it.
+    """
+    if sys.platform == "win32":
+        import msvcrt
+
+        file.seek(1 << 30)  # a byte far behind the text, which stays readable
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 # -- errors in plain words -------------------------------------------------------------------------------------------

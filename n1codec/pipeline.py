@@ -226,8 +226,15 @@ def get_codec(spec: str) -> Pipeline:
 
 
 def default_spec() -> str:
-    """Return the default codec's spec, which the environment variable N1_CODEC overrides."""
-    return os.environ.get("N1_CODEC") or registry.DEFAULT
+    """Return the spec of the codec of integers where nobody names one, which $N1_CODEC overrides."""
+    spec = os.environ.get("N1_CODEC") or registry.AUTO
+    return registry.DEFAULT if spec == registry.AUTO else spec
+
+
+def default_codec() -> Pipeline | None:
+    """Return the codec that the environment variable N1_CODEC names; None where none is, and the recording decides."""
+    spec = os.environ.get("N1_CODEC") or registry.AUTO
+    return None if spec == registry.AUTO else get_codec(spec)
 
 
 # -- adapting arrays to stages ---------------------------------------------------------------------------------------

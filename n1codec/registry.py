@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
 ENTRY_POINTS = "n1codec.codecs"
 
+AUTO = "auto"
+"""Stands for the codec that suits a recording: what whoever names none gets (see n1codec.container.packing.choose)."""
 DEFAULT = "n1"
-"""The codec of whoever names none."""
+"""The codec of integers where nobody names one."""
 STORED = "copy"
-"""The codec of files that no reader understands: their bytes are stored as they are."""
+"""The codec that does nothing."""
 
 CLASSIC = {
     "huff": "huffman",

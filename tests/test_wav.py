@@ -210,13 +210,15 @@ def test_chunks_in_any_order(chunks: list[tuple[bytes, bytes]]) -> None:
     comes_back(riff(fmt(24, 2), *(chunk(name, body) for name, body in chunks)))
 
 
-def test_more_around_the_samples_than_a_reader_takes_is_stored_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_around_the_samples_than_version_1_takes_goes_into_version_2(monkeypatch: pytest.MonkeyPatch) -> None:
     source = riff(fmt(), DATA, chunk(b"LIST", bytes(1000)))
     around = len(source) - 12 - len(fmt()) - len(DATA)
-    monkeypatch.setattr(container.sources, "MOST_AROUND", around)
+    monkeypatch.setattr(container.packing, "MOST_AROUND", around)
     assert comes_back(source).source_kind == "wav with extra chunks"
-    monkeypatch.setattr(container.sources, "MOST_AROUND", around - 1)
-    assert comes_back(source).source_kind == "opaque"
+    monkeypatch.setattr(container.packing, "MOST_AROUND", around - 1)
+    blob = encode_bytes(source, get_codec(SPEC))
+    assert blob[3] == 2
+    assert decode_bytes(blob) == source
 
 
 def test_bytes_around_the_samples_are_bounded_when_read(monkeypatch: pytest.MonkeyPatch) -> None:

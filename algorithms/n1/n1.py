@@ -34,6 +34,7 @@ class N1(Coder):
     wire = "n"
     dtypes = ("int16",)
     per_channel = True
+    chunk_seconds = 10
     profile: str
     params = {"profile": Text("n1", "n1 (built in), none (cold start), or a file made by n1codec train")}
     traits = frozenset({"trained"})

@@ -26,6 +26,7 @@ class N1Implant(Coder):
     wire = "ni"
     dtypes = ("int16",)
     per_channel = True
+    chunk_seconds = 10
     traits = frozenset({"trained", "streaming"})
     trainer = "n1codec.train.implant"
     grid = ("n1_implant",)

@@ -25,6 +25,7 @@ class N1Max(Coder):
     wire = "nm"
     dtypes = ("int16",)
     per_channel = True
+    chunk_seconds = 10
     traits = frozenset({"slow", "trained"})
     trainer = "n1codec.train.max"
     grid = ("n1_max",)

@@ -13,8 +13,12 @@ PATIENCE = 1.0
 
 
 @contextmanager
-def progress(total: float, title: str, *, quiet: bool = False) -> Iterator[Callable[..., None]]:
-    """Give a function ``advance(text="", step=1)`` that moves the bar on and shows what is being worked on."""
+def progress(total: float, title: str, *, quiet: bool = False, of_bytes: bool = False) -> Iterator[Callable[..., None]]:
+    """Give a function ``advance(text="", step=1)`` that moves the bar on and shows what is being worked on.
+
+    Args:
+        of_bytes: the steps are bytes, of which the bar shows how many are done in a second.
+    """
     if quiet or not sys.stderr.isatty():
         yield lambda text="", step=1: None
         return
@@ -28,12 +32,20 @@ def progress(total: float, title: str, *, quiet: bool = False) -> Iterator[Calla
         done += step
         if bar is None and monotonic() - started > PATIENCE:
             from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+            from rich.progress import (
+                BarColumn,
+                DownloadColumn,
+                MofNCompleteColumn,
+                Progress,
+                TextColumn,
+                TimeRemainingColumn,
+                TransferSpeedColumn,
+            )
 
             bar = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),
-                MofNCompleteColumn(),
+                *([DownloadColumn(), TransferSpeedColumn()] if of_bytes else [MofNCompleteColumn()]),
                 TimeRemainingColumn(),
                 TextColumn("{task.fields[text]}"),
                 console=Console(stderr=True),

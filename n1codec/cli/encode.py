@@ -8,7 +8,8 @@ import click
 
 from n1codec.cli import run
 from n1codec.cli._files import convert, file_options
-from n1codec.pipeline import default_spec, get_codec
+from n1codec.container.convert import as_pipeline
+from n1codec.pipeline import default_codec
 
 
 @click.command()
@@ -33,7 +34,7 @@ def command(paths: tuple[str, ...], codec: str | None, **options: Any) -> int:
             paths = tuple(paths_)
         if len(paths) != 2:
             raise click.UsageError("takes IN OUT [CODEC], or --out-dir DIR IN...")
-    stages = get_codec(codec or default_spec())
+    stages = as_pipeline(codec) if codec else default_codec()
     return convert("encode", paths, stages, **options)
 
 

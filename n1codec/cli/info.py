@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
 
-from n1codec import files
 from n1codec.codec import CodecError
-from n1codec.container import decoder, read
+from n1codec.container import Archive, access
+from n1codec.container.version2 import Chunk, Stream
+from n1codec.recordings.samples import Form
 
 
 @click.command()
@@ -22,10 +24,10 @@ def command(paths: tuple[str, ...], as_json: bool) -> None:
     Example:
       n1codec info recording.n1c
     """
-    found = []
+    found: list[dict[str, Any]] = []
     for path in paths:
         try:
-            found.append(_describe(path))
+            found += _describe(path)
         except CodecError as error:
             raise CodecError(f"{path}: {error}") from error
     if as_json:
@@ -40,32 +42,71 @@ def command(paths: tuple[str, ...], as_json: bool) -> None:
         click.echo()
 
 
-def _describe(path: str) -> dict[str, Any]:
-    """Return what there is to say of a .n1c file, by name; None where the file does not say it."""
-    blob = files.view(path)
-    header = read(blob)
-    samples = header.layout.size
-    around = len(header.prefix) + len(header.suffix) + (44 if header.source_kind == "wav" else 0)
-    original = samples * header.bits // 8 + around
-    try:
-        needs = decoder(header).needs(header.payload, header.layout)
-    except CodecError as error:
-        needs = str(error)
-    return {
+def _describe(path: str) -> list[dict[str, Any]]:
+    """Return what there is to say of each stream of a .n1c file, by name; None where the file does not say it."""
+    archive = Archive(access(Path(path)))
+    head, size = archive.head, archive.access.size
+    shown = [(number, one) for number, one in enumerate(head.streams) if not one.auxiliary or len(head.streams) == 1]
+    return [_stream(path, archive, number, one, size) for number, one in shown] or [
+        {"file": path, "format_version": archive.version, "source": head.name, "files": len(head.files),
+         "compressed_bytes": size}
+    ]  # fmt: skip
+
+
+def _stream(path: str, archive: Archive, number: int, stream: Stream, size: int) -> dict[str, Any]:
+    header, frames = archive.old, archive.frames[number]
+    samples = frames * stream.channels
+    chunks = [chunk for chunk in archive.chunks if chunk.stream == number]
+    own = sum(chunk.length for chunk in chunks)
+    alone = sum(not one.auxiliary for one in archive.head.streams) <= 1
+    around = sum(len(memoryview(data)) for file in range(len(archive.head.files)) for data in archive.prefix(file))
+    around += sum(len(memoryview(ending.suffix)) for ending in archive.endings)
+    original = samples * Form(stream.kind).bits // 8 + (around if header else 0)
+    if alone and not header:
+        original = around + sum(
+            count * one.channels * Form(one.kind).bits // 8
+            for count, one in zip(archive.frames, archive.head.streams, strict=True)
+        )
+    packed = size if alone else own
+    said: dict[str, Any] = {
         "file": path,
-        "format_version": header.version,
-        "codec": header.spec,
-        "needs": needs or None,
-        "source": header.source_kind,
-        "dtype": header.kind,
-        "frames": header.frames,
-        "channels": header.channels,
-        "rate": header.rate,
-        "seconds": header.frames / header.rate if header.rate else None,
+        "format_version": archive.version,
+        "codec": " and ".join(dict.fromkeys(group.spec for group in stream.groups)),
+        "needs": _needs(archive, chunks) or None,
+        "source": header.source_kind if header else archive.head.name or "array",
+        "stream": stream.name or None,
+        "dtype": stream.kind,
+        "frames": frames,
+        "channels": stream.channels,
+        "rate": stream.rate,
+        "seconds": frames / stream.rate if stream.rate else None,
         "original_bytes": original,
-        "compressed_bytes": len(blob),
-        "ratio": original / len(blob),
-        "bits_per_sample": len(blob) * 8 / samples if samples else None,
-        "overhead_bytes": len(blob) - len(header.payload),
-        "source_crc32": f"{header.checksum:08x}",
+        "compressed_bytes": packed,
+        "ratio": original / packed if packed else None,
+        "bits_per_sample": packed * 8 / samples if samples else None,
     }
+    if header:
+        said |= {"overhead_bytes": size - len(header.payload), "source_crc32": f"{header.checksum:08x}"}
+    else:
+        said |= {
+            "overhead_bytes": size - sum(chunk.length for chunk in archive.chunks) if alone else None,
+            "chunks": len(archive.spans[number]),
+            "chunk_frames": archive.spans[number][0].frames if archive.spans[number] else None,
+            "files": len(archive.head.files) or None,
+            "source_crc32": f"{archive.endings[0].checksum:08x}" if len(archive.endings) == 1 else None,
+        }
+    return said | {"lossy": True if archive.head.lossy else None}
+
+
+def _needs(archive: Archive, chunks: list[Chunk]) -> str:
+    """Return what decoding takes beside this program, in words."""
+    found: dict[str, None] = {}
+    for chunk in {chunk.group: chunk for chunk in chunks}.values():
+        try:
+            _, payload, layout = archive.payload(chunk)
+            needs = archive.pipeline(chunk.stream, chunk.group).needs(payload, layout)
+        except CodecError as error:
+            needs = str(error)
+        if needs:
+            found[needs] = None
+    return ", ".join(found)

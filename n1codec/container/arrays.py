@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import numbers
-import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from n1codec.codec import CodecError, FormatError
+from n1codec.container.access import Memory
+from n1codec.container.archive import Archive, checksum_of
+from n1codec.container.convert import restore
 from n1codec.container.header import ARRAY, DTYPES, MOST_CHANNELS, Header, decode_samples, differs
-from n1codec.container.sources import pieces
-from n1codec.container.version1 import assemble, read
-from n1codec.pipeline import default_spec, get_codec
+from n1codec.container.packing import FLOATS, INTEGERS
+from n1codec.container.restoring import Restorer
+from n1codec.container.version1 import assemble
+from n1codec.pipeline import Pipeline, default_codec, get_codec
+from n1codec.recordings import Source
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
@@ -37,12 +41,12 @@ def encode(samples: Any, spec: str | None = None, rate: float | None = None) -> 
     """
     x = _array(samples)
     hertz = _hertz(rate)
-    stages = get_codec(default_spec() if spec is None else spec)
+    stages = _codec(spec) or get_codec(FLOATS if x.dtype.kind == "f" else INTEGERS)
     if stages.external:
         raise CodecError(f"{stages.coder.name} codes files, not arrays (use encode_file)")
     channels = x.shape[1] if x.ndim == 2 else 1
     header = Header(ARRAY, x.dtype.name, hertz, len(x), channels, x.ndim, b"", b"", stages.spec,
-                    _checksum(x), stages.encode(x))  # fmt: skip
+                    checksum_of(x), stages.encode(x))  # fmt: skip
     return b"".join(assemble(header, stages))
 
 
@@ -59,14 +63,27 @@ def decode(blob: Buffer) -> np.ndarray:
         UnavailableError: the codec that wrote them is not here.
     """
     try:
-        header = read(blob)
+        archive = Archive(Memory(blob))
     except TypeError as error:
         raise FormatError(f".n1c bytes are wanted, not {type(blob).__name__} (read the file first)") from error
-    x = decode_samples(header)
-    checksum = _checksum(x) if header.source == ARRAY else _crc32(pieces(header, x))
-    if checksum != header.checksum:
-        raise differs()
+    if archive.old is None:
+        x = Source("it", archive.streams, ()).stream().read()
+    elif archive.old.source == ARRAY:
+        x = decode_samples(archive.old)
+        if checksum_of(x) != archive.old.checksum:
+            raise differs()
+    else:
+        kept: list[np.ndarray] = []
+        restorer = Restorer(archive, lambda number, data, at: None)
+        restore(archive, restorer, keep=kept.append)
+        x = kept[0].reshape(archive.old.layout.shape) if kept else np.empty(archive.old.layout.shape, archive.dtype(0))
     return x if x.flags.writeable else x.copy()
+
+
+def _codec(spec: str | None) -> Pipeline | None:
+    if spec is None:
+        return default_codec()
+    return None if spec == "auto" else get_codec(spec)
 
 
 def _array(samples: Any) -> np.ndarray:
@@ -100,14 +117,3 @@ def _hertz(rate: Any) -> float | None:
     if not 0 <= rate < _FASTEST:  # type: ignore[operator]
         raise CodecError(f"a sampling rate of {rate} Hz makes no sense")
     return float(rate)
-
-
-def _checksum(x: np.ndarray) -> int:
-    return zlib.crc32(np.ascontiguousarray(x, x.dtype.newbyteorder("<")).view(np.uint8).data) if x.size else 0
-
-
-def _crc32(parts: Any) -> int:
-    checksum = 0
-    for part in parts:
-        checksum = zlib.crc32(part, checksum)
-    return checksum

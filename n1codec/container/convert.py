@@ -1,67 +1,335 @@
-"""Files to .n1c files and back: what ``n1codec.encode_file`` and ``n1codec.decode_file`` do."""
+"""Files to .n1c files and back: what ``n1codec.encode_file`` and ``n1codec.decode_file`` do.
+
+Chunks are coded in threads, a few at a time, and written in their order by one: neither way needs more memory than
+some chunks, however long the recording is.
+"""
 
 from __future__ import annotations
 
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import numpy as np
 
 from n1codec import files
-from n1codec.container.header import decoder
-from n1codec.container.sources import open_source, restore
-from n1codec.container.version1 import read
-from n1codec.pipeline import Pipeline, default_spec, get_codec
+from n1codec.codec import CodecError, FileCoder
+from n1codec.container.access import access
+from n1codec.container.archive import Archive
+from n1codec.container.packing import Encoded, Packing, Piece, SourceChecksums, chunk_of
+from n1codec.container.restoring import Restorer, open_targets, put_at, read_again
+from n1codec.container.version2 import Chunk
+from n1codec.container.writer import Writer
+from n1codec.pipeline import Pipeline, default_codec, get_codec
+from n1codec.recordings import Place
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
+
+T = TypeVar("T")
+R = TypeVar("R")
+Advance = Callable[[int], Any]
+"""Is told how many bytes of samples are done."""
+
+PART = ".part"
 
 
 class Converted(NamedTuple):
-    """What became of one file."""
+    """What became of one file, or of several that belong together."""
 
     source_bytes: int
-    """Bytes of the original file."""
+    """Bytes of the original files."""
     packed_bytes: int
     """Bytes of the .n1c file."""
     spec: str
     """The codec; of a decoded file the stages' names alone."""
     stored: str = ""
-    """Why the file is stored as it is; empty where its samples are coded, and after decoding."""
+    """Why the file is stored as bytes; empty where its samples are coded, and after decoding."""
+    seconds: float = 0.0
+    """The codec's own work, the sum over all threads."""
+    note: str = ""
+    """What was left out, such as a .meta where only one file can be written."""
 
 
-def encode_file(source: str | Path, target: str | Path, spec: str | Pipeline | None = None) -> Converted:
-    """Encode one file, a WAV file or any other, into a .n1c file.
+def encode_file(
+    source: str | Path | Place,
+    target: str | Path,
+    spec: str | Pipeline | None = None,
+    *,
+    jobs: int = 1,
+    advance: Advance | None = None,
+    executor: Executor | None = None,
+) -> Converted:
+    """Encode a recording, a file of any kind or a folder that is one recording, into a .n1c file.
 
     Args:
         source, target: paths; ``-`` is standard input or output.
-        spec: the codec; the default codec if None.
+        spec: the codec; $N1_CODEC if None, or else the one that suits the recording.
+        jobs: threads.
+        advance: is called with the bytes of samples that are done, each time some are.
+        executor: where chunks are coded, instead of in threads; the source must be a path that its workers know.
 
     Raises:
-        SpecError, UnavailableError, CodecError: the codec.
+        SpecError, UnavailableError, CodecError: the codec, or a folder that is no recording.
         OSError: the files.
     """
-    opened = open_source(files.view(source), as_pipeline(spec) or get_codec(default_spec()))
-    packed = opened.seal(opened.stages.encode(opened.samples))
-    files.write(target, *packed)
-    sizes = len(opened.data), sum(len(memoryview(piece)) for piece in packed)
-    return Converted(*sizes, opened.stages.spec, opened.stored)
+    stages = as_pipeline(spec) if spec is not None else default_codec()
+    packing = Packing(source if isinstance(source, Place) else Place(Path(source)), stages)
+    advance = advance or (lambda size: None)
+    if packing.old:
+        done = packing.encode(next(packing.pieces()))
+        advance(packing.sample_bytes)
+        size = files.write(target, *packing.assemble([done]))
+        return Converted(packing.source_bytes, size, packing.spec, packing.stored, done.seconds)
+    with writing_part(target) as file:
+        writer = Writer(file.write, packing.head)
+        writer.begin(packing.codecs, packing.prefixes())
+        checksums = SourceChecksums(packing)
+        seconds = 0.0
+        work = _Remote(packing.place, stages) if executor else packing.encode
+        with _pool(jobs, executor) as pool:
+            for piece, encoded in in_order(pool, work, packing.pieces(), jobs + 2):
+                writer.chunk(chunk_of(piece), encoded.checksum, encoded.payload)
+                if piece.group == 0:
+                    checksums.add(piece.stream, piece.stop)
+                seconds += encoded.seconds
+                advance(packing.piece_bytes(piece))
+        writer.finish([stream.frames for stream in packing.source.streams.values()], checksums.endings())
+    return Converted(packing.source_bytes, writer.size, packing.spec, packing.stored, seconds)
 
 
-def decode_file(source: str | Path, target: str | Path, spec: str | Pipeline | None = None) -> Converted:
-    """Decode one .n1c file into the file it was made from, byte for byte; nothing is written if it is damaged.
+class _Remote:
+    """Encodes a piece of a recording in another process, which opens the recording by its name."""
+
+    def __init__(self, place: Place, stages: Pipeline | None) -> None:
+        self.place, self.spec = place, stages.spec if stages else None
+
+    def __call__(self, piece: Piece) -> Encoded:
+        return _packing(self.place, self.spec).encode(piece)
+
+
+_last: tuple[Any, Packing] | None = None
+
+
+def _packing(place: Place, spec: str | None) -> Packing:
+    """Return a source ready to be encoded; the one of the call before is kept."""
+    global _last
+    if _last is None or _last[0] != (place, spec):
+        _last = (place, spec), Packing(place, get_codec(spec) if spec else None)
+    return _last[1]
+
+
+def decode_file(
+    source: str | Path,
+    target: str | Path,
+    spec: str | Pipeline | None = None,
+    *,
+    jobs: int = 1,
+    advance: Advance | None = None,
+) -> Converted:
+    """Decode one .n1c file into what it was made from, byte for byte; nothing is written if it is damaged.
 
     Args:
-        source, target: paths; ``-`` is standard input or output.
+        source, target: paths; ``-`` is standard input or output. Of a folder the target is a new folder. To standard
+            output, and to any other special file, a damaged file may have been written in part.
         spec: the codec, for a file that somebody else's program wrote; the others say themselves what it is.
+        jobs: threads.
+        advance: is called with the bytes of samples that are done, each time some are.
 
     Raises:
-        CodecError: ``spec`` did not write it, or is needed.
+        CodecError: ``spec`` did not write it, or is needed; the target is a folder that exists.
         FormatError, UnavailableError: the .n1c file.
         OSError: the files.
     """
-    packed = files.view(source)
-    header = read(packed)
-    x = decoder(header, as_pipeline(spec)).decode(header.payload, header.layout)
-    size = files.write(target, *restore(header, x))
-    return Converted(size, len(packed), header.spec)
+    archive = Archive(access(files.view(source)), as_pipeline(spec))
+    old = archive.old
+    with _checked_first(archive, str(target)) as (opened, note):
+        restorer = Restorer(archive, lambda number, data, at: put_at(opened[number], data, at),
+                            lambda number: read_again(opened[number]))  # fmt: skip
+        seconds = restore(archive, restorer, jobs=jobs, advance=advance)
+    spec_ = old.spec if old else _spec(archive)
+    return Converted(restorer.size, archive.access.size, spec_, "", seconds, note)
+
+
+@contextmanager
+def _checked_first(archive: Archive, target: str) -> Iterator[tuple[list[Any], str]]:
+    """Give the files to write; what goes to a special file is held back until it is known to be right, if it is small.
+
+    A file of version 1 is one chunk, which is in memory anyway.
+    """
+    if not archive.old:
+        with open_targets(archive, target) as found:
+            yield found
+        return
+    held = _Held()
+    yield [held], ""
+    files.write(target, *held.pieces)
+
+
+class _Held:
+    def __init__(self) -> None:
+        self.pieces: list[Any] = []
+
+    def write(self, data: Any) -> None:
+        self.pieces.append(data)
+
+
+def restore(
+    archive: Archive,
+    restorer: Restorer,
+    *,
+    jobs: int = 1,
+    advance: Advance | None = None,
+    keep: Callable[[np.ndarray], Any] | None = None,
+) -> float:
+    """Decode all chunks of an archive into a restorer, and return the seconds that the codecs took.
+
+    Args:
+        keep: takes the samples of each chunk, shape (frames, channels of its group).
+
+    Raises:
+        FormatError: it is damaged.
+    """
+    restorer.begin()
+    seconds = 0.0
+    with _pool(jobs, None) as pool:
+        parts: list[np.ndarray] = []
+        work = ((stream, span, chunk) for stream, spans in enumerate(archive.spans) for span in spans
+                for chunk in span.chunks)  # fmt: skip
+        for (stream, span, chunk), (x, took, _) in in_order(
+            pool, lambda item: timed_decode(archive, item[2]), work, jobs + 2
+        ):
+            seconds += took
+            parts.append(x)
+            if keep:
+                keep(x)
+            if chunk is span.chunks[-1]:
+                restorer.add(stream, span, parts)
+                parts = []
+            if advance:
+                advance(x.nbytes)
+    restorer.finish()
+    return seconds
+
+
+def timed_decode(archive: Archive, chunk: Chunk) -> tuple[np.ndarray, float, float]:
+    """Return the samples of a chunk, the seconds that the codec took, and those that the start of a process took."""
+    checksum, payload, layout = archive.payload(chunk)
+    codec = archive.pipeline(chunk.stream, chunk.group)
+    if isinstance(codec.coder, FileCoder):
+        done = codec.coder.run_decoder(bytes(payload), layout.nbytes)
+        return (
+            archive.checked(chunk, codec.coder.as_array(done.output, layout), checksum),
+            done.seconds,
+            done.start_seconds,
+        )
+    start = perf_counter()
+    x = codec.decode(payload, layout)
+    seconds = perf_counter() - start
+    return archive.checked(chunk, x, checksum), seconds, 0.0
+
+
+def _spec(archive: Archive) -> str:
+    """Return the names of the stages of the first channels."""
+    return next((group.spec for stream in archive.head.streams for group in stream.groups), "copy")
+
+
+# -- in threads, in order --------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _pool(jobs: int, executor: Executor | None) -> Iterator[Executor | None]:
+    if executor or jobs == 1:
+        yield executor
+    else:
+        from concurrent.futures import ThreadPoolExecutor  # which takes longer to import than a short file to encode
+
+        with ThreadPoolExecutor(jobs) as pool:
+            yield pool
+
+
+def in_order(pool: Executor | None, work: Callable[[T], R], items: Iterable[T], ahead: int) -> Iterator[tuple[T, R]]:
+    """Yield each item with what ``work`` makes of it, in their order; at most ``ahead`` are begun and not yielded."""
+    if pool is None:
+        for item in items:
+            yield item, work(item)
+        return
+    begun: deque[tuple[T, Future[R]]] = deque()
+    try:
+        for item in items:
+            begun.append((item, pool.submit(work, item)))
+            if len(begun) >= ahead:
+                first, future = begun.popleft()
+                yield first, future.result()
+        while begun:
+            first, future = begun.popleft()
+            yield first, future.result()
+    finally:
+        for _, future in begun:
+            future.cancel()
+
+
+# -- the file that is written ----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def writing_part(target: str | Path) -> Iterator[Any]:
+    """Give a file that is called ``TARGET.part`` until the block ends; errors and Ctrl-C remove it.
+
+    After a kill it stays, with every section that was written whole (:func:`n1codec.container.recovery.recover`). The
+    next call takes its place, if nobody is writing to it.
+
+    Raises:
+        CodecError: somebody is.
+        OSError: it cannot be written.
+    """
+    path = Path(target)
+    if str(target) == files.STANDARD or (path.exists() and not path.is_file() and not path.is_dir()):
+        with files.writing(target) as file:
+            yield file
+        return
+    with files.named(target):
+        path = path.resolve()
+        mode = files.mode_to_keep(path, str(target))
+        part = path.with_name(path.name + PART)
+        with part.open("ab", buffering=0) as file:
+            try:
+                files.lock(file)
+            except OSError as error:
+                raise CodecError(f"{target}: another program is writing it") from error
+            try:
+                file.truncate(0)
+                yield _Unbuffered(file)
+                if mode is not None and hasattr(os, "fchmod"):
+                    os.fchmod(file.fileno(), mode)
+                os.fsync(file.fileno())
+                part.replace(path)
+            except BaseException:
+                with suppress(OSError):
+                    part.unlink()
+                raise
+        files.sync_folder(path.parent)
+
+
+class _Unbuffered:
+    """A raw file that writes all it is given: what a program has written survives its end, what it holds does not."""
+
+    def __init__(self, file: Any) -> None:
+        self.file = file
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        while len(view):
+            view = view[self.file.write(view) :]
+        return len(memoryview(data))
 
 
 def as_pipeline(spec: str | Pipeline | None) -> Pipeline | None:
-    """Return a codec that may be given as a spec."""
+    """Return a codec that may be given as a spec; ``auto`` is None."""
+    if spec == "auto":
+        return None
     return get_codec(spec) if isinstance(spec, str) else spec

@@ -25,8 +25,8 @@ import struct
 import zlib
 from typing import TYPE_CHECKING
 
-from n1codec import registry
-from n1codec.codec import Coder, FormatError
+from n1codec.codec import FormatError
+from n1codec.container.fields import inflate, put_rate, put_stages, take_rate, take_stages
 from n1codec.container.header import (
     ARRAY,
     DTYPES,
@@ -34,28 +34,23 @@ from n1codec.container.header import (
     MOST_AROUND,
     MOST_CHANNELS,
     OPAQUE,
-    RATES,
     WAV_AND_MORE,
     Header,
 )
-from n1codec.pipeline import MOST_STAGES, Pipeline
+from n1codec.pipeline import Pipeline
 from n1codec.varint import Reader, put_bytes, put_uint
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
 
 VERSION = 1
-_OTHER_RATE = 64
-_WHOLE_RATE = 65
-_LONGEST_NAME = 100
-"""Of a stage, in bytes: what is longer is no module's name, and would fill an error message."""
 
 
 def assemble(header: Header, stages: Pipeline) -> list[Buffer]:
     """Return the bytes of a .n1c file, in two pieces: what stands before the payload, and the payload."""
     mono = header.channels == 1 and header.axes == (1 if header.source in (ARRAY, OPAQUE) else 2)
     body = bytearray(struct.pack("<I", header.checksum))
-    rate = b"" if header.source == OPAQUE else _put_rate(header.rate)
+    rate = b"" if header.source == OPAQUE else put_rate(header.rate, short=True)
     body.append(header.source | mono << 2 | DTYPES.index(header.kind) << 3 | (len(rate) == 2) << 7)
     body += rate
     body += put_uint(header.frames)
@@ -65,9 +60,7 @@ def assemble(header: Header, stages: Pipeline) -> list[Buffer]:
             body.append(header.axes)
     if header.source == WAV_AND_MORE:
         body += put_bytes(zlib.compress(header.prefix, 9)) + put_bytes(zlib.compress(header.suffix, 9))
-    for stage in stages.stages:
-        wire = registry.wire(stage).encode("ascii")
-        body += wire[:-1] + bytes([wire[-1] | 0x80])
+    body += put_stages(stages)
     checksum = zlib.crc32(header.payload, zlib.crc32(body))
     return [b"".join((MAGIC, bytes([VERSION]), struct.pack("<I", checksum), body)), header.payload]
 
@@ -87,7 +80,7 @@ def read(blob: Buffer) -> Header:
     if len(blob) < 14:
         raise FormatError("it is truncated")
     if blob[3] != VERSION:
-        raise FormatError(f"it has format version {blob[3]}, this program reads {VERSION} (update n1codec)")
+        raise FormatError(f"it has format version {blob[3]}, this program reads 1 and 2 (update n1codec)")
     if zlib.crc32(blob[8:]) != struct.unpack_from("<I", blob, 4)[0]:
         raise FormatError("it is damaged or truncated: its checksum does not match")
     reader = Reader(blob)
@@ -99,7 +92,7 @@ def read(blob: Buffer) -> Header:
         raise FormatError("its dtype is not known")
     rate: float | None = None
     if source != OPAQUE:
-        rate = int.from_bytes(reader.take(2), "little") if short_rate else _take_rate(reader, source != ARRAY)
+        rate = int.from_bytes(reader.take(2), "little") if short_rate else take_rate(reader, whole=source != ARRAY)
     frames, channels = reader.uint(), 1
     axes = 1 if source in (OPAQUE, ARRAY) else 2
     if not mono:
@@ -113,58 +106,7 @@ def read(blob: Buffer) -> Header:
         raise FormatError("its dtype is not that of bytes")
     prefix = suffix = b""
     if source == WAV_AND_MORE:
-        prefix, suffix = (_inflate(reader.prefixed()) for _ in range(2))
-    names: list[str] = []
-    coded = False
-    while not coded:
-        if len(names) == MOST_STAGES:
-            raise FormatError("it names more stages than a codec has")
-        wire = bytearray()
-        while not wire or wire[-1] < 0x80:
-            wire += reader.take(1)
-            if len(wire) > _LONGEST_NAME:
-                raise FormatError("the name of a stage in it is too long")
-        wire[-1] &= 0x7F
-        stage = registry.find_wire(wire.decode("ascii", "replace"))
-        names.append(stage.name)
-        coded = issubclass(stage, Coder)
-    return Header(source, DTYPES[kind], rate, frames, channels, axes, prefix, suffix, "|".join(names), checksum,
+        prefix, suffix = (inflate(reader.prefixed(), "the bytes around its samples", MOST_AROUND) for _ in range(2))
+    spec = take_stages(reader)
+    return Header(source, DTYPES[kind], rate, frames, channels, axes, prefix, suffix, spec, checksum,
                   blob[reader.at :])  # fmt: skip
-
-
-def _put_rate(rate: float | None) -> bytes:
-    if rate in RATES:
-        return put_uint(RATES.index(rate))
-    if rate is not None and rate == int(rate) >= 0:
-        return int(rate).to_bytes(2, "little") if rate < 1 << 16 else put_uint(int(rate) + _WHOLE_RATE)
-    return put_uint(_OTHER_RATE) + struct.pack("<d", float("nan") if rate is None else rate)
-
-
-def _take_rate(reader: Reader, of_wav: bool) -> float | None:
-    code = reader.uint()
-    if code >= _WHOLE_RATE:
-        return code - _WHOLE_RATE
-    if code == _OTHER_RATE:
-        if of_wav:
-            raise FormatError("its sampling rate makes no sense for a WAV file, whose rate is a whole number")
-        (rate,) = struct.unpack("<d", reader.take(8))
-        if rate != rate:
-            return None
-        if not 0 <= rate < float("inf"):
-            raise FormatError(f"its sampling rate of {rate} Hz makes no sense")
-        return float(rate)
-    if code >= len(RATES):
-        raise FormatError("its sampling rate is not known")
-    return RATES[code]
-
-
-def _inflate(data: bytes) -> bytes:
-    """Inflate the bytes around the samples of a WAV file."""
-    inflater = zlib.decompressobj()
-    try:
-        out = inflater.decompress(data, MOST_AROUND + 1)
-    except zlib.error as error:
-        raise FormatError(f"the bytes around its samples are damaged: {error}") from error
-    if not inflater.eof or inflater.unused_data or len(out) > MOST_AROUND:
-        raise FormatError("the bytes around its samples are damaged")
-    return out

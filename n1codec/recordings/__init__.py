@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from n1codec import files
 from n1codec.codec import CodecError
 from n1codec.recordings.recording import Recording, UnknownFormat
 from n1codec.recordings.samples import Mapped
-from n1codec.recordings.source import Flat, Place, Source, SourceFile
+from n1codec.recordings.source import Flat, Place, Source, SourceFile, main_file
 
-__all__ = ["Flat", "Place", "Recording", "Source", "SourceFile", "UnknownFormat", "open_recording", "open_source",
-           "open_stream"]  # fmt: skip
+__all__ = [
+    "Flat",
+    "Place",
+    "Recording",
+    "Source",
+    "SourceFile",
+    "UnknownFormat",
+    "is_recording_folder",
+    "main_file",
+    "open_recording",
+    "open_source",
+    "open_stream",
+]
 
 
-def open_source(place: str | Path | Place) -> Source:
+def open_source(place: str | Path | Place, data: memoryview | None = None) -> Source:
     """Return what a path stands for: its streams of samples, mapped into memory and not read, and its files.
 
     What a file is, its first bytes tell; a flat binary file is described by ``place``, by a .meta of SpikeGLX, by a
     ``structure.oebin`` above it, or by a sidecar ``FILE.json``, the first of these that is there. Which channels were
     selected makes no difference here.
+
+    Args:
+        data: the bytes of the file, where somebody has read them already, from a pipe for example.
 
     Raises:
         UnknownFormat: no reader understands it; the message has its name and says why.
@@ -29,11 +42,11 @@ def open_source(place: str | Path | Place) -> Source:
     """
     place = place if isinstance(place, Place) else Place(Path(place))
     try:
-        source = _source(place)
+        source = _source(place, data)
     except UnknownFormat as error:
         raise UnknownFormat(f"{place.path}: {error}") from error
     for name, recording in source.streams.items():
-        recording.place = replace(place, stream=name, select=None)
+        recording.place = place._replace(stream=name, select=None)
     return source
 
 
@@ -60,21 +73,25 @@ def _selected(recording: Recording, place: Place) -> Recording:
     from n1codec.recordings.selected import Selected
 
     chosen = Selected(recording, place.select)
-    chosen.place = replace(place, stream=recording.stream)
+    chosen.place = place._replace(stream=recording.stream)
     return chosen
 
 
-def _source(place: Place) -> Source:
+def _source(place: Place, data: memoryview | None) -> Source:
     from n1codec.recordings import npy, wav
 
     path = place.path
-    piped = str(path) == files.STANDARD
+    piped = data is not None or str(path) == files.STANDARD
     if not piped and path.is_dir():
         from n1codec.recordings import folder, foreign
 
         kind = foreign.kind_of_folder(path)
         return folder.read(path) if kind is None else foreign.read(path, kind, folder.held(path), folder=True)
-    data = files.view(path)
+    data = files.view(path) if data is None else data
+    if data[:3] == b"N1C":
+        from n1codec import container  # which reads recordings itself, to pack them
+
+        return container.packed_source(container.Archive(container.access(data)), path.name)
     if npy.is_npy(data):
         return _single(npy.read(data, path.name), path)
     named_wav = place.flat is None and path.suffix.lower() == ".wav"  # what is wrong with it is told
@@ -123,3 +140,11 @@ def _single(recording: Mapped, path: Path, *beside: Path) -> Source:
     """Return the source of one recording in one file, with the files that travel with it."""
     others = (SourceFile(file.name, files.view(file)) for file in beside)
     return Source(path.name, {"": recording}, (SourceFile.of(recording, path.name), *others))
+
+
+def is_recording_folder(path: Path) -> bool:
+    """Return whether a folder is one recording, such as a SpikeGLX run or a record node of Open Ephys."""
+    try:
+        return path.is_dir() and open_source(path).folder
+    except (CodecError, OSError):
+        return False

@@ -8,7 +8,6 @@ byte.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,8 +29,7 @@ class Flat(NamedTuple):
     """Bytes before the samples."""
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where a recording is, and what of it is meant: what a user names on a command line."""
 
     path: Path
@@ -44,7 +42,7 @@ class Place:
 
     def absolute(self) -> Place:
         """The same place for a process that runs in another folder."""
-        return replace(self, path=self.path.absolute())
+        return self._replace(path=self.path.absolute())
 
     @property
     def name(self) -> str:
@@ -120,3 +118,11 @@ class Source(NamedTuple):
         if name:
             raise CodecError(f"{self.name}: it has no stream {name!r} (there is: {listed})")
         raise CodecError(f"{self.name}: it has several streams: {listed} (choose one with --stream)")
+
+
+def main_file(path: Path) -> Path | None:
+    """Return the recording beside a file that it belongs to, a .bin for its .meta or FILE for FILE.json, or None."""
+    for suffix, main in ((".meta", path.with_suffix(".bin")), (".json", path.with_suffix(""))):
+        if path.suffix == suffix and main != path and main.suffix and main.is_file():
+            return main
+    return None

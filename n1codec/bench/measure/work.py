@@ -1,15 +1,18 @@
-"""One direction of one codec on one file, timed apart from reading, parsing, checksums and writing."""
+"""One direction of one codec on one source, timed apart from reading, parsing, checksums and writing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import partial
-from time import perf_counter
+from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from n1codec.codec import FileCoder
-from n1codec.container import decoder, open_source, read, restore
+from n1codec.container import Archive, Packing
+from n1codec.container.access import Memory
+from n1codec.container.convert import timed_decode
+from n1codec.container.packing import Encoded
+from n1codec.container.restoring import Restorer
 from n1codec.pipeline import Pipeline
+from n1codec.recordings import Place
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
@@ -19,7 +22,7 @@ class Pass(NamedTuple):
     """What came of doing the work once."""
 
     result: Any
-    """For :meth:`Work.finish`: a payload, or samples."""
+    """For :meth:`Work.finish`: payloads, or samples."""
     seconds: float
     """The codec's own."""
     start_seconds: float = 0.0
@@ -27,46 +30,50 @@ class Pass(NamedTuple):
 
 
 class Work:
-    """The work of a codec on a file, to be done once or many times.
+    """The work of a codec on a source, to be done once or many times, one chunk after the other.
 
     Args:
-        data: the file to encode, or the .n1c file to decode.
+        data: the bytes to encode, or those of the .n1c file to decode.
         direction: "encode" or "decode".
         given: the codec; None decodes with the one that the file names.
+        place: what to encode, where it is more than the bytes of one file.
 
     Raises:
         CodecError: the .n1c file is damaged, or needs another codec.
     """
 
-    def __init__(self, data: Buffer, direction: str, given: Pipeline | None) -> None:
+    def __init__(self, data: Buffer, direction: str, given: Pipeline | None, place: Place | None = None) -> None:
         self.data = memoryview(data)
         self.stored = ""
-        """Why a file to encode is stored as it is; empty where its samples are coded."""
-        self._do: Callable[[], Any]
+        """Why a file to encode is stored as bytes; empty where its samples are coded."""
+        self._packing: Packing | None = None
         if direction == "encode":
-            assert given
-            source = open_source(data, given)
-            self.codec, self.stored = source.stages, source.stored
-            self.finish: Callable[[Any], Iterable[Buffer]] = source.seal
-            if isinstance(coder := self.codec.coder, FileCoder):
-                self._do = partial(coder.run_encoder, source.samples.tobytes())
-            else:
-                self._do = lambda: self.codec.encode(source.samples)
+            self._packing = Packing(place, given) if place else Packing(Place(Path("memory")), given, data)
+            self.codec, self.stored = self._packing.codec, self._packing.stored
         else:
-            header = read(data)
-            layout, self.codec = header.layout, decoder(header, given)
-            self.finish = partial(restore, header)
-            if isinstance(coder := self.codec.coder, FileCoder):
-                self._do = partial(coder.run_decoder, bytes(header.payload), layout.nbytes)
-                as_array = coder.as_array
-                self.finish = lambda output: restore(header, as_array(output, layout))
-            else:
-                self._do = lambda: self.codec.decode(header.payload, layout)
+            self._archive = Archive(Memory(data), given)
+            self.codec = self._archive.pipeline(0, 0)
 
     def run(self) -> Pass:
         """Do it once."""
-        if isinstance(self.codec.coder, FileCoder):
-            return Pass(*self._do())
-        start = perf_counter()
-        result = self._do()
-        return Pass(result, perf_counter() - start)
+        if self._packing:
+            done = [self._packing.encode(piece) for piece in self._packing.pieces()]
+            return Pass(done, sum(one.seconds for one in done), sum(one.start_seconds for one in done))
+        decoded = [timed_decode(self._archive, chunk) for chunk in self._archive.chunks]
+        seconds = sum(took for _, took, _ in decoded)
+        return Pass([x for x, _, _ in decoded], seconds, sum(start for _, _, start in decoded))
+
+    def finish(self, result: Any) -> Iterable[Buffer]:
+        """Return the .n1c file, or the first file of the source, in pieces."""
+        if self._packing:
+            encoded: list[Encoded] = result
+            return self._packing.assemble(encoded)
+        made: list[Buffer] = []
+        restorer = Restorer(self._archive, lambda number, data, at: made.append(data) if number == 0 else None)
+        restorer.begin()
+        parts = dict(zip(self._archive.chunks, result, strict=True))
+        for stream, spans in enumerate(self._archive.spans):
+            for span in spans:
+                restorer.add(stream, span, [parts[chunk] for chunk in span.chunks])
+        restorer.finish()
+        return made

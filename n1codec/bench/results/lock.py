@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
-from typing import IO
 
+from n1codec import files
 from n1codec.codec import CodecError
 
 
@@ -21,7 +20,7 @@ class Lock:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.file = path.open("a+", encoding="ascii")
         try:
-            _lock(self.file)
+            files.lock(self.file)
         except OSError:
             self.file.seek(0)
             owner = self.file.read().strip() or "unknown"
@@ -39,15 +38,3 @@ class Lock:
 
     def __exit__(self, *_: object) -> None:
         self.file.close()
-
-
-def _lock(file: IO[str]) -> None:
-    if sys.platform == "win32":
-        import msvcrt
-
-        file.seek(1 << 30)  # a byte far behind the text, which stays readable
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

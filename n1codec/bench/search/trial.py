@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from n1codec import container, files, registry
+from n1codec import files, registry
 from n1codec.bench.measure.kernels import Signal, Tap
 from n1codec.bench.measure.work import Work
 from n1codec.bench.search.space import Candidate
@@ -182,9 +182,9 @@ def verify(filters: tuple[str, ...], coder: str, place: Place) -> Measured:
     samples_again, decode_seconds, _ = decoding.run()
     if b"".join(decoding.finish(samples_again)) != source:
         raise CodecError("it does not give back what it got")
-    header = container.read(blob)
-    samples = header.frames * header.channels
-    return Measured(candidate, len(source), len(blob), len(memoryview(header.payload)), samples, size(place).seconds,
+    samples = sum(x.size for x in samples_again)
+    packed = sum(len(done.payload) for done in payload)
+    return Measured(candidate, len(source), len(blob), packed, samples, size(place).seconds,
                     encode_seconds, decode_seconds, 1, True)  # fmt: skip
 
 

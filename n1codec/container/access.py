@@ -1,0 +1,79 @@
+"""Bytes at an offset, of a file that is mapped into memory, of any seekable file object, or over the network."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from threading import Lock
+from typing import Any, Protocol
+
+from n1codec import files
+from n1codec.codec import FormatError, UnavailableError
+
+
+class Access(Protocol):
+    """What a reader of .n1c files needs of a file."""
+
+    size: int
+    """Bytes of it."""
+
+    def at(self, offset: int, length: int) -> memoryview:
+        """Return bytes of the file.
+
+        Raises:
+            FormatError: they are not all there.
+        """
+
+
+class Memory:
+    """Bytes in memory, or mapped into it."""
+
+    def __init__(self, data: Any) -> None:
+        self.data = memoryview(data).cast("B")
+        self.size = len(self.data)
+
+    def at(self, offset: int, length: int) -> memoryview:
+        if offset + length > self.size:
+            raise FormatError("it is truncated")
+        return self.data[offset : offset + length]
+
+
+class FileObject:
+    """A binary file that can seek; threads take turns."""
+
+    def __init__(self, file: Any) -> None:
+        self.file, self._lock = file, Lock()
+        self.size = file.seek(0, io.SEEK_END)
+
+    def at(self, offset: int, length: int) -> memoryview:
+        if offset + length > self.size:
+            raise FormatError("it is truncated")
+        with self._lock:
+            self.file.seek(offset)
+            parts, missing = [], length
+            while missing and (part := self.file.read(missing)):
+                parts.append(part)
+                missing -= len(part)
+        if missing:
+            raise FormatError("it is truncated")
+        return memoryview(parts[0] if len(parts) == 1 else b"".join(parts))
+
+
+def access(source: Any) -> Access:
+    """Return access to a path, a URL (``https://``, ``s3://``; extra ``n1codec[remote]``), a file object, or bytes.
+
+    Raises:
+        UnavailableError: a URL, and fsspec is not installed.
+        OSError: it cannot be read.
+    """
+    if isinstance(source, str) and "://" in source:
+        try:
+            import fsspec
+        except ImportError:
+            raise UnavailableError("addresses need fsspec (pip install 'n1codec[remote]')") from None
+        return FileObject(fsspec.open(source, "rb", block_size=1 << 20).open())
+    if isinstance(source, str | Path):
+        return Memory(files.view(source))
+    if hasattr(source, "seek"):
+        return FileObject(source)
+    return Memory(source)

@@ -1,0 +1,339 @@
+"""A source ready to be encoded: which version of the format, which chunks, which codec for which channels."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from n1codec import files, recordings, registry
+from n1codec.codec import Coder, FileCoder, FormatError
+from n1codec.container import version1, version2
+from n1codec.container.archive import about, checksum_of
+from n1codec.container.header import MOST_AROUND, OPAQUE, WAV, WAV_AND_MORE, Header
+from n1codec.container.version2 import Chunk, Ending, File, Group, Head, Stream
+from n1codec.container.writer import Writer
+from n1codec.pipeline import Pipeline, get_codec
+from n1codec.recordings import Place, Recording, Source, SourceFile, UnknownFormat, wav
+from n1codec.recordings.samples import Form, Mapped
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
+
+CHUNK_BYTES = 24 << 20
+"""About how many bytes of samples a chunk has at most."""
+_SHORTEST = 0.25
+"""Seconds that a chunk has at least, however many channels there are."""
+_BLOCK = 32
+"""Channels that are coded together by a codec that codes each by itself: who reads one pays for so many."""
+
+STORED = "zstd:level=9"
+"""The codec of bytes that no reader understands, of whoever names none."""
+FLOATS = "planes|zstd:level=9"
+INTEGERS = registry.DEFAULT
+TIMES = "delta|zstd:level=9"
+"""The codec of integers beside a recording, such as the numbers of its frames."""
+
+
+class Piece(NamedTuple):
+    """Samples that become one chunk."""
+
+    stream: int
+    group: int
+    start: int
+    stop: int
+
+
+class Encoded(NamedTuple):
+    """What became of a piece."""
+
+    payload: bytes
+    checksum: int
+    """CRC-32 of its samples."""
+    seconds: float
+    """The codec's own."""
+    start_seconds: float = 0.0
+    """What the start of a process took that is not in them, where somebody else's program did the work."""
+
+
+def choose(recording: Recording) -> Pipeline:
+    """Return the codec of a recording where nobody names one."""
+    return get_codec(FLOATS if recording.dtype.kind == "f" else INTEGERS)
+
+
+class Packing:
+    """A source ready to be encoded.
+
+    Args:
+        place: a file, ``-`` for standard input, or a folder that is one recording.
+        stages: the codec; None takes the one that suits the recording.
+        data: the bytes of the file, where they are in memory already.
+
+    Raises:
+        CodecError: a folder is no recording.
+        OSError: it cannot be read.
+    """
+
+    def __init__(self, place: str | Path | Place, stages: Pipeline | None = None, data: Buffer | None = None) -> None:
+        place = place if isinstance(place, Place) else Place(Path(place))
+        self.place = place
+        if data is None and not place.path.is_file() and not place.path.is_dir():
+            data = files.view(place.path)  # a pipe can be read once
+        self._data = None if data is None else memoryview(data).cast("B")
+        self.stored = ""
+        """Why a file is stored as bytes; empty where its samples are coded."""
+        self.source = self._open(place, stages)
+        self._codecs = [self._groups(stream, stages) for stream in self.source.streams.values()]
+        self._chunks = [
+            chunk_frames(stream, codecs[0][1] if codecs else get_codec(STORED))
+            for stream, codecs in zip(self.source.streams.values(), self._codecs, strict=True)
+        ]
+        self.old = self._old_header(stages)
+        """The header of a file of version 1, where that is what is written."""
+
+    @property
+    def version(self) -> int:
+        return version1.VERSION if self.old else version2.VERSION
+
+    @property
+    def codec(self) -> Pipeline:
+        """The codec of the first channels of the first stream."""
+        return next((codecs[0][1] for codecs in self._codecs if codecs), get_codec(STORED))
+
+    @property
+    def spec(self) -> str:
+        return self.codec.spec
+
+    @property
+    def source_bytes(self) -> int:
+        """Bytes of all files of the source."""
+        return sum(len(file.data) for file in self.source.files)
+
+    @property
+    def sample_bytes(self) -> int:
+        """Bytes of those files of the source that hold samples."""
+        return sum(len(file.data) for file in self.source.files if file.channels)
+
+    # -- how it is cut -----------------------------------------------------------------------------------------------
+
+    def _open(self, place: Place, stages: Pipeline | None) -> Source:
+        if stages and stages.external:
+            return self._opaque(place, "")
+        try:
+            source = recordings.open_source(place, self._data)
+        except (UnknownFormat, FormatError) as error:
+            if place.path.is_dir() or place.flat:
+                raise
+            return self._opaque(place, _bare(str(error), place))
+        if any(file.channels for file in source.files):
+            used = {file.stream for file in source.files if file.channels}
+            return source._replace(streams={name: one for name, one in source.streams.items() if name in used})
+        if source.folder:
+            return source._replace(streams={})
+        return self._opaque(place, "its samples can be read, but not put back as they stand in it")
+
+    def _opaque(self, place: Place, why: str) -> Source:
+        self.stored = why
+        data = files.view(place.path) if self._data is None else self._data
+        samples = Mapped(place.path.name, 0.0, 1, Form("uint8"), data)
+        samples.auxiliary = True
+        return Source(place.path.name, {"": samples}, (SourceFile.of(samples, place.path.name),))
+
+    def _is_opaque(self, stream: Recording) -> bool:
+        return stream.auxiliary and stream.dtype == np.uint8 and not stream.stream
+
+    def _groups(self, stream: Recording, stages: Pipeline | None) -> list[tuple[tuple[int, ...], Pipeline]]:
+        """Return the channels that are coded together, and by what."""
+        if self._is_opaque(stream):
+            if stages is None:
+                return [((0,), get_codec(STORED))]
+            return [((0,), get_codec(registry.STORED) if self.stored else stages)]
+        if stream.auxiliary:
+            return [(tuple(range(stream.channels)), get_codec(FLOATS if stream.dtype.kind == "f" else TIMES))]
+        codec = stages or choose(stream)
+        signal = [channel for channel in range(stream.channels) if channel not in stream.sync]
+        width = _BLOCK if codec.coder.per_channel else max(1, len(signal))
+        blocks = [tuple(signal[first : first + width]) for first in range(0, len(signal), width)]
+        return [(block, codec) for block in blocks] + [((channel,), get_codec(STORED)) for channel in stream.sync]
+
+    def _old_header(self, stages: Pipeline | None) -> Header | None:
+        if self.source.folder or len(self.source.files) != 1 or len(self.source.streams) != 1:
+            return None
+        (file,), ((stream,), (chunk,)) = self.source.files, (tuple(self.source.streams.values()), self._chunks)
+        opaque = self._is_opaque(stream)
+        if not (opaque or isinstance(stream, wav.Wav)) or max(len(file.prefix), len(file.suffix)) > MOST_AROUND:
+            return None
+        whole = self.codec.external or stream.frames <= chunk
+        if not whole or stream.frames * max(stream.channels, 1) >= 1 << 48:
+            return None
+        checksum = zlib.crc32(file.data)
+        if opaque:
+            return Header(OPAQUE, "uint8", None, stream.frames, 1, 1, b"", b"", self.spec, checksum, b"")
+        assert isinstance(stream, wav.Wav)
+        kind, before, after = (WAV, b"", b"") if stream.canonical else (WAV_AND_MORE, file.prefix, file.suffix)
+        return Header(kind, file.form.kind, stream.rate, stream.frames, stream.channels, 2, before, after, self.spec,
+                      checksum, b"")  # fmt: skip
+
+    @property
+    def head(self) -> Head:
+        """What a file of version 2 says of the source."""
+        kinds = {file.stream: file.form.kind for file in self.source.files if file.channels}
+        numbers = {name: number for number, name in enumerate(self.source.streams)}
+        streams = tuple(
+            Stream(
+                name, kinds[name], one.rate or None, one.channels,
+                tuple(Group(channels, "|".join(stage.name for stage in codec.stages)) for channels, codec in codecs),
+                1 if self._is_opaque(one) else 2, one.auxiliary, about(one),
+            )
+            for (name, one), codecs in zip(self.source.streams.items(), self._codecs, strict=True)
+        )  # fmt: skip
+        listed = tuple(
+            File(file.name, numbers[file.stream], file.first_channel, file.channels, file.form)
+            if file.channels
+            else File(file.name, -1)
+            for file in self.source.files
+        )
+        lossy = any(not stage.lossless for codecs in self._codecs for _, codec in codecs for stage in codec.stages)
+        return Head(self.source.name, self.source.folder, lossy, streams, listed)
+
+    @property
+    def codecs(self) -> list[list[Pipeline]]:
+        """The codec of each group of channels of each stream."""
+        return [[codec for _, codec in codecs] for codecs in self._codecs]
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield what becomes a chunk each, in the order of the file."""
+        if self.old:
+            yield Piece(0, 0, 0, self.old.frames)
+            return
+        for number, (stream, codecs, chunk) in enumerate(
+            zip(self.source.streams.values(), self._codecs, self._chunks, strict=True)
+        ):
+            for start in range(0, stream.frames, chunk):
+                for group in range(len(codecs)):
+                    yield Piece(number, group, start, min(start + chunk, stream.frames))
+
+    def piece_bytes(self, piece: Piece) -> int:
+        """Return how many bytes of the source a piece stands for."""
+        stream = self._stream(piece.stream)
+        channels = stream.channels if self.old else len(self._codecs[piece.stream][piece.group][0])
+        return (piece.stop - piece.start) * channels * stream.bits // 8
+
+    def _stream(self, number: int) -> Recording:
+        return list(self.source.streams.values())[number]
+
+    # -- encoding ----------------------------------------------------------------------------------------------------
+
+    def samples(self, piece: Piece) -> np.ndarray:
+        """Return the samples of a piece as its codec gets them."""
+        stream = self._stream(piece.stream)
+        if self.old:
+            return stream.read()[:, 0] if self.old.axes == 1 else stream.read()
+        channels = self._codecs[piece.stream][piece.group][0]
+        x = stream.read(piece.start, piece.stop, None if len(channels) == stream.channels else channels)
+        return x[:, 0] if self._is_opaque(stream) else x
+
+    def encode(self, piece: Piece) -> Encoded:
+        """Return what a codec makes of a piece."""
+        x = self.samples(piece)
+        codec = self._codecs[piece.stream][piece.group][1]
+        if isinstance(codec.coder, FileCoder):
+            done = codec.coder.run_encoder(x.tobytes())
+            return Encoded(done.output, 0, done.seconds, done.start_seconds)
+        start = perf_counter()
+        payload = codec.encode(x)
+        return Encoded(payload, 0 if self.old else checksum_of(x), perf_counter() - start)
+
+    def endings(self) -> list[Ending]:
+        """Return what ends each file; this reads them once more."""
+        checksums = SourceChecksums(self)
+        for number, stream in enumerate(self.source.streams.values()):
+            checksums.add(number, stream.frames)
+        return checksums.endings()
+
+    def assemble(self, encoded: Sequence[Encoded]) -> list[Buffer]:
+        """Return the bytes of the whole .n1c file, in pieces.
+
+        Args:
+            encoded: what became of :meth:`pieces`, in their order.
+        """
+        if self.old:
+            (only,) = encoded
+            return version1.assemble(self.old._replace(payload=only.payload), self.codec)
+        out: list[Buffer] = []
+        writer = Writer(out.append, self.head)
+        writer.begin(self.codecs, self.prefixes())
+        for piece, done in zip(self.pieces(), encoded, strict=True):
+            writer.chunk(chunk_of(piece), done.checksum, done.payload)
+        writer.finish([stream.frames for stream in self.source.streams.values()], self.endings())
+        return out
+
+    def prefixes(self) -> Iterable[Buffer]:
+        """Return what stands before the samples of each file, and all of those that have none."""
+        return [file.prefix if file.channels else file.data for file in self.source.files]
+
+
+class SourceChecksums:
+    """CRC-32 of the files of a source, up to the end of their samples, added to in the order of the chunks."""
+
+    def __init__(self, packing: Packing) -> None:
+        self._files = packing.source.files
+        self._numbers = {name: number for number, name in enumerate(packing.source.streams)}
+        self._so_far = [zlib.crc32(prefix) for prefix in packing.prefixes()]
+        self._frames = [0] * len(self._files)
+
+    def add(self, stream: int, stop: int) -> None:
+        """Go on to the frame ``stop`` of a stream."""
+        for number, file in enumerate(self._files):
+            if not file.channels or self._numbers[file.stream] != stream or file.form.channels_apart:
+                continue
+            block = file.channels * file.form.bits // 8
+            part = file.data[file.start + self._frames[number] * block : file.start + stop * block]
+            self._so_far[number] = zlib.crc32(part, self._so_far[number])
+            self._frames[number] = stop
+
+    def endings(self) -> list[Ending]:
+        """Return what ends each file, when all frames were added."""
+        for number, file in enumerate(self._files):
+            if file.channels and file.form.channels_apart:
+                self._so_far[number] = zlib.crc32(file.data[file.start : file.end], self._so_far[number])
+        return [
+            Ending(checksum, file.suffix if file.channels else b"")
+            for checksum, file in zip(self._so_far, self._files, strict=True)
+        ]
+
+
+def chunk_of(piece: Piece) -> Chunk:
+    """Return what a file says of the chunk that a piece becomes; where it is in the file is not known yet."""
+    return Chunk(piece.stream, piece.group, piece.start, piece.stop - piece.start, 0, 0, 0)
+
+
+def chunk_frames(stream: Recording, codec: Pipeline) -> int:
+    """Return how many frames of a stream a chunk has: see docs/format.md, "How long a chunk is"."""
+    return frames_of_chunk(stream.rate, stream.channels * stream.dtype.itemsize, codec.coder)
+
+
+def frames_of_chunk(rate: float, block: int, coder: Coder) -> int:
+    """Return how many frames a chunk has.
+
+    Args:
+        rate: frames a second; 0 where it is not known.
+        block: bytes of a frame.
+        coder: may ask for no more than so many seconds.
+    """
+    most = CHUNK_BYTES // max(block, 1)
+    if rate:
+        most = max(most, round(_SHORTEST * rate))
+        if coder.chunk_seconds:
+            most = min(most, round(coder.chunk_seconds * rate))
+        if most > rate and block * rate > CHUNK_BYTES / 4:
+            most = round(most // rate * rate)  # whole seconds, where a second is a large part of a chunk
+    return max(1, most)
+
+
+def _bare(text: str, place: Place) -> str:
+    return text.removeprefix(f"{place.path}: ")

@@ -1,0 +1,79 @@
+"""The sections of a file of version 2, written one behind the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from n1codec.container import version2
+from n1codec.container.version2 import Bytes, Chunk, Ending, Head, Index, Model
+from n1codec.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
+
+_PIECE = 4 << 20
+"""Bytes of a file of the source in one section at most, so that neither side needs more memory than that."""
+
+
+class Writer:
+    """Writes sections, and remembers where they are.
+
+    Args:
+        put: takes the next bytes of the file.
+        head: what the source is.
+        at: offset in the file of the first byte that is written; 0 for a new one.
+        previous: offset of the index that the file has already, 0 where it has none.
+    """
+
+    def __init__(self, put: Callable[[Any], Any], head: Head, at: int = 0, previous: int = 0) -> None:
+        self._put, self.head, self._at, self._previous = put, head, at, previous
+        self._entries: list[Chunk | Model | Bytes] = []
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file so far."""
+        return self._at
+
+    def _write(self, pieces: Iterable[Buffer]) -> tuple[int, int]:
+        """Write pieces in one go; return where they begin, and their length."""
+        start, joined = self._at, b"".join(pieces)  # a kill between two calls would leave half a section
+        self._put(joined)
+        self._at += len(joined)
+        return start, self._at - start
+
+    def begin(self, codecs: Sequence[Sequence[Pipeline]], prefixes: Iterable[Buffer]) -> None:
+        """Write the head, and for each file of the source the bytes before its samples."""
+        self._write([version2.START])
+        self._write(version2.put_head(self.head, codecs))
+        for number, prefix in enumerate(prefixes):
+            data = memoryview(prefix)
+            for start in range(0, len(data), _PIECE):
+                place = self._write(version2.put_file_bytes(number, data[start : start + _PIECE]))
+                self._entries.append(Bytes(number, *place))
+
+    def model(self, stream: int, group: int, number: int, data: Buffer) -> None:
+        """Write a model that chunks behind it refer to by its number, from 1 on."""
+        place = self._write(version2.put_model(stream, group, number, data))
+        self._entries.append(Model(stream, group, number, *place))
+
+    def chunk(self, chunk: Chunk, checksum: int, payload: Buffer) -> None:
+        """Write a chunk.
+
+        Args:
+            checksum: CRC-32 of its samples.
+        """
+        place = self._write(version2.put_chunk(chunk, checksum, payload))
+        self._entries.append(chunk._replace(offset=place[0], length=place[1]))
+
+    def finish(self, frames: Sequence[int], endings: Sequence[Ending]) -> None:
+        """Write the index and the last bytes.
+
+        Args:
+            frames: how many each stream has in the whole file.
+            endings: of each file of the source.
+        """
+        index = Index(self._previous, tuple(frames), tuple(endings), tuple(self._entries))
+        start, _ = self._write(version2.put_index(index, len(self.head.streams), len(self.head.files)))
+        self._write([version2.tail(start)])
+        self._previous, self._entries = start, []
