@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from n1codec.container import decode, decode_file, encode, encode_file
+    from n1codec.container import append, create, decode, decode_file, encode, encode_file, open
     from n1codec.pipeline import get_codec
 
 _HOME = {
+    "append": "n1codec.container",
+    "create": "n1codec.container",
+    "open": "n1codec.container",
     "encode": "n1codec.container",
     "decode": "n1codec.container",
     "encode_file": "n1codec.container",
@@ -18,7 +21,7 @@ _HOME = {
     "get_codec": "n1codec.pipeline",
 }
 
-__all__ = ["__version__", "decode", "decode_file", "encode", "encode_file", "get_codec"]
+__all__ = ["__version__", "append", "create", "decode", "decode_file", "encode", "encode_file", "get_codec", "open"]
 
 
 def __dir__() -> list[str]:

@@ -105,6 +105,13 @@ def _allow_more_open_files() -> bool:
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0] != now
 
 
+def forget(path: str | Path) -> None:
+    """Ask the system to read a file from the disk, and not from its memory, when it is read next."""
+    if hasattr(os, "posix_fadvise"):
+        with named(path), Path(path).open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
 # -- writing ---------------------------------------------------------------------------------------------------------
 
 

@@ -64,7 +64,10 @@ def test_many_files(run: Run, tmp_path: Path, jobs: int) -> None:
     (source / "notes.txt").write_text("no recording")
     log = tmp_path / "log.csv"
     done = run("encode", "--out-dir", packed, "--codec", "zstd:level=1", "--jobs", jobs, "--log", log, source)
-    said = f"encode: {source}/notes.txt: stored as it is: no reader understands it (a flat binary file needs --channels, --dtype and --rate, or a sidecar notes.txt.json that says them)\n"
+    said = (
+        f"encode: {source}/notes.txt: stored as it is: no reader understands it (a flat binary file needs --channels, "
+    )
+    said += "--dtype and --rate, or a sidecar notes.txt.json that says them)\n"
     assert (done.returncode, done.stdout, done.stderr) == (0, "", said)
     assert sorted(p.name for p in packed.iterdir()) == ["notes.txt.n1c", *(f"r{i}.wav.n1c" for i in range(4))]
     rows = list(csv.DictReader(log.open()))

@@ -78,7 +78,7 @@ def convert(
     failed = False
     one = len(pairs) == 1
     with progress(
-        _sample_bytes(direction, pairs) if one else len(pairs), direction, quiet=quiet, of_bytes=one
+        sample_bytes(direction, pairs[0][0]) if one else len(pairs), direction, quiet=quiet, of_bytes=one
     ) as advance:
         each = (lambda size: advance(Path(pairs[0][0]).name, size)) if one else None
         for source, outcome in batch.convert(direction, pairs, stages, jobs=jobs, log=log, advance=each):
@@ -98,9 +98,9 @@ def convert(
     return 1 if failed else 0
 
 
-def _sample_bytes(direction: str, pairs: list[tuple[str, str]]) -> float:
+def sample_bytes(direction: str, path: str) -> float:
     """Return about how many bytes of samples one file will come to, for a progress bar; 1 where that is not known."""
-    source = Path(pairs[0][0])
+    source = Path(path)
     if not source.exists():
         return 1
     if direction == "encode":
@@ -110,4 +110,4 @@ def _sample_bytes(direction: str, pairs: list[tuple[str, str]]) -> float:
     except (CodecError, OSError):
         return 1
     sizes = (frames * stream.channels for frames, stream in zip(archive.frames, archive.head.streams, strict=True))
-    return sum(size * archive.dtype(number).itemsize for number, size in enumerate(sizes))
+    return sum(size * archive.dtype(number).itemsize for number, size in enumerate(sizes)) or 1

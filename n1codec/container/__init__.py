@@ -6,6 +6,7 @@
 ``packing``    a source ready to be encoded; ``writer`` the sections that come of it
 ``archive``    a file of either version ready to be decoded; ``restoring`` the files that come of it
 ``convert``    files to files, in threads
+``recorder``   files that frames are added to as they come; ``recovery`` what a kill leaves of a file
 ``sources``    the bytes of files, in memory
 ``arrays``     arrays to .n1c bytes and back
 """
@@ -20,6 +21,7 @@ from n1codec.container.arrays import decode, encode
 from n1codec.container.convert import Converted, decode_file, encode_file
 from n1codec.container.header import DTYPES, MAGIC, MOST_AROUND, MOST_CHANNELS, RATES, Header, decode_samples, decoder
 from n1codec.container.packing import Packing
+from n1codec.container.recorder import append, create
 from n1codec.container.sources import decode_bytes, encode_bytes
 from n1codec.container.version1 import VERSION, read
 from n1codec.recordings import Recording, Source, open_source
@@ -35,6 +37,9 @@ __all__ = [
     "Converted",
     "Header",
     "Packing",
+    "access",
+    "append",
+    "create",
     "decode",
     "decode_bytes",
     "decode_file",
@@ -44,6 +49,7 @@ __all__ = [
     "encode_bytes",
     "encode_file",
     "open",
+    "packed_source",
     "read",
 ]
 

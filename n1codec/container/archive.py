@@ -64,6 +64,7 @@ class Archive:
             self.version = version1.VERSION
             self.old = version1.read(access.at(0, access.size))
             self._read_old(self.old)
+            self.last_index = 0
         self._check_spans()
 
     # -- reading what a file says of itself --------------------------------------------------------------------------
@@ -78,6 +79,7 @@ class Archive:
         self.models: dict[tuple[int, int, int], Model] = {}
         self._bytes: list[Bytes] = []
         last = None
+        self.last_index = at
         end = size - version2.TAIL_SIZE
         while True:
             index = self._section(version2.INDEX, at, end - at, "its index")

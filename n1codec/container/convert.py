@@ -17,15 +17,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from n1codec import files
-from n1codec.codec import CodecError, FileCoder
+from n1codec.codec import CodecError, FileCoder, FormatError
 from n1codec.container.access import access
-from n1codec.container.archive import Archive
+from n1codec.container.archive import Archive, checksum_of
+from n1codec.container.header import differs
 from n1codec.container.packing import Encoded, Packing, Piece, SourceChecksums, chunk_of
-from n1codec.container.restoring import Restorer, open_targets, put_at, read_again
+from n1codec.container.restoring import Restorer, open_targets
 from n1codec.container.version2 import Chunk
 from n1codec.container.writer import Writer
 from n1codec.pipeline import Pipeline, default_codec, get_codec
-from n1codec.recordings import Place
+from n1codec.recordings import Place, Source
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
@@ -148,8 +149,7 @@ def decode_file(
     archive = Archive(access(files.view(source)), as_pipeline(spec))
     old = archive.old
     with _checked_first(archive, str(target)) as (opened, note):
-        restorer = Restorer(archive, lambda number, data, at: put_at(opened[number], data, at),
-                            lambda number: read_again(opened[number]))  # fmt: skip
+        restorer = Restorer(archive, lambda number, data, at: opened[number].put(data, at))
         seconds = restore(archive, restorer, jobs=jobs, advance=advance)
     spec_ = old.spec if old else _spec(archive)
     return Converted(restorer.size, archive.access.size, spec_, "", seconds, note)
@@ -171,11 +171,85 @@ def _checked_first(archive: Archive, target: str) -> Iterator[tuple[list[Any], s
 
 
 class _Held:
+    """Bytes that are kept until they are known to be right."""
+
     def __init__(self) -> None:
         self.pieces: list[Any] = []
 
-    def write(self, data: Any) -> None:
+    def put(self, data: Any, at: int) -> None:
         self.pieces.append(data)
+
+
+def verify(source: str | Path, *, jobs: int = 1, advance: Advance | None = None, of: Source | None = None) -> int:
+    """Decode a .n1c file from the disk and check it against its checksums, and return the bytes that it stands for.
+
+    Args:
+        source: a path.
+        jobs: threads.
+        advance: is called with the bytes of samples that are done, each time some are.
+        of: compare with the files of this source, byte for byte.
+
+    Raises:
+        FormatError: it is damaged, or something else than ``of``.
+        CodecError, UnavailableError: the codec that wrote it is not here.
+        OSError: it cannot be read.
+    """
+    archive = Archive(access(files.view(source)))
+    if not archive.head.files:  # samples that came from no file
+        with _pool(jobs, None) as pool:
+            for _, x in in_order(pool, archive.decode, archive.chunks, jobs + 2):
+                if advance:
+                    advance(x.nbytes)
+        if archive.old and checksum_of(archive.decode(archive.chunks[0])) != archive.old.checksum:
+            raise differs()
+        sizes = (count * one.channels for count, one in zip(archive.frames, archive.head.streams, strict=True))
+        return sum(size * archive.dtype(number).itemsize for number, size in enumerate(sizes))
+    originals = [file.data for file in of.files] if of else []
+    if of and [len(data) for data in originals] != restored_sizes(archive):
+        raise FormatError("it is not what it was made from: its files have other sizes")
+
+    def compare(number: int, data: memoryview, at: int) -> None:
+        if of and data != originals[number][at : at + data.nbytes]:
+            raise FormatError(f"it is not what it was made from: {of.files[number].name} differs")
+
+    restorer = Restorer(archive, compare)
+    restore(archive, restorer, jobs=jobs, advance=advance)
+    return restorer.size
+
+
+def restored_sizes(archive: Archive) -> list[int]:
+    """Return how many bytes each file of a source has."""
+    found = []
+    for number, (file, ending) in enumerate(zip(archive.head.files, archive.endings, strict=True)):
+        samples = archive.frames[file.stream] * file.channels * file.form.bits // 8 if file.stream >= 0 else 0
+        around = sum(memoryview(data).nbytes for data in archive.prefix(number))
+        found.append(around + samples + memoryview(ending.suffix).nbytes)
+    return found
+
+
+def delete_original(packed: str | Path, place: Place, *, jobs: int = 1, advance: Advance | None = None) -> int:
+    """Remove the files that a .n1c file was made from, if it gives back each of their bytes; return how many files.
+
+    It is decoded from the disk, not from memory, and compared with the files as they are now.
+
+    Raises:
+        FormatError: it does not; nothing is removed.
+        OSError: the files.
+    """
+    files.forget(packed)
+    source = Packing(place).source
+    verify(packed, jobs=jobs, advance=advance, of=source)
+    folder = place.path if source.folder else place.path.parent
+    for file in source.files:
+        (folder / file.name).unlink()
+    if source.folder:
+        for path in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
+            with suppress(OSError):
+                path.rmdir()
+        with suppress(OSError):
+            folder.rmdir()
+    files.sync_folder(folder.parent if source.folder else folder)
+    return len(source.files)
 
 
 def restore(

@@ -156,9 +156,9 @@ class Packing:
             return [(tuple(range(stream.channels)), get_codec(FLOATS if stream.dtype.kind == "f" else TIMES))]
         codec = stages or choose(stream)
         signal = [channel for channel in range(stream.channels) if channel not in stream.sync]
-        width = _BLOCK if codec.coder.per_channel else max(1, len(signal))
-        blocks = [tuple(signal[first : first + width]) for first in range(0, len(signal), width)]
-        return [(block, codec) for block in blocks] + [((channel,), get_codec(STORED)) for channel in stream.sync]
+        return [(block, codec) for block in groups_of(signal, codec)] + [
+            ((channel,), get_codec(STORED)) for channel in stream.sync
+        ]
 
     def _old_header(self, stages: Pipeline | None) -> Header | None:
         if self.source.folder or len(self.source.files) != 1 or len(self.source.streams) != 1:
@@ -305,6 +305,12 @@ class SourceChecksums:
             Ending(checksum, file.suffix if file.channels else b"")
             for checksum, file in zip(self._so_far, self._files, strict=True)
         ]
+
+
+def groups_of(channels: Sequence[int], codec: Pipeline) -> list[tuple[int, ...]]:
+    """Return which channels are coded together: all of them, or some at a time where the codec codes each by itself."""
+    width = _BLOCK if codec.coder.per_channel else max(1, len(channels))
+    return [tuple(channels[first : first + width]) for first in range(0, len(channels), width)]
 
 
 def chunk_of(piece: Piece) -> Chunk:

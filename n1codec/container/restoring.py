@@ -14,6 +14,7 @@ import numpy as np
 from n1codec import files
 from n1codec.codec import CodecError, FormatError
 from n1codec.container.archive import Archive, Span
+from n1codec.container.crc import combine
 from n1codec.container.header import ARRAY, differs
 from n1codec.container.version2 import File
 
@@ -29,21 +30,22 @@ class Restorer:
 
     Args:
         archive: the .n1c file.
-        put: takes the number of a file, its next bytes, and where in the file they belong, or None: behind the last.
-        read: gives a file's bytes again in pieces, by its number; needed only where the channels of a file stand apart.
+        put: takes the number of a file, some bytes of it, and where in the file they belong. They come in order, but
+            where the channels of a file stand apart.
     """
 
-    def __init__(
-        self,
-        archive: Archive,
-        put: Callable[[int, Any, int | None], Any],
-        read: Callable[[int], Iterator[Buffer]] | None = None,
-    ) -> None:
+    def __init__(self, archive: Archive, put: Callable[[int, Any, int], Any]) -> None:
         if (archive.old and archive.old.source == ARRAY) or not archive.head.files:
             raise FormatError("it holds an array, not a file (read it with n1codec.decode or n1codec cat)")
-        self.archive, self._put, self._read = archive, put, read
+        self.archive, self._put = archive, put
         self._checksums = [0] * len(archive.head.files)
         self._sizes = [0] * len(archive.head.files)
+        self._apart = {
+            number: [0] * file.channels
+            for number, file in enumerate(archive.head.files)
+            if file.channels and file.form.channels_apart
+        }
+        """The checksum of each channel of the files whose channels stand apart."""
 
     @property
     def size(self) -> int:
@@ -57,11 +59,12 @@ class Restorer:
                 self._next(number, data)
         self._prefixes = list(self._sizes)
 
-    def _next(self, number: int, data: Buffer, at: int | None = None) -> None:
-        if at is None:
-            self._checksums[number] = zlib.crc32(data, self._checksums[number])
-        self._sizes[number] += len(memoryview(data).cast("B")) if len(memoryview(data)) else 0
-        self._put(number, data, at)
+    def _next(self, number: int, data: Buffer) -> None:
+        view = memoryview(data)
+        if view.nbytes:
+            self._checksums[number] = zlib.crc32(view, self._checksums[number])
+            self._put(number, view, self._sizes[number])
+            self._sizes[number] += view.nbytes
 
     def add(self, stream: int, span: Span, parts: list[np.ndarray]) -> None:
         """Give the bytes of the samples of one span of frames.
@@ -85,12 +88,26 @@ class Restorer:
         if file.form.channels_apart:
             width = file.form.bits // 8
             for channel in range(file.channels):
-                at = self._prefixes[number] + (channel * self.archive.frames[file.stream] + start) * width
-                self._next(number, file.form.pack(x[:, channel : channel + 1]), at)
+                data = file.form.pack(x[:, channel : channel + 1])
+                self._apart[number][channel] = zlib.crc32(data, self._apart[number][channel])
+                self._put(number, data, self._prefixes[number] + (channel * self._frames(file) + start) * width)
+                self._sizes[number] += data.nbytes
             return
         step = max(1, _AT_A_TIME // max(1, file.channels * file.form.bits // 8))
         for first in range(0, len(x), step):
             self._next(number, file.form.pack(x[first : first + step]))
+
+    def _frames(self, file: File) -> int:
+        return self.archive.frames[file.stream]
+
+    def checksums(self) -> list[int]:
+        """Return the CRC-32 of each file so far, from its first byte to the last of its samples."""
+        found = list(self._checksums)
+        for number, channels in self._apart.items():
+            file = self.archive.head.files[number]
+            for checksum in channels:
+                found[number] = combine(found[number], checksum, self._frames(file) * file.form.bits // 8)
+        return found
 
     def finish(self) -> None:
         """Give what stands behind the samples of each file.
@@ -99,12 +116,8 @@ class Restorer:
             FormatError: the bytes that were given are not those of the source.
         """
         old = self.archive.old
-        for number, (file, ending) in enumerate(zip(self.archive.head.files, self.archive.endings, strict=True)):
-            if file.form.channels_apart and file.channels:
-                assert self._read
-                self._checksums[number] = 0
-                for data in self._read(number):
-                    self._checksums[number] = zlib.crc32(data, self._checksums[number])
+        self._checksums = self.checksums()
+        for number, ending in enumerate(self.archive.endings):
             if not old and self._checksums[number] != ending.checksum:
                 raise differs()
             self._next(number, ending.suffix)
@@ -152,7 +165,9 @@ def _check_name(name: str, *, deep: bool) -> None:
 
 @contextmanager
 def open_targets(archive: Archive, target: str) -> Iterator[tuple[list[Any], str]]:
-    """Give the open files that a source is written to, and a line on what is left out; they appear when the block ends.
+    """Give what takes the bytes of each file of a source, and a line on what is left out.
+
+    Each has ``put(data, offset)``. The files get their names when the block ends.
 
     Raises:
         FormatError: the file names what it may not.
@@ -167,17 +182,37 @@ def open_targets(archive: Archive, target: str) -> Iterator[tuple[list[Any], str
     with ExitStack() as stack:
         if special and not Path(target).is_dir():
             left = ", ".join(file.name for file in archive.head.files[1:])
-            opened = [stack.enter_context(files.writing(target))]
-            yield opened + [_Nowhere()] * (len(archive.head.files) - 1), left and f"{left} is not written"
+            first: list[Any] = [_File(stack.enter_context(files.writing(target)))]
+            yield first + [_Nowhere()] * (len(archive.head.files) - 1), left and f"{left} is not written"
         else:
-            yield [stack.enter_context(files.writing(name)) for name in names(archive, target)], ""
+            yield [_File(stack.enter_context(files.writing(name))) for name in names(archive, target)], ""
 
 
 class _Nowhere:
     """A file that nobody wants."""
 
-    def write(self, data: Buffer) -> None:
+    def put(self, data: Buffer, at: int) -> None:
         pass
+
+
+class _File:
+    """A file that is open for writing."""
+
+    def __init__(self, file: Any) -> None:
+        self.file, self.end = file, 0
+
+    def put(self, data: Buffer, at: int) -> None:
+        """Write bytes at an offset.
+
+        Raises:
+            CodecError: it is not behind the last, and the file is a pipe.
+        """
+        if at != self.end:
+            if not self.file.seekable():
+                raise CodecError("its channels stand apart, so it cannot be written to a pipe (write it to a file)")
+            self.file.seek(at)
+        self.file.write(data)
+        self.end = at + memoryview(data).nbytes
 
 
 @contextmanager
@@ -230,43 +265,7 @@ class _LazyFile:
             with self.path.open("rb") as file:
                 os.fsync(file.fileno())
 
-    def write(self, data: Buffer) -> None:
-        with self.path.open("ab") as file:
-            file.write(data)
-
-    def write_at(self, data: Buffer, at: int) -> None:
+    def put(self, data: Buffer, at: int) -> None:
         with self.path.open("r+b") as file:
             file.seek(at)
             file.write(data)
-
-    def pieces(self) -> Iterator[bytes]:
-        with self.path.open("rb") as file:
-            while data := file.read(_AT_A_TIME):
-                yield data
-
-
-def put_at(file: Any, data: Buffer, at: int | None) -> None:
-    """Write bytes behind the last of a file, or at an offset."""
-    if at is None:
-        file.write(data)
-    elif isinstance(file, _LazyFile):
-        file.write_at(data, at)
-    elif isinstance(file, _Nowhere):
-        pass
-    else:
-        if not file.seekable():
-            raise CodecError("its channels stand apart, so it cannot be written to a pipe (write it to a file)")
-        file.seek(at)
-        file.write(data)
-        file.seek(0, os.SEEK_END)
-
-
-def read_again(file: Any) -> Iterator[bytes]:
-    """Yield the bytes of a file that was written."""
-    if isinstance(file, _LazyFile):
-        yield from file.pieces()
-        return
-    file.seek(0)
-    while data := file.read(_AT_A_TIME):
-        yield data
-    file.seek(0, os.SEEK_END)

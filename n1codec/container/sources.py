@@ -41,10 +41,9 @@ def decode_bytes(blob: Buffer, given: Pipeline | None = None) -> bytes:
     archive = Archive(Memory(blob), given)
     made: list[bytearray] = [bytearray() for _ in archive.head.files]
 
-    def put(number: int, data: Buffer, at: int | None) -> None:
-        view = memoryview(data).cast("B") if len(memoryview(data)) else b""
-        at = len(made[number]) if at is None else at
-        made[number][at : at + len(view)] = view
+    def put(number: int, data: memoryview, at: int) -> None:
+        made[number].extend(bytes(max(0, at - len(made[number]))))
+        made[number][at : at + data.nbytes] = data
 
-    restore(archive, Restorer(archive, put, lambda number: iter([made[number]])))
+    restore(archive, Restorer(archive, put))
     return bytes(made[0])

@@ -37,7 +37,7 @@ START = MAGIC + bytes([VERSION])
 END = b"2C1N"
 TAIL_SIZE = 17
 HEAD, BYTES, MODEL, CHUNK, INDEX, TAIL = b"HBMCIT"
-_SECTIONS = bytes([HEAD, BYTES, MODEL, CHUNK, INDEX])
+SECTIONS = bytes([HEAD, BYTES, MODEL, CHUNK, INDEX])
 MOST_STREAMS = 1 << 16
 _FLAT = 1 << 28
 """Bytes that a compressed field of a head or an index may have at most."""
@@ -162,7 +162,7 @@ def open_section(data: memoryview) -> tuple[int, memoryview, int]:
     """
     reader = Reader(data)
     tag = reader.take(1)[0]
-    if tag not in _SECTIONS:
+    if tag not in SECTIONS:
         raise FormatError(f"it has a section of an unknown kind ({tag})")
     size = reader.uint()
     start, end = reader.at, reader.at + size

@@ -145,6 +145,7 @@ class Copy:
     def restore(self, mutant: Mutant) -> None:
         """Take the mutant out again."""
         self._write(self.folder / mutant.file, self._source)
+        self._stamp()
         for name, data in self._fresh.items():
             if name.startswith("libn1c."):
                 (self.folder / "n1codec" / name).write_bytes(data)

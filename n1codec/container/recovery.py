@@ -1,0 +1,138 @@
+"""What is whole of a .n1c file that a kill or a power cut left, or whose end was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from n1codec import files
+from n1codec.codec import FormatError
+from n1codec.container import version2
+from n1codec.container.access import Memory
+from n1codec.container.archive import Archive, read_head
+from n1codec.container.restoring import Restorer
+from n1codec.container.version2 import Bytes, Chunk, Ending, Head, Index, Model
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
+
+
+class Recovered(NamedTuple):
+    """What became of a damaged file."""
+
+    seconds: float
+    """Of the longest stream; 0 where the rate is not known."""
+    frames: tuple[int, ...]
+    """Of each stream."""
+    chunks: int
+    """How many stretches of frames are in it."""
+    lost_bytes: int
+    """Bytes of the damaged file that are in no whole chunk."""
+
+
+def recover(source: str | Path, target: str | Path) -> Recovered:
+    """Write every whole chunk of a .n1c file of version 2, up to the first that is missing, as a .n1c file.
+
+    A chunk counts if those of all channels over the same frames are there, and decode to what was encoded. The new
+    file says nothing of what stood behind the samples of its source; decoded, it gives the source up to where it was
+    lost.
+
+    Raises:
+        FormatError: it is no such file, or its head is damaged.
+        UnavailableError: it needs a codec that is not here.
+        OSError: the files.
+    """
+    data = files.view(source)
+    head, at = read_head(Memory(data))
+    sections = list(_whole(data, at))
+    kept = _connected(head, sections)
+    frames = tuple(sum(chunk.frames for chunk in kept if (chunk.stream, chunk.group) == (number, 0))
+                   for number in range(len(head.streams)))  # fmt: skip
+    pieces: list[Buffer] = [data[:at]]
+    entries: list[Chunk | Model | Bytes] = []
+    end = at
+    for entry in sections:
+        if isinstance(entry, Chunk) and entry not in kept:
+            continue
+        pieces.append(data[entry.offset : entry.offset + entry.length])
+        entries.append(entry._replace(offset=end))
+        end += entry.length
+    endings = _endings(b"".join([*pieces, *_index(head, frames, entries, [Ending(0)] * len(head.files), end)]))
+    files.write(target, *pieces, *_index(head, frames, entries, endings, end))
+    seconds = max((count / one.rate for count, one in zip(frames, head.streams, strict=True) if one.rate), default=0.0)
+    return Recovered(seconds, frames, len({(one.stream, one.start) for one in kept}), len(data) - end)
+
+
+def _index(
+    head: Head, frames: tuple[int, ...], entries: list[Chunk | Model | Bytes], endings: list[Ending], at: int
+) -> list[Buffer]:
+    index = Index(0, frames, tuple(endings), tuple(entries))
+    return [*version2.put_index(index, len(head.streams), len(head.files)), version2.tail(at)]
+
+
+def _endings(packed: bytes) -> list[Ending]:
+    """Return the checksums of the files of a source whose index does not know them yet."""
+    archive = Archive(Memory(packed))
+    if not archive.head.files:
+        return []
+    restorer = Restorer(archive, lambda number, data, at: None)
+    restorer.begin()
+    for number, spans in enumerate(archive.spans):
+        for span in spans:
+            restorer.add(number, span, [archive.decode(chunk) for chunk in span.chunks])
+    return [Ending(checksum) for checksum in restorer.checksums()]
+
+
+def _whole(data: memoryview, at: int) -> Iterator[Chunk | Model | Bytes]:
+    """Yield where the whole sections of a file are, from an offset on; what is damaged in itself is left out."""
+    while at < len(data):
+        if data[at] == version2.TAIL:  # the end of a file that was written on
+            at += version2.TAIL_SIZE
+            continue
+        try:
+            tag, body, length = version2.open_section(data[at:])
+        except FormatError:
+            skipped = _length(data, at)
+            if not skipped:
+                return
+            at += skipped
+            continue
+        if tag == version2.CHUNK:
+            yield version2.take_chunk(body)[0]._replace(offset=at, length=length)
+        elif tag == version2.MODEL:
+            yield Model(*version2.take_model(body)[0], at, length)
+        elif tag == version2.BYTES:
+            yield Bytes(version2.Reader(body).uint(), at, length)
+        at += length
+
+
+def _length(data: memoryview, at: int) -> int:
+    """Return the length of a section that is damaged, if a whole one stands behind it, else 0."""
+    try:
+        reader = version2.Reader(data[at : at + 16])
+        reader.take(1)
+        length = reader.uint() + reader.at + 4
+        if data[at] in version2.SECTIONS and at + length < len(data):
+            version2.open_section(data[at + length :])
+            return length
+    except FormatError:
+        pass
+    return 0
+
+
+def _connected(head: Head, sections: list[Chunk | Model | Bytes]) -> list[Chunk]:
+    """Return the chunks of all groups of each stream, from its first frame on without a gap."""
+    starts: dict[tuple[int, int], dict[int, Chunk]] = {}
+    for entry in sections:
+        if isinstance(entry, Chunk) and entry.stream < len(head.streams):
+            starts.setdefault((entry.stream, entry.start), {}).setdefault(entry.group, entry)
+    kept: list[Chunk] = []
+    for number, stream in enumerate(head.streams):
+        at = 0
+        while len(found := starts.get((number, at), {})) == len(stream.groups) and found:
+            if len({chunk.frames for chunk in found.values()}) > 1:
+                break
+            kept += found.values()
+            at += found[0].frames
+    return kept
