@@ -13,7 +13,7 @@ from recording_files import walks
 from n1codec import files
 from n1codec.analysis import grouping
 from n1codec.codec import CodecError
-from n1codec.recordings import Flat, Place, Source, open_source, wav
+from n1codec.recordings import Flat, Place, Source, open_recording, open_source, wav
 from n1codec.recordings.together import group
 
 
@@ -79,12 +79,19 @@ def test_simultaneous_files_are_found_by_their_samples(tmp_path: Path) -> None:
     alone = rng.normal(0, 50, 5000).astype(np.int16)
     longer = (np.append(common, 0) + rng.normal(0, 5, 5001)).astype(np.int16)
     opened = sources(tmp_path, pair[0], alone, longer, pair[1])
-    several = tmp_path / "several.bin"
+    several, text = tmp_path / "several.bin", tmp_path / "text"
     several.write_bytes(walks(5000, 2).tobytes())
-    opened.append(open_source(Place(several, flat=Flat(2))))
-    found = grouping.auto(opened)
-    assert [source.name for source in found] == ["0+1", "1.wav", "2.wav", "several.bin"]
-    assert np.array_equal(found[0].stream().read(), np.stack(pair, 1)) and found[1] is opened[1]
+    text.write_text("no samples")
+    places = [Place(tmp_path / f"{number}.wav", select=(0,)) for number in range(len(opened))]
+    others = [Place(several, flat=Flat(2)), Place(text)]
+    found = grouping.auto([*places, *others])
+    assert [place.path.name for place in found] == ["0+1", "1.wav", "2.wav", "several.bin", "text"]
+    assert found[1:] == [places[1], places[2], *others]
+    both = found[0]._replace(select=(1, 0))
+    recording = open_recording(both)
+    assert np.array_equal(recording.read(), np.stack(pair[::-1], 1)) and recording.name == "0+1"
+    assert np.array_equal(pickle.loads(pickle.dumps(recording)).read(), recording.read())
+    assert [file.name for file in open_source(both).files] == ["0.wav", "3.wav"]
     assert grouping.auto([]) == []
 
 

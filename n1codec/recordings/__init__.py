@@ -42,7 +42,7 @@ def open_source(place: str | Path | Place, data: memoryview | None = None) -> So
     """
     place = place if isinstance(place, Place) else Place(Path(place))
     try:
-        source = _source(place, data)
+        source = _together(place) if place.members else _source(place, data)
     except UnknownFormat as error:
         raise UnknownFormat(f"{place.path}: {error}") from error
     for name, recording in source.streams.items():
@@ -75,6 +75,13 @@ def _selected(recording: Recording, place: Place) -> Recording:
     chosen = Selected(recording, place.select)
     chosen.place = place._replace(stream=recording.stream)
     return chosen
+
+
+def _together(place: Place) -> Source:
+    from n1codec.recordings.together import group
+
+    members = (place._replace(path=member, members=(), stream="", select=None) for member in place.members)
+    return group([open_source(member) for member in members], place.path.name)
 
 
 def _source(place: Place, data: memoryview | None) -> Source:

@@ -39,10 +39,13 @@ class Place(NamedTuple):
     """How to read a flat binary file."""
     select: tuple[int, ...] | None = None
     """Numbers of the channels that are meant, in this order; all of them if None."""
+    members: tuple[Path, ...] = ()
+    """Files of one channel each, in this order, that make one recording; ``path`` is then what it is called."""
 
     def absolute(self) -> Place:
         """The same place for a process that runs in another folder."""
-        return self._replace(path=self.path.absolute())
+        members = tuple(member.absolute() for member in self.members)
+        return self._replace(path=self.path.absolute(), members=members)
 
     @property
     def name(self) -> str:

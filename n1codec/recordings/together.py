@@ -39,7 +39,8 @@ class Together(Recording):
         """Return a stretch of the samples; files whose channels are not asked for are not read."""
         if channels is None:
             return super().read(start, stop)
-        wanted = np.atleast_1d(np.arange(self.channels)[channels])
+        chosen = channels if isinstance(channels, slice | np.ndarray) else np.asarray(channels, np.intp)
+        wanted = np.atleast_1d(np.arange(self.channels)[chosen])
         start, stop, _ = slice(start, stop).indices(self.frames)
         pieces = [self.parts[number].read(start, max(start, stop)) for number in wanted]
         return np.concatenate([np.zeros((max(0, stop - start), 0), self.dtype), *pieces], axis=1)
