@@ -84,7 +84,7 @@ def test_simultaneous_files_are_found_by_their_samples(tmp_path: Path) -> None:
     text.write_text("no samples")
     places = [Place(tmp_path / f"{number}.wav", select=(0,)) for number in range(len(opened))]
     others = [Place(several, flat=Flat(2)), Place(text)]
-    found = grouping.auto([*places, *others])
+    found = grouping.auto_places([*places, *others])
     assert [place.path.name for place in found] == ["0+1", "1.wav", "2.wav", "several.bin", "text"]
     assert found[1:] == [places[1], places[2], *others]
     both = found[0]._replace(select=(1, 0))
@@ -92,7 +92,10 @@ def test_simultaneous_files_are_found_by_their_samples(tmp_path: Path) -> None:
     assert np.array_equal(recording.read(), np.stack(pair[::-1], 1)) and recording.name == "0+1"
     assert np.array_equal(pickle.loads(pickle.dumps(recording)).read(), recording.read())
     assert [file.name for file in open_source(both).files] == ["0.wav", "3.wav"]
-    assert grouping.auto([]) == []
+    grouped = grouping.auto(opened)
+    assert [source.name for source in grouped] == ["0+1", "1.wav", "2.wav"] and grouped[1] is opened[1]
+    assert np.array_equal(grouped[0].stream().read(), np.stack(pair, 1))
+    assert grouping.auto([]) == [] and grouping.auto_places([]) == []
 
 
 def test_more_files_than_a_process_may_open_at_first(tmp_path: Path) -> None:
