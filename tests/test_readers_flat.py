@@ -11,6 +11,7 @@ import pytest
 from recording_files import NEUROPIXELS_2, OPEN_EPHYS, TETRODE, walks
 
 from n1codec.codec import CodecError
+from n1codec.datasets import dataset
 from n1codec.recordings import Flat, Place, UnknownFormat, flat, open_recording, open_source
 from n1codec.recordings.samples import Form
 
@@ -160,6 +161,17 @@ def test_common_noise_is_no_reason_to_doubt_the_right_count() -> None:
     assert doubts(samples, 32) is None and doubts(samples, 31) is not None
     white = (common + rng.normal(0, 30, (5000, 32))).astype(np.int16)  # nothing in it tells of time
     assert doubts(white, 32) is None
+
+
+def test_a_doubt_is_one_line_for_the_user(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(walks(4000, 6).tobytes())
+    lines: list[str] = []
+    for stated in (6, 5):
+        dataset.resolve(path, say=lines.append, reading=dataset.Reading("", Flat(stated), None))
+    assert lines == ["a.bin: it looks as if it had 6 channels, not 5 (is --channels right?)"]
+    np.save(tmp_path / "a.npy", walks(4000, 6).reshape(-1, 5))
+    assert flat.doubt(open_recording(tmp_path / "a.npy")) == "", "it says itself what it holds"
 
 
 @pytest.mark.parametrize(

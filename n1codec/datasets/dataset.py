@@ -116,13 +116,15 @@ def resolve(
     Args:
         data: a recording, a folder of WAV files or a zip archive; None or "" to look for one.
         home: the folder that is looked into, and under which archives and the synthetic set are unpacked.
-        say: takes a line for the user where something was written.
+        say: takes a line for the user where something was written, or a channel count is doubted.
         reading: how its recordings are to be read.
 
     Raises:
         CodecError: there are no recordings, or several folders of them, or WAV files are said to be flat binary.
     """
     if data and (found := _no_wavs(Path(data), reading)):
+        for line in _doubts(found):
+            say(line)
         return found
     if reading.flat:
         raise CodecError(f"{data or home}: --channels and the like describe flat binary files, of which none is there")
@@ -183,6 +185,19 @@ def _no_wavs(path: Path, reading: Reading) -> Dataset | None:
         inside = [inner for inner in inside if inner.suffix.lower() in FLAT]
     places = tuple(place for inner in inside if _is_recording(place := reading.place(inner)))
     return Dataset(_name([place.path for place in places], path.resolve().name), path, places) if places else None
+
+
+def _doubts(data: Dataset) -> Iterator[str]:
+    """Yield what to tell the user of flat binary files whose description may be wrong."""
+    from n1codec.recordings import flat
+
+    for place in data.places:
+        try:
+            line = flat.doubt(open_recording(place._replace(select=None)))
+        except (CodecError, OSError):
+            continue  # what is wrong with it is told where it is read
+        if line:
+            yield line
 
 
 def _is_recording(place: Place) -> bool:

@@ -34,6 +34,10 @@ _NOTCH = 0.02
 """Bits a sample by which differences at a lag have to stand out from those at the lags beside it."""
 
 
+class Described(Mapped):
+    """The samples of a flat file, which are what somebody says they are."""
+
+
 def form(flat: Flat) -> Form:
     """Return how the samples of a described file stand in it.
 
@@ -57,7 +61,7 @@ def form(flat: Flat) -> Form:
     return Form(dtype.name, big or dtype.byteorder == ">", apart)
 
 
-def read(data: Buffer, name: str, flat: Flat) -> Mapped:
+def read(data: Buffer, name: str, flat: Flat) -> Described:
     """Return the recording in the bytes of a flat file; bytes that fill no whole frame are left out.
 
     Raises:
@@ -71,7 +75,7 @@ def read(data: Buffer, name: str, flat: Flat) -> Mapped:
         raise CodecError(f"a rate of {flat.rate} frames a second does not exist")
     if not 0 <= flat.offset <= len(data):
         raise CodecError(f"it has {len(data)} bytes, so its samples cannot begin at byte {flat.offset}")
-    return Mapped(name, float(flat.rate), flat.channels, found, data, flat.offset)
+    return Described(name, float(flat.rate), flat.channels, found, data, flat.offset)
 
 
 def sidecar(path: Path) -> Path | None:
@@ -111,6 +115,14 @@ def _keys(path: Path) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) and "channels" in found else None
+
+
+def doubt(recording: Recording) -> str:
+    """Return a line for the user where a flat file seems to have another number of channels than is said, else ""."""
+    likely = likely_channels(recording) if isinstance(recording, Described) else None
+    if likely is None:
+        return ""
+    return f"{recording.name}: it looks as if it had {likely} channels, not {recording.channels} (is --channels right?)"
 
 
 def likely_channels(recording: Recording) -> int | None:
