@@ -76,7 +76,7 @@ def folder(tmp_path: Path) -> Path:
     for i in range(4):
         (recordings / f"{i}.wav").write_bytes(wav.write(signal(3000, seed=i), 19531))
     found = dataset.describe(recordings)._replace(name="made up")
-    assert analyse.save(made, found, 1, lambda name: None) == made / "stats.json"
+    assert analyse.save(made, found, 1, lambda name, share: None) == made / "stats.json"
     return made
 
 
@@ -168,7 +168,7 @@ def test_page_without_statistics_peers_or_newer_columns(folder: Path) -> None:
 def test_statistics_of_others_are_refused(folder: Path, tmp_path: Path) -> None:
     other = dataset.describe(tmp_path / "made up")._replace(name="of others")
     with pytest.raises(CodecError, match=r"it is the data set of others, but .* has results of made up"):
-        analyse.save(folder, other, 1, lambda name: None)
+        analyse.save(folder, other, 1, lambda name, share: None)
     (folder / "stats.json").write_text("{")
     with pytest.raises(CodecError, match="write it again"):
         html.render(folder)

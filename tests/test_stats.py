@@ -457,7 +457,7 @@ def test_a_recording_in_stretches_has_the_figures_of_the_whole(
     whole = measure(path)
     monkeypatch.setattr(stats, "STRETCH", 7001)
     monkeypatch.setattr(stats, "SHORTEST_STRETCH", 100)
-    monkeypatch.setattr(spectrum, "BLOCK_BYTES", 30_000)
+    monkeypatch.setattr(stats, "TOGETHER", 10_000)
     parts = measure(path)
     assert parts.moments == whole.moments
     for one, other in zip(parts.neighbours, whole.neighbours, strict=True):
@@ -493,7 +493,7 @@ def test_the_length_of_a_recording_costs_no_memory(tmp_path: Path) -> None:
 
 
 def test_spread_of_what_is_defined() -> None:
-    found = stats._spread([math.nan, *range(101), math.nan])
+    found = stats.spread_of([math.nan, *range(101), math.nan])
     assert found == {
         "mean": 50,
         "sd": pytest.approx(math.sqrt(850)),
@@ -503,29 +503,9 @@ def test_spread_of_what_is_defined() -> None:
         "p95": 95,
         "max": 100,
     }
-    assert all(map(math.isnan, stats._spread([math.nan]).values()))
+    assert all(map(math.isnan, stats.spread_of([math.nan]).values()))
 
 
 def test_no_entropy_is_zero_without_a_sign() -> None:
     for counts in ([], [7], [0, 7, 0]):
         assert str(entropy(np.array(counts, np.int64))) == "0.0"
-
-
-def test_the_density_of_a_recording_is_computed_a_stretch_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    x = signal(4000, 2)
-
-    class Read:
-        frames, channels, dtype = *x.shape, x.dtype
-        stretches: list[int] = []
-
-        def read(self, start: int = 0, stop: int | None = None) -> np.ndarray:
-            self.stretches.append(x[start:stop].nbytes)
-            return x[start:stop]
-
-        def release(self) -> None: ...
-
-    monkeypatch.setattr(spectrum, "BLOCK_BYTES", 4000)
-    found = spectrum.recording_psd(Read(), 1000.0, 256)  # type: ignore[arg-type]
-    expected = spectrum.psd(x, 1000.0, 256)
-    assert all(np.allclose(one, other, rtol=1e-9) for one, other in zip(found, expected, strict=True))
-    assert len(Read.stretches) > 2 and max(Read.stretches) <= 4000 + 256 * 2 * 2

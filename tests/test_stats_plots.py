@@ -34,7 +34,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 @pytest.fixture(scope="module")
 def stats(data: Dataset) -> Stats:
-    return collect(data.files, Settings(), 1, lambda name: None)
+    return collect(data.files, Settings(), 1, lambda name, share: None)
 
 
 def titles(figure: Any) -> str:

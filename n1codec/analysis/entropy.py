@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 _SMALL = 1 << 21
-"""Ranges up to this are counted in a table, greater ones by sorting."""
+"""Ranges up to this are always counted in a table, greater ones by sorting."""
+_LARGEST_TABLE = 1 << 24
+"""Pairs of values that are counted in a table at most, where there are many samples."""
+_TOGETHER = 1 << 21
+"""Samples that are counted at a time, about."""
 _MOST_STEPS = 1 << 20
 
 
@@ -84,15 +89,24 @@ def neighbours(x: np.ndarray, before: int = 0) -> Neighbours:
         x: shape (frames, channels), of any integer dtype up to 32 bits or floating point without NaN.
         before: 1 if the first frame only stands there to make pairs with the second: its values are not counted.
     """
-    values, ranks, counts = _ranks(x)
+    values, counts, rank = _values(x)
     if before:
-        counts = np.bincount(ranks[before:].reshape(-1), minlength=values.size)
-    keys = ranks[:-1] * values.size + ranks[1:]
-    if values.size**2 <= _SMALL:
-        table = np.bincount(keys.reshape(-1), minlength=0)
+        counts = counts - np.bincount(rank(x[:before]).ravel(), minlength=values.size)
+    size = values.size**2
+    in_table = size <= max(_SMALL, min(_LARGEST_TABLE, 4 * x.size))
+    table = np.zeros(size if in_table else 0, np.int64)
+    sorted_ones: list[tuple[np.ndarray, np.ndarray]] = []
+    for some in _pieces(x):
+        ranks = rank(some)
+        keys = (ranks[:-1] * values.size + ranks[1:]).ravel("K")
+        if in_table:
+            table += np.bincount(keys, minlength=size)
+        else:
+            sorted_ones.append(np.unique(keys, return_counts=True))
+    if in_table:
         pairs = np.flatnonzero(table)
         return Neighbours(values, counts, pairs, table[pairs])
-    return Neighbours(values, counts, *np.unique(keys, return_counts=True))
+    return Neighbours(values, counts, *_tally(*map(np.concatenate, zip(*sorted_ones, strict=True))))
 
 
 def histogram(x: np.ndarray) -> Neighbours:
@@ -101,23 +115,41 @@ def histogram(x: np.ndarray) -> Neighbours:
     Args:
         x: shape (frames,), as for :func:`neighbours`.
     """
-    values, _, counts = _ranks(x)
+    values, counts, _ = _values(x[:, None])
     nothing = np.zeros(0, np.int64)
     return Neighbours(values, counts, nothing, nothing)
 
 
-def _ranks(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the distinct values, the index in them of each sample, int64 in the shape of x, and their counts."""
+def _pieces(x: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield some channels after the other, so many that what is computed of them needs little memory."""
+    step = max(1, _TOGETHER // max(len(x), 1))
+    for first in range(0, x.shape[1], step):
+        yield x[:, first : first + step]
+
+
+def _values(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """Return the distinct values, rising; how often each occurs; and what gives the index of each sample among them.
+
+    Args:
+        x: shape (frames, channels).
+    """
     if x.size and x.dtype.kind != "f":
         low = int(x.min())
-        if int(x.max()) - low < _SMALL:
-            offsets = x.astype(np.int64) - low
-            table = np.bincount(offsets.reshape(-1))
+        span = int(x.max()) - low + 1
+        if span <= _SMALL:
+            wide = np.int32 if x.dtype.itemsize <= 2 else np.int64
+
+            def offsets(some: np.ndarray) -> np.ndarray:
+                return np.subtract(some, low, dtype=wide)
+
+            table = np.zeros(span, np.int64)
+            for some in _pieces(x):
+                table += np.bincount(offsets(some).ravel("K"), minlength=span)
             used = np.flatnonzero(table)
-            rank = np.cumsum(table > 0) - 1
-            return (used + low).astype(x.dtype), rank[offsets], table[used]
-    values, inverse, counts = np.unique(x, return_inverse=True, return_counts=True)
-    return values, inverse.reshape(x.shape), counts
+            place = np.cumsum(table > 0) - 1
+            return (used + low).astype(x.dtype), table[used], lambda some: place[offsets(some)]
+    values, counts = np.unique(x, return_counts=True)
+    return values, counts, lambda some: np.searchsorted(values, some)
 
 
 def _tally(symbols: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import NamedTuple
 
-from n1codec.recordings.recording import BLOCK_BYTES, Recording
+import numpy as np
 
 SEGMENT = 1024
 """Frames of a segment, over which a spectrum is taken."""
@@ -35,31 +35,30 @@ def psd(
     return signal.welch(x.astype(np.float64), rate, window=window, nperseg=size, detrend=detrend, axis=0)
 
 
-def recording_psd(recording: Recording, rate: float, nperseg: int = SEGMENT) -> tuple[np.ndarray, np.ndarray]:
-    """Return what :func:`psd` gives for all samples of a recording, read a stretch at a time.
+class Segments(NamedTuple):
+    """The segments that :func:`psd` cuts a signal of some length into."""
 
-    Args:
-        rate: frames per second.
-        nperseg: frames of a segment.
+    size: int
+    """Frames of a segment."""
+    hop: int
+    """Frames from one to the next."""
+    total: int
+    """How many there are."""
 
-    Returns:
-        Frequencies in Hz, float64 of shape (bins,), and the density, float64 of shape (bins, channels).
-    """
-    size = min(nperseg, recording.frames)
-    hop = size - size // 2
-    segments = (recording.frames - size // 2) // hop if size else 0
-    at_a_time = max(1, BLOCK_BYTES // (recording.channels * recording.dtype.itemsize * max(hop, 1)))
-    if segments <= at_a_time:
-        return psd(recording.read(), rate, nperseg)
-    total: np.ndarray | None = None
-    for first in range(0, segments, at_a_time):
-        count = min(at_a_time, segments - first)
-        stretch = recording.read(first * hop, (first + count - 1) * hop + size)
-        frequencies, density = psd(stretch, rate, nperseg)
-        total = density * count if total is None else total + density * count
-        recording.release()
-    assert total is not None
-    return frequencies, total / segments
+    @classmethod
+    def of(cls, frames: int, nperseg: int = SEGMENT) -> Segments:
+        """Return the segments of a signal of so many frames, one or more."""
+        size = min(nperseg, frames)
+        hop = size - size // 2
+        return cls(size, hop, (frames - size // 2) // hop)
+
+    def within(self, start: int, stop: int) -> range:
+        """Return the numbers of those that begin from the frame ``start`` on and before ``stop``."""
+        return range(-(-start // self.hop), min(-(-stop // self.hop), self.total))
+
+    def frames(self, numbers: range) -> tuple[int, int]:
+        """Return the first frame of consecutive segments, one or more, and the frame behind their last."""
+        return numbers[0] * self.hop, numbers[-1] * self.hop + self.size
 
 
 def spectrogram(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 BAND = (300.0, 6000.0)
@@ -10,6 +12,14 @@ FACTOR = 8.0
 """Times the mean energy that a spike has to reach."""
 _NORMAL = 0.6745
 """Median absolute deviation of a normal distribution of standard deviation 1."""
+
+
+@lru_cache
+def _sections(rate: float, low: float, high: float) -> np.ndarray:
+    """Return the filter's sections: designing them takes longer than filtering some thousand frames."""
+    from scipy import signal
+
+    return np.asarray(signal.butter(3, (low, high), "bandpass", fs=rate, output="sos"))
 
 
 def bandpass(x: np.ndarray, rate: float, band: tuple[float, float] = BAND) -> np.ndarray | None:
@@ -28,7 +38,7 @@ def bandpass(x: np.ndarray, rate: float, band: tuple[float, float] = BAND) -> np
     low, high = band[0], min(band[1], 0.45 * rate)
     if not 0 < low < high or x.size < 32:
         return None
-    sections = signal.butter(3, (low, high), "bandpass", fs=rate, output="sos")
+    sections = _sections(rate, low, high)
     return np.asarray(signal.sosfiltfilt(sections, x.astype(np.float64), padlen=min(x.size - 1, 21)))
 
 

@@ -6,7 +6,7 @@ from exact integer counts, so that it depends neither on the order of the files 
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -23,13 +23,15 @@ from n1codec.analysis.moments import Moments, moments
 from n1codec.codec import CodecError
 from n1codec.files import explain
 from n1codec.recordings import Place, Recording, open_recording
-from n1codec.recordings.columns import signals
+from n1codec.recordings.columns import columns, signals
 
 STRETCH = 1 << 20
 """Frames that are read at a time, at most."""
 SHORTEST_STRETCH = 1 << 15
 """And at least, where there are so many channels that fewer would fill STRETCH_BYTES."""
-STRETCH_BYTES = 64 << 20
+STRETCH_BYTES = 32 << 20
+TOGETHER = 1 << 21
+"""Samples whose spectra are computed at a time, about."""
 SETTLING = 0.25
 """Seconds around a stretch on which the band's filter settles: its response is over long before."""
 COMPARED = 1 << 22
@@ -61,6 +63,8 @@ class Measured(NamedTuple):
     """Hz, float64 of shape (bins,)."""
     density: np.ndarray
     """Power spectral density, mean over the channels, in squared units of the samples per Hz, shape (bins,)."""
+    channels: list[dict[str, Any]]
+    """A row for each channel."""
 
 
 class Stats(NamedTuple):
@@ -80,6 +84,8 @@ class Stats(NamedTuple):
     """Power spectral density of each such file, shape (files, bins)."""
     groups: list[dict[str, Any]]
     """``files``, the names of recordings made at the same time, and ``r``, the correlations of their differences."""
+    channels: list[dict[str, Any]]
+    """The rows of the channels of those files that have several."""
     problems: list[str]
     """A line for each file that was left out."""
 
@@ -88,13 +94,22 @@ LABELS = ("file", "group")
 """The columns of a file's row that are no measures of it; ``group`` is the number of its group, from 1, or NaN."""
 
 
-def measure(place: Path | Place, settings: Settings = Settings()) -> Measured:  # noqa: B008  (it is immutable)
+def measure(
+    place: Path | Place,
+    settings: Settings = Settings(),  # noqa: B008  (it is immutable)
+    run: Callable[..., Iterable[Any]] = map,
+    advance: Callable[[str, float], object] = lambda name, share: None,
+) -> Measured:
     """Return the statistics of one recording, read a stretch at a time.
 
     Amplitudes are in the units of the file. Spectrum, noise and spectral entropy are computed channel by channel, and
     the mean over the channels is taken; spikes are counted in all channels, their rate is that of one. Of recordings
     longer than ``STRETCH`` frames, the noise in the band is the median of that of their stretches, and the mean energy
-    that spikes have to exceed is that of their stretch.
+    that spikes have to exceed is that of their stretch. Channels that hold digital lines are left out.
+
+    Args:
+        run: what calls a function for each stretch: ``map``, or that of a pool of processes.
+        advance: called with the place's name and the share of the work that is done, after each stretch.
 
     Raises:
         CodecError: no reader understands the file, or its samples are not finite.
@@ -105,20 +120,27 @@ def measure(place: Path | Place, settings: Settings = Settings()) -> Measured:  
     rate = settings.fs or float(recording.rate)
     if not recording.frames or not rate > 0:
         raise CodecError(f"{place.path}: there are no samples in it, or they have no rate (--fs says it)")
-    counts, activity = Pool(), _Activity(recording.channels, rate, settings)
-    for start, stop in _stretches(recording):
-        # The frame before makes the pair with the first one, and the filter settles on what stands around a stretch.
-        before = min(start, activity.margin)
-        x = recording.read(start - before, stop + activity.margin)
-        if x.dtype.kind == "f" and not np.isfinite(x).all():
+    stretches = list(_stretches(recording))
+    counts, channels = Pool(), [_Channel() for _ in range(recording.channels)]
+    segments = spectrum.Segments.of(recording.frames, settings.nperseg)
+    power = np.zeros((recording.channels, segments.size // 2 + 1))
+    for part in run(partial(_stretch, place, rate, settings), stretches):
+        if part is None:
             raise CodecError(f"{place.path}: some of its samples are no finite numbers")
-        pair = min(before, 1)
-        counts.add(neighbours(x[before - pair : before + stop - start], pair))
-        activity.add(x, before, stop - start)
-        recording.release()
+        counts.add(part.neighbours)
+        power += part.power
+        for channel, values, level, spikes_here in zip(channels, part.values, part.levels, part.spikes, strict=True):
+            channel.add(values, level, spikes_here)
+        advance(place.name, 1 / len(stretches))
     found = counts.total()
     sums = moments(found.values, found.counts)
-    frequencies, density = spectrum.recording_psd(recording, rate, settings.nperseg)
+    density = power / segments.total
+    seconds = recording.frames / rate
+    rows = [
+        {"file": place.name, "channel": name, **channel.figures(seconds, gain)}
+        for name, channel, gain in zip(recording.channel_names, channels, _gains(recording), strict=True)
+    ]
+    found_spikes = sum(channel.spikes for channel in channels)
     figures = {
         "file": place.name,
         "rate": rate,
@@ -126,17 +148,105 @@ def measure(place: Path | Place, settings: Settings = Settings()) -> Measured:  
         "channels": recording.channels,
         "frames": recording.frames,
         "samples": recording.frames * recording.channels,
-        "seconds": recording.frames / rate,
+        "seconds": seconds,
         **amplitude(sums, found),
         **_clipping(found, settings.rails or _rails(recording)),
         **entropies(found),
-        "spectral_entropy": _mean(spectrum.spectral_entropy(column, settings.base) for column in density.T),
-        "noise": activity.noise(),
-        "noise_band": activity.noise_band(),
-        "spikes": activity.spikes,
-        "spike_rate": activity.spikes / (recording.frames / rate) / recording.channels,
+        "spectral_entropy": _mean(spectrum.spectral_entropy(column, settings.base) for column in density),
+        "noise": _mean(row["noise"] for row in rows),
+        "noise_band": _mean(row["noise_band"] for row in rows),
+        "spikes": found_spikes,
+        "spike_rate": found_spikes / seconds / recording.channels,
+        "noise_uv": _mean(row["noise_uv"] for row in rows),
+        "noise_band_uv": _mean(row["noise_band_uv"] for row in rows),
     }
-    return Measured(figures, sums, found, frequencies, density.mean(axis=1))
+    frequencies = np.fft.rfftfreq(segments.size, 1 / rate)
+    return Measured(figures, sums, found, frequencies, density.mean(axis=0), rows)
+
+
+class _Part(NamedTuple):
+    """What one stretch has."""
+
+    neighbours: Neighbours
+    values: list[Neighbours]
+    """The histogram of each channel."""
+    levels: list[float | None]
+    """The noise in the band of each channel; None where nothing is left of the band."""
+    spikes: list[int]
+    """Of each channel."""
+    power: np.ndarray | float
+    """The sum of the power spectral densities of the segments that begin here, shape (channels, bins); 0 if none do."""
+
+
+def _stretch(place: Place, rate: float, settings: Settings, bounds: tuple[int, int]) -> _Part | None:
+    """Return what a stretch has, or None if some of its samples are no finite numbers."""
+    recording = signals(open_recording(place))
+    start, stop = bounds
+    margin = max(round(SETTLING * rate), 1)
+    segments = spectrum.Segments.of(recording.frames, settings.nperseg)
+    numbers = segments.within(start, stop)
+    # The frame before makes the pair with the first one, the filter settles on what stands around, and the last
+    # segments reach into the next stretch.
+    before = min(start, margin)
+    end = max(stop + margin, segments.frames(numbers)[1] if numbers else 0)
+    x = columns(recording, end, start - before)
+    recording.release()
+    if x.dtype.kind == "f" and not np.isfinite(x).all():
+        return None
+    pair, length = min(before, 1), stop - start
+    inner = x[:, before : before + length]
+    levels: list[float | None] = []
+    found: list[int] = []
+    for row in x[:, : before + length + margin]:
+        filtered = spikes.bandpass(row, rate, settings.band)
+        band = None if filtered is None else filtered[before : before + length]
+        levels.append(None if band is None else spikes.noise_level(band))
+        found.append(0 if band is None else spikes.neo_spikes(band, rate, settings.neo_factor).size)
+    power: np.ndarray | float = 0.0
+    if numbers:
+        first, last = (frame - (start - before) for frame in segments.frames(numbers))
+        together = max(1, TOGETHER // (last - first))
+        groups = (x[at : at + together, first:last] for at in range(0, len(x), together))
+        means = [spectrum.psd(group.T, rate, segments.size)[1].T for group in groups]
+        power = np.concatenate(means) * len(numbers)
+    counted = neighbours(x[:, before - pair : before + length].T, pair)
+    return _Part(counted, [histogram(row) for row in inner], levels, found, power)
+
+
+class _Channel:
+    """What the stretches of one channel add up to."""
+
+    def __init__(self) -> None:
+        self.values, self.spikes = Pool(), 0
+        self.levels: list[float] = []
+
+    def add(self, values: Neighbours, level: float | None, found: int) -> None:
+        self.values.add(values)
+        self.spikes += found
+        if level is not None:
+            self.levels.append(level)
+
+    def figures(self, seconds: float, gain: float) -> dict[str, Any]:
+        """Return mean, spread, range, noise and spikes; those that end in ``_uv`` are in microvolts."""
+        found = self.values.total()
+        wide = found.values.astype(np.float64)
+        mean = float(np.average(wide, weights=found.counts))
+        row = {
+            "mean": mean,
+            "sd": float(np.sqrt(np.average((wide - mean) ** 2, weights=found.counts))),
+            "min": found.values[0].item(),
+            "max": found.values[-1].item(),
+            "noise": spikes.noise_of_counts(found.values, found.counts),
+            "noise_band": float(np.median(self.levels)) if self.levels else nan,
+            "spikes": self.spikes,
+            "spike_rate": self.spikes / seconds,
+        }
+        return row | {f"{name}_uv": row[name] * gain for name in ("sd", "noise", "noise_band")}
+
+
+def _gains(recording: Recording) -> list[float]:
+    """Return the microvolts per unit of each channel, NaN where the file does not say it."""
+    return [nan] * recording.channels if recording.gains is None else np.abs(recording.gains).tolist()
 
 
 def _stretches(recording: Recording) -> Iterator[tuple[int, int]]:
@@ -151,13 +261,13 @@ def collect(
     places: Sequence[Path | Place],
     settings: Settings = Settings(),  # noqa: B008
     jobs: int = 1,
-    advance: Callable[[str], object] = lambda name: None,
+    advance: Callable[[str, float], object] = lambda name, share: None,
 ) -> Stats:
     """Return the statistics of recordings, each by itself and all together.
 
     Args:
         jobs: processes.
-        advance: called with a file's name when it is done.
+        advance: called with a file's name, and which share of it has been done since the last time.
 
     Raises:
         CodecError: none of the files is a recording.
@@ -168,8 +278,8 @@ def collect(
     problems: list[str] = []
     pool, sums = Pool(), Moments()
     named = [Place.of(place) for place in places]
-    for place, found in zip(named, _measure_all(named, settings, jobs), strict=True):
-        advance(place.name)
+    channels: list[dict[str, Any]] = []
+    for place, found in zip(named, _measure_all(named, settings, jobs, advance), strict=True):
         if isinstance(found, str):
             problems.append(found)
             continue
@@ -178,6 +288,7 @@ def collect(
         spectra.append((found.frequencies, found.density))
         pool.add(found.neighbours)
         sums += found.moments
+        channels += found.channels if len(found.channels) > 1 else []
     if not files:
         raise CodecError(problems[0] if problems else "there are no files to look at")
     together = pool.total()
@@ -185,25 +296,53 @@ def collect(
     common, _ = Counter(grids).most_common(1)[0]
     densities = np.array([density for grid, (_, density) in zip(grids, spectra, strict=True) if grid == common])
     at_once = _groups(good, files)
-    spread = {name: _spread([row[name] for row in files]) for name in files[0] if name not in LABELS}
+    spread = {name: spread_of([row[name] for row in files]) for name in files[0] if name not in LABELS}
     total = _total(files, sums, together, spread)
-    return Stats(files, total, spread, together, np.array(common), densities, at_once, problems)
+    return Stats(files, total, spread, together, np.array(common), densities, at_once, channels, problems)
 
 
-def _measure_all(places: Sequence[Place], settings: Settings, jobs: int) -> Iterable[Measured | str]:
-    work = partial(_attempt, settings=settings)
-    if min(jobs, len(places)) <= 1:
-        yield from map(work, places)
+def _measure_all(
+    places: Sequence[Place], settings: Settings, jobs: int, advance: Callable[[str, float], object]
+) -> Iterator[Measured | str]:
+    """Yield what each recording has, or what is wrong with it: many at the same time, or stretches of few."""
+    if jobs <= 1:
+        for place in places:
+            yield _attempt(place, settings, advance=advance)
         return
     from scipy import signal  # noqa: F401  (once here, not in each process)
 
-    with ProcessPoolExecutor(min(jobs, len(places))) as pool:
-        yield from pool.map(work, places, chunksize=4)
+    with ProcessPoolExecutor(jobs) as pool:
+        if len(places) < jobs:
+            for place in places:
+                yield _attempt(place, settings, partial(_in_turn, pool, 2 * jobs), advance)
+            return
+        for place, found in zip(places, pool.map(partial(_attempt, settings=settings), places, chunksize=4),
+                                strict=True):  # fmt: skip
+            advance(place.name, 1.0)
+            yield found
 
 
-def _attempt(place: Place, settings: Settings) -> Measured | str:
+def _in_turn(pool: ProcessPoolExecutor, most: int, work: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
+    """Yield the result for each item, in their order; no more than ``most`` are computed ahead. One is done here."""
+    if len(items) == 1:
+        yield work(items[0])
+        return
+    waiting = deque(pool.submit(work, item) for item in items[:most])
+    for item in items[most:]:
+        yield waiting.popleft().result()
+        waiting.append(pool.submit(work, item))
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _attempt(
+    place: Place,
+    settings: Settings,
+    run: Callable[..., Iterable[Any]] = map,
+    advance: Callable[[str, float], object] = lambda name, share: None,
+) -> Measured | str:
     try:
-        return measure(place, settings)
+        return measure(place, settings, run, advance)
     except CodecError as error:
         return str(error)
     except (OSError, MemoryError) as error:
@@ -302,6 +441,7 @@ def _total(
         "noise_band": spread["noise_band"]["p50"],
         "spikes": add("spikes"),
         "spike_rate": add("spikes") / electrode_seconds,
+        **{name: spread[name]["p50"] for name in ("noise_uv", "noise_band_uv") if spread[name]["p50"] > 0},
         "groups": len({row["group"] for row in files if row["group"] == row["group"]}),
         "grouped_files": sum(row["group"] == row["group"] for row in files),
     }
@@ -327,43 +467,12 @@ def _clipping(found: Neighbours, rails: tuple[float, float]) -> dict[str, float]
     return {"clipped_low": low, "clipped_high": high, "clipped": (low + high) / int(found.counts.sum())}
 
 
-class _Activity:
-    """Noise and spikes of all channels, gathered stretch by stretch."""
-
-    def __init__(self, channels: int, rate: float, settings: Settings) -> None:
-        self.rate, self.settings = rate, settings
-        self.margin = max(round(SETTLING * rate), 1)
-        """Frames around a stretch on which the filter settles."""
-        self.spikes = 0
-        self._values = [Pool() for _ in range(channels)]
-        self._band_levels: list[list[float]] = [[] for _ in range(channels)]
-
-    def add(self, x: np.ndarray, before: int, frames: int) -> None:
-        """Take a stretch of ``frames`` that begins ``before`` frames after the start of x, shape (frames, channels)."""
-        for channel, column in enumerate(x.T):
-            self._values[channel].add(histogram(column[before : before + frames]))
-            filtered = spikes.bandpass(column, self.rate, self.settings.band)
-            if filtered is not None:
-                inner = filtered[before : before + frames]
-                self._band_levels[channel].append(spikes.noise_level(inner))
-                self.spikes += spikes.neo_spikes(inner, self.rate, self.settings.neo_factor).size
-
-    def noise(self) -> float:
-        """Return the noise level of the samples, the mean over the channels."""
-        totals = (pool.total() for pool in self._values)
-        return _mean(spikes.noise_of_counts(total.values, total.counts) for total in totals)
-
-    def noise_band(self) -> float:
-        """Return the noise level in the band, the mean over the channels."""
-        return _mean(float(np.median(levels)) for levels in self._band_levels if levels)
-
-
 def _mean(numbers: Iterable[float]) -> float:
     defined = [number for number in numbers if number == number]
     return sum(defined) / len(defined) if defined else nan
 
 
-def _spread(numbers: Sequence[float]) -> dict[str, float]:
+def spread_of(numbers: Sequence[float]) -> dict[str, float]:
     """Return mean, population standard deviation and percentiles of what is defined."""
     defined = np.array([number for number in numbers if number == number], float)
     names = ("min", "p5", "p50", "p95", "max")

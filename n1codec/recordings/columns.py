@@ -23,24 +23,25 @@ def names(recording: Recording) -> list[str]:
     return [f"{recording.name}:{channel}" for channel in recording.channel_names]
 
 
-def columns(recording: Recording, frames: int | None = None) -> np.ndarray:
-    """Return the first frames of a recording channel by channel.
+def columns(recording: Recording, stop: int | None = None, start: int = 0) -> np.ndarray:
+    """Return frames of a recording channel by channel, the first ones unless it is said where they start.
 
     Args:
-        frames: how many at most; all if None.
+        stop: the frame behind the last one; the recording's end if None or beyond it.
+        start: the first frame.
 
     Returns:
         Shape (channels, frames), each row contiguous. That of one channel may be a read-only view of the file; others
         are read a block at a time, and are as large as what is returned.
     """
-    stop = recording.frames if frames is None else min(frames, recording.frames)
+    stop = recording.frames if stop is None else min(stop, recording.frames)
     if recording.channels == 1:
-        return recording.read(0, stop).T
-    result = np.empty((recording.channels, stop), recording.dtype)
+        return recording.read(start, stop).T
+    result = np.empty((recording.channels, stop - start), recording.dtype)
     step = max(1, BLOCK_BYTES // max(1, recording.channels * recording.dtype.itemsize))
-    for start in range(0, stop, step):
-        block = recording.read(start, min(start + step, stop))
-        result[:, start : start + len(block)] = block.T
+    for at in range(start, stop, step):
+        block = recording.read(at, min(at + step, stop))
+        result[:, at - start : at - start + len(block)] = block.T
         recording.release()
     return result
 

@@ -14,7 +14,7 @@ from n1codec.report import tables
 from n1codec.report.html import STATS
 
 
-def save(folder: Path, data: Dataset, jobs: int, advance: Callable[[str], object]) -> Path:
+def save(folder: Path, data: Dataset, jobs: int, advance: Callable[[str, float], object]) -> Path:
     """Analyse recordings with the usual settings, write stats.json into a results folder and return its path.
 
     Raises:

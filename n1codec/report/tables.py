@@ -15,7 +15,7 @@ import numpy as np
 import n1codec
 from n1codec import files
 from n1codec.analysis.histogram import histogram
-from n1codec.analysis.stats import Settings, Stats
+from n1codec.analysis.stats import Settings, Stats, spread_of
 
 ABOUT = {
     "Recordings": {
@@ -65,6 +65,8 @@ ABOUT = {
         "spectral_entropy_sd": "standard deviation over the files",
         "noise": "median over the files of median |x - median x| / 0.6745",
         "noise_band": "the same in the band",
+        "noise_uv": "the noise in microvolts",
+        "noise_band_uv": "that in the band in microvolts",
         "spikes": "found by nonlinear energy (NEO)",
         "spike_rate": "per second and channel",
     },
@@ -72,6 +74,7 @@ ABOUT = {
 """Section -> figure of the total -> what it is."""
 _SPREAD = ("mean", "sd", "min", "p5", "p50", "p95", "max")
 _MOST_VALUES = 2048
+_OF_CHANNELS = ("mean", "sd", "noise", "noise_band", "spike_rate", "sd_uv", "noise_uv", "noise_band_uv")
 
 
 def describe(settings: Settings) -> str:
@@ -103,10 +106,14 @@ def sections(stats: Stats, settings: Settings) -> list[tuple[str, list[tuple[str
         found.append((title, rows))
     spread: list[tuple[str, ...]] = [("", *_SPREAD)]
     for name, row in stats.spread.items():
-        if row["min"] != row["max"]:
+        if row["min"] < row["max"]:
             spread.append((name, *(exact(row[key]) for key in _SPREAD)))
     if len(spread) > 1:
         found.append(("Over the files", spread))
+    if stats.channels:
+        over = [(name, spread_of([row[name] for row in stats.channels])) for name in _OF_CHANNELS]
+        known = [(name, *(exact(row[key]) for key in _SPREAD)) for name, row in over if not isnan(row["mean"])]
+        found.append(("Over the channels", [("", *_SPREAD), *known]))
     found.append(("Settings", [(describe(settings),)]))
     return found
 
@@ -127,8 +134,9 @@ def lines(rows: list[tuple[str, ...]]) -> list[str]:
 def as_dict(name: str, stats: Stats, settings: Settings) -> dict[str, Any]:
     """Return all statistics in terms of JSON; None stands for NaN.
 
-    ``histogram`` has each value and its count. Where there are more than 2048 values it has at most 1024 bins, each of
-    the same whole number of the converter's steps. ``psd`` has percentiles over the files of one rate.
+    ``channels`` has a row for each channel of files with several. ``histogram`` has each value and its count. Where
+    there are more than 2048 values it has at most 1024 bins, each of the same whole number of the converter's steps.
+    ``psd`` has percentiles over the files of one rate.
 
     Args:
         name: what the data set is called.
@@ -149,6 +157,7 @@ def as_dict(name: str, stats: Stats, settings: Settings) -> dict[str, Any]:
                 **dict(zip(("p5", "p50", "p95"), percentiles, strict=True)),
             },
             "files": stats.files,
+            "channels": stats.channels,
             "problems": stats.problems,
         }
     )
@@ -182,7 +191,8 @@ def write_csv(target: Path, stats: Stats) -> list[Path]:
     """Write a row for each file, and the total: as the last row of one file, or as a table of its own in a folder.
 
     Args:
-        target: a file whose name ends in .csv, else a folder, which gets files.csv and total.csv.
+        target: a file whose name ends in .csv, else a folder, which gets files.csv and total.csv, and where
+            files have several channels channels.csv.
 
     Returns:
         The files written.
@@ -196,7 +206,11 @@ def write_csv(target: Path, stats: Stats) -> list[Path]:
     _write(target / "files.csv", columns, stats.files)
     total = [{"figure": name, "value": value} for name, value in stats.total.items()]
     _write(target / "total.csv", ["figure", "value"], total)
-    return [target / "files.csv", target / "total.csv"]
+    written = [target / "files.csv", target / "total.csv"]
+    if stats.channels:
+        written.append(target / "channels.csv")
+        _write(written[-1], list(stats.channels[0]), stats.channels)
+    return written
 
 
 def _write(path: Path, columns: list[str], rows: Iterable[Mapping[str, Any]]) -> None:
