@@ -87,7 +87,7 @@ def test_spectrogram_is_of_the_file_in_the_middle(stats: Stats, data: Dataset, m
     left, right, low, high = image.get_extent()
     assert (low, high) == (0, RATE / 2) and 0 < left < right < 4000 / RATE
     level = np.asarray(image.get_array())
-    samples = wav.read(path.read_bytes()).samples[:256, 0].astype(float)
+    samples = wav.read(path.path.read_bytes()).samples[:256, 0].astype(float)
     tapered = (samples - samples.mean()) * np.hanning(257)[:-1]
     power = np.abs(np.fft.rfft(tapered)) ** 2 * 2 / RATE / np.sum(np.hanning(257)[:-1] ** 2)
     assert level[1:-1, 0] == pytest.approx(10 * np.log10(power[1:-1]), abs=0.01)

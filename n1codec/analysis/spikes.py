@@ -26,20 +26,20 @@ def bandpass(x: np.ndarray, rate: float, band: tuple[float, float] = BAND) -> np
     """Return samples without what lies outside a band: a Butterworth filter of third order, forward and backward.
 
     Args:
-        x: shape (frames,).
+        x: shape (frames,) or (channels, frames).
         rate: frames per second; an upper edge above 0.45 of it is put there.
         band: lower and upper edge in Hz.
 
     Returns:
-        float64 of shape (frames,); None if nothing is left of the band, or there are too few frames to filter.
+        float64 in the shape of x; None if nothing is left of the band, or there are too few frames to filter.
     """
     from scipy import signal
 
     low, high = band[0], min(band[1], 0.45 * rate)
-    if not 0 < low < high or x.size < 32:
+    if not 0 < low < high or x.shape[-1] < 32:
         return None
     sections = _sections(rate, low, high)
-    return np.asarray(signal.sosfiltfilt(sections, x.astype(np.float64), padlen=min(x.size - 1, 21)))
+    return np.asarray(signal.sosfiltfilt(sections, x.astype(np.float64), padlen=min(x.shape[-1] - 1, 21)))
 
 
 def noise_level(x: np.ndarray) -> float:

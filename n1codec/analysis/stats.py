@@ -197,11 +197,13 @@ def _stretch(place: Place, rate: float, settings: Settings, bounds: tuple[int, i
     inner = x[:, before : before + length]
     levels: list[float | None] = []
     found: list[int] = []
-    for row in x[:, : before + length + margin]:
-        filtered = spikes.bandpass(row, rate, settings.band)
-        band = None if filtered is None else filtered[before : before + length]
-        levels.append(None if band is None else spikes.noise_level(band))
-        found.append(0 if band is None else spikes.neo_spikes(band, rate, settings.neo_factor).size)
+    around = x[:, : before + length + margin]
+    together = max(1, TOGETHER // around.shape[1])
+    for at in range(0, len(x), together):
+        filtered = spikes.bandpass(around[at : at + together], rate, settings.band)
+        for row in inner[at : at + together] if filtered is None else filtered[:, before : before + length]:
+            levels.append(None if filtered is None else spikes.noise_level(row))
+            found.append(0 if filtered is None else spikes.neo_spikes(row, rate, settings.neo_factor).size)
     power: np.ndarray | float = 0.0
     if numbers:
         first, last = (frame - (start - before) for frame in segments.frames(numbers))
