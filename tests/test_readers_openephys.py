@@ -124,6 +124,14 @@ def test_a_structure_that_makes_no_sense_is_told(tmp_path: Path, about: dict[str
         open_source(tmp_path)
 
 
+def test_channels_of_no_scale_are_samples_all_the_same(tmp_path: Path) -> None:
+    samples = walks(50, 1)
+    channel = {"channel_name": "A", "bit_volts": float("inf")}
+    open_ephys(tmp_path / "recording1", {"P": samples}, channels=[channel])
+    found = open_recording(tmp_path)
+    assert np.array_equal(found.read(), samples) and found.gains is None
+
+
 def test_the_real_record_node() -> None:
     if not OPEN_EPHYS.exists():
         pytest.skip("the real recordings are not here")

@@ -120,7 +120,8 @@ def test_a_file_that_was_cut_off_or_is_longer_than_its_meta_says(tmp_path: Path)
     "damaged",
     [
         {"~imroTbl": None}, {"~imroTbl": "(0,384)(0 0"}, {"~imroTbl": ""}, {"snsApLfSy": "x"}, {"snsApLfSy": "3,1,1"},
-        {"snsSaveChanSubset": "0:9999"}, {"~snsGeomMap": "(NP)(1)"}, {"~snsShankMap": "(1,2)(0)"},
+        {"snsSaveChanSubset": "0:9999"}, {"~snsGeomMap": "(NP)(1)"},
+        {"~snsGeomMap": "(NP,4,250,70)" + "(1e400:0:0:1)" * 4}, {"imAiRangeMax": "inf"}, {"~snsShankMap": "(1,2)(0)"},
         {"~muxTbl": "(32,12)"}, {"imAiRangeMax": ""}, {"imMaxInt": "0"}, {"~snsChanMap": "()"},
         {"imDatPrb_type": "new"},
     ],

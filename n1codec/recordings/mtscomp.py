@@ -40,7 +40,7 @@ class Mtscomp(Recording):
             self.columns = str(about.get("chunk_order", "F")) == "F"
             self.in_time = bool(about.get("do_time_diff", True))
             self.across = bool(about.get("do_spatial_diff", False))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise UnknownFormat("its .ch is damaged") from error
         sizes = np.diff(self.bounds)
         if (
@@ -74,11 +74,12 @@ class Mtscomp(Recording):
             return kept[1]
         frames = self.bounds[number + 1] - self.bounds[number]
         size = frames * self.channels * self.dtype.itemsize
+        inflating = zlib.decompressobj()
         try:
-            raw = zlib.decompressobj().decompress(self.data[self.places[number] : self.places[number + 1]], size + 1)
+            raw = inflating.decompress(self.data[self.places[number] : self.places[number + 1]], size + 1)
         except zlib.error as error:
             raise FormatError(f"{self.name}: its chunk {number} is damaged") from error
-        if len(raw) != size:
+        if len(raw) != size or not inflating.eof:  # only at the end its checksum is looked at
             raise FormatError(f"{self.name}: its chunk {number} is damaged")
         there = np.frombuffer(raw, self.dtype.newbyteorder("<")).astype(self.dtype, copy=False)
         x = there.reshape((frames, self.channels), order="F" if self.columns else "C")

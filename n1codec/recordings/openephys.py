@@ -83,12 +83,12 @@ def read(data: Buffer, name: str, about: dict[str, Any], settings: Probe | None 
         rate, channels = float(about["sample_rate"]), int(about["num_channels"])
         each = [dict(channel) for channel in about.get("channels", ())]
         scales = [float(channel["bit_volts"]) * _MICROVOLTS.get(channel.get("units", ""), 1.0) for channel in each]
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, OverflowError) as error:
         raise UnknownFormat(f"its {STRUCTURE} is damaged") from error
     if channels < 1 or not 0 <= rate < np.inf:
         raise UnknownFormat(f"its {STRUCTURE} speaks of {channels} channels at {rate:g} Hz")
     recording = Mapped(name, rate, channels, Form("int16"), memoryview(data).cast("B"))
-    if len(each) != channels:
+    if len(each) != channels or not np.isfinite(scales).all():
         return recording
     recording.channel_names = tuple(str(channel.get("channel_name", at)) for at, channel in enumerate(each))
     recording.sync = tuple(at for at, channel in enumerate(each) if _is_sync(channel))
@@ -160,7 +160,7 @@ def probe(settings: Path | None, about: dict[str, Any]) -> Probe | None:
         return None
     if adcs not in (24, 32):
         return None
-    both = sorted(across.keys() & along.keys())
+    both = sorted(at for at in across.keys() & along.keys() if np.isfinite([across[at], along[at]]).all())
     return Probe(adcs, np.array([[across[at], along[at]] for at in both], np.float64).reshape(-1, 2))
 
 

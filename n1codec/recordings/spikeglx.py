@@ -146,8 +146,20 @@ def _understood(look: Callable[[], T]) -> T | None:
     """Return what the .meta says, None if it does not say it in the way that is known."""
     try:
         return look()
-    except (KeyError, ValueError, IndexError, ZeroDivisionError):
+    except (KeyError, ValueError, IndexError, ZeroDivisionError, OverflowError):
         return None
+
+
+def _finite(value: str | float) -> float:
+    """Return a number, or what somebody wrote for one.
+
+    Raises:
+        ValueError: it is none, or it has no end.
+    """
+    number = float(value)
+    if not np.isfinite(number):
+        raise ValueError(f"{value} is no number to work with")
+    return number
 
 
 def _numbers(text: str) -> list[int]:
@@ -195,16 +207,16 @@ def _gains(meta: Meta, kind: str, saved: list[_Channel]) -> np.ndarray:
     """Return microvolts per unit: the range of the converter, by its largest number, by the amplification."""
     if kind == "imec":
         probe = _probe(meta)
-        top = float(meta.get("imMaxInt") or (512 if _is_first(probe) else 8192 if probe in (21, 24) else 2048))
-        unit = float(meta["imAiRangeMax"]) / top
+        top = _finite(meta.get("imMaxInt") or (512 if _is_first(probe) else 8192 if probe in (21, 24) else 2048))
+        unit = _finite(meta["imAiRangeMax"]) / top
         amplified = _amplification(meta, probe)
         factors = {c: amplified(c) for c in saved if c.kind in ("AP", "LF")}
     elif kind == "nidq":
-        unit = float(meta["niAiRangeMax"]) / float(meta.get("niMaxInt") or 32768)
+        unit = _finite(meta["niAiRangeMax"]) / _finite(meta.get("niMaxInt") or 32768)
         by_kind = {"MN": "niMNGain", "MA": "niMAGain"}
-        factors = {c: float(meta[by_kind[c.kind]]) if c.kind in by_kind else 1.0 for c in saved if c.kind != "DW"}
+        factors = {c: _finite(meta[by_kind[c.kind]]) if c.kind in by_kind else 1.0 for c in saved if c.kind != "DW"}
     else:
-        unit = float(meta["obAiRangeMax"]) / float(meta.get("obMaxInt") or 32768)
+        unit = _finite(meta["obAiRangeMax"]) / _finite(meta.get("obMaxInt") or 32768)
         factors = {c: 1.0 for c in saved if c.kind == "XA"}
     return np.array([1e6 * unit / factors[c] if c in factors else 1.0 for c in saved])
 
@@ -233,13 +245,13 @@ def _amplification(meta: Meta, probe: int) -> Callable[[_Channel], float]:
     if _is_first(probe) and "imroTbl" in meta:
         head, *entries = _table(meta["imroTbl"])
         if probe == 1110:  # the head has one gain for all channels
-            gains = {"AP": float(head.split(",")[3]), "LF": float(head.split(",")[4])}
+            gains = {"AP": _finite(head.split(",")[3]), "LF": _finite(head.split(",")[4])}
             return lambda channel: gains[channel.kind]
         rows = {int(row[0]): row for row in (entry.split() for entry in entries)}
-        return lambda channel: float(rows[channel.number][3 if channel.kind == "AP" else 4])
+        return lambda channel: _finite(rows[channel.number][3 if channel.kind == "AP" else 4])
     usual = 80.0 if probe in (21, 24) else 100.0
     said = {"AP": meta.get("imChan0apGain"), "LF": meta.get("imChan0lfGain") or meta.get("imChan0apGain")}
-    return lambda channel: float(said[channel.kind] or usual)
+    return lambda channel: _finite(said[channel.kind] or usual)
 
 
 def _geometry(meta: Meta, saved: list[_Channel]) -> np.ndarray:
@@ -247,9 +259,9 @@ def _geometry(meta: Meta, saved: list[_Channel]) -> np.ndarray:
     electrodes = [at for at, channel in enumerate(saved) if channel.kind in ("AP", "LF")]
     if "snsGeomMap" in meta:
         head, *entries = _table(meta["snsGeomMap"])
-        pitch = float(head.split(",")[2])
-        found = np.array([[float(number) for number in entry.split(":")[:3]] for entry in entries]).reshape(-1, 3)
-        rows = found[:, [1, 2]] + found[:, [0]] * [pitch, 0]
+        pitch = _finite(head.split(",")[2])
+        found = np.array([[_finite(number) for number in entry.split(":")[:3]] for entry in entries]).reshape(-1, 3)
+        rows = np.stack([found[:, 1] + found[:, 0] * pitch, found[:, 2]], axis=1)
     else:
         rows = _grid(meta)
     if len(rows) != len(electrodes):  # some writers list the channels that were not saved, too
