@@ -120,6 +120,7 @@ def test_selected_channels_and_other_processes(tmp_path: Path) -> None:
     found = open_recording(Place(path, flat=Flat(5), select=(4, 1)))
     assert found.shape == (100, 2) and found.channel_names == ("4", "1")
     assert np.array_equal(found.read(), samples[:, [4, 1]]) and np.array_equal(found[:, 1], samples[:, 1])
+    found.release()
     again = pickle.loads(pickle.dumps(found))
     assert np.array_equal(again.read(), found.read()) and again.channel_names == found.channel_names
     for wrong, words in (((5,), "no channel 5"), ((-1,), "no channel -1"), ((), "no channel is selected")):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
 from pathlib import Path
 
@@ -219,6 +220,21 @@ def test_folders_that_hold_no_recording_or_cannot_be_kept(tmp_path: Path) -> Non
     (loop / "gone").symlink_to(tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError):
         open_source(tmp_path)
+    (loop / "gone").unlink()
+    os.mkfifo(loop / "pipe")
+    with pytest.raises(CodecError, match="neither a file nor a folder"):
+        open_source(tmp_path)
+
+
+def test_a_folder_that_is_linked_comes_as_a_folder(tmp_path: Path) -> None:
+    samples = walks(10, 3)
+    spikeglx(tmp_path / "disk" / "r_g0_t0.imec0.ap.bin", samples)
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "imec0").symlink_to(tmp_path / "disk")
+    source = open_source(run)
+    assert np.array_equal(source.stream("imec0.ap").read(), samples)
+    assert [file.name for file in source.files] == ["imec0/r_g0_t0.imec0.ap.bin", "imec0/r_g0_t0.imec0.ap.meta"]
 
 
 def test_the_real_run() -> None:
