@@ -10,11 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from n1codec import files
+from n1codec import files, registry
 from n1codec.codec import CodecError
-from n1codec.container import Converted, decode_file, encode_file
+from n1codec.container import Converted, Packing, decode_file, encode_file
+from n1codec.container.convert import compare, in_order, remove_original
 from n1codec.pipeline import Pipeline
-from n1codec.recordings import Place, is_recording_folder, main_file
+from n1codec.recordings import Place, Source, is_recording_folder, main_file
 
 SUFFIX = ".n1c"
 LOG_COLUMNS = {
@@ -104,63 +105,126 @@ def _in_folder(
             yield path, below
 
 
+class Task(NamedTuple):
+    """What becomes one file."""
+
+    source: str
+    """Its path, or that of the first of several."""
+    target: str
+    opened: Source | None = None
+    """The source, where it is more than what the path says: several files that become one recording."""
+    folder: Path | None = None
+    """The folder that the names of its files are relative to."""
+
+
+class How(NamedTuple):
+    """What is done with each source."""
+
+    direction: str
+    """"encode" or "decode"."""
+    stages: Pipeline | None = None
+    """The codec; None decodes with what the file names, and encodes with what suits the recording."""
+    about: Place | None = None
+    """What the sources to encode are, but for their paths: how to read flat files, for example."""
+    verify: bool = False
+    """Whether what was encoded is decoded again, from the disk, and compared."""
+    delete_original: bool = False
+    """Whether the source is removed after that."""
+
+
 def convert(
-    direction: str,
-    pairs: Sequence[tuple[str, str]],
-    stages: Pipeline | None,
+    tasks: Sequence[Task],
+    how: How,
     *,
     jobs: int = 1,
     log: Path | None = None,
-    about: Place | None = None,
     advance: Callable[[int], Any] | None = None,
-) -> Iterator[tuple[str, Converted | Exception]]:
+    executor: Any = None,
+) -> Iterator[tuple[Task, Converted | Exception]]:
     """Encode or decode each source; yield it with what became of it, or the error that it met.
 
     One source alone is coded by ``jobs`` threads, several by as many processes.
 
     Args:
-        direction: "encode" or "decode".
-        pairs: (source, target) of each file; folders of the targets are made.
-        stages: the codec; None decodes with what the file names, and encodes with what suits the recording.
         log: CSV that a row is added to for each file as it is done.
-        about: what the sources to encode are, but for their paths: how to read flat files, for example.
         advance: is called with the bytes of samples that are done, where there is one source.
+        executor: where sources are encoded, instead of in processes of this machine; its workers see the same paths.
     """
-    spec = stages.spec if stages else "auto" if direction == "encode" else None
     with ExitStack() as stack:
-        note = stack.enter_context(_Log(log, direction)) if log else None
-        run: Callable[..., Iterator[Any]] = map
-        threads = 1
-        if len(pairs) == 1:
-            threads = jobs
+        note = stack.enter_context(_Log(log, how.direction)) if log else None
+        outcomes: Iterator[Converted | Exception]
+        if len(tasks) == 1:
+            outcomes = iter([_attempt(how, tasks[0], jobs, advance, executor)])
+        elif executor is not None and how.direction == "encode":
+            outcomes = _on_workers(executor, how, tasks)
         elif jobs > 1:
             from concurrent.futures import ProcessPoolExecutor
             from multiprocessing import get_context
 
             pool = stack.enter_context(ProcessPoolExecutor(jobs, get_context("spawn")))
-            run = pool.map
-            advance = None
-        attempt = partial(_attempt, direction, spec, about or Place(Path()), threads, advance)
-        for (source, _), outcome in zip(pairs, run(attempt, pairs), strict=True):
+            outcomes = pool.map(partial(_attempt, how), tasks)
+        else:
+            outcomes = map(partial(_attempt, how), tasks)
+        for task, outcome in zip(tasks, outcomes, strict=True):
             if note and isinstance(outcome, Converted):
-                note.row(source, outcome)
-            yield source, outcome
+                note.row(task.source, outcome)
+            yield task, outcome
 
 
 def _attempt(
-    direction: str,
-    spec: str | None,
-    about: Place,
-    threads: int,
-    advance: Callable[[int], Any] | None,
-    pair: tuple[str, str],
+    how: How, task: Task, jobs: int = 1, advance: Callable[[int], Any] | None = None, executor: Any = None
 ) -> Converted | Exception:
-    source, target = pair
     try:
-        if direction == "encode":
-            place = about._replace(path=Path(source))
-            return encode_file(place, target, spec, jobs=threads, advance=advance)
-        return decode_file(source, target, spec, jobs=threads, advance=advance)
+        if how.direction == "decode":
+            return decode_file(task.source, task.target, how.stages, jobs=jobs, advance=advance)
+        source = _source(how, task)
+        spec: Any = how.stages or registry.AUTO
+        done = encode_file(source, task.target, spec, jobs=jobs, advance=advance, executor=executor)
+        _after(how, task, jobs, advance)
+        return done
+    except Exception as error:
+        return error
+
+
+def _source(how: How, task: Task) -> Place | Source:
+    return task.opened or (how.about or Place(Path()))._replace(path=Path(task.source))
+
+
+def _after(how: How, task: Task, jobs: int = 1, advance: Callable[[int], Any] | None = None) -> None:
+    """Verify what was encoded, and remove the original, where that is wanted."""
+    if not (how.verify or how.delete_original):
+        return
+    original = compare(task.target, _source(how, task), jobs=jobs, advance=advance)
+    if how.delete_original:
+        path = Path(task.source)
+        remove_original(original, task.folder or (path if original.folder else path.parent))
+
+
+def _on_workers(executor: Any, how: How, tasks: Sequence[Task]) -> Iterator[Converted | Exception]:
+    """Yield what becomes of each source when workers encode them and this process writes; lost work is done again."""
+    work = partial(_packed, how)
+    absolute = [task._replace(source=str(Path(task.source).absolute())) for task in tasks]
+    for task, (_, found) in zip(tasks, in_order(executor, work, absolute, 64), strict=True):
+        try:
+            if isinstance(found, Exception):
+                raise found
+            done, packed = found
+            files.write(task.target, packed)
+            _after(how, task)
+            yield done
+        except Exception as error:
+            yield error
+
+
+def _packed(how: How, task: Task) -> tuple[Converted, bytes] | Exception:
+    """Return a source as the bytes of a .n1c file."""
+    try:
+        packing = Packing(_source(how, task), how.stages)
+        encoded = [packing.encode(piece) for piece in packing.pieces()]
+        packed = b"".join(packing.assemble(encoded))
+        seconds = sum(one.seconds for one in encoded)
+        done = Converted(packing.source_bytes, len(packed), packing.spec, packing.stored, seconds, packing.doubt)
+        return done, packed
     except Exception as error:
         return error
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from n1codec.datasets.dataset import Reading
-    from n1codec.recordings import Flat
+    from n1codec.recordings import Flat, Reading
 
 Function = Callable[..., Any]
 
@@ -94,6 +93,23 @@ def _serves_as_channels(function: Function, usual: int) -> Function:
 def describes_recordings(function: Function) -> Function:
     """Add the options that say how recordings are to be read; the function gets them as ``reading``, a ``Reading``."""
 
+    @describes_flat_files
+    @wraps(function)
+    def command(*arguments: Any, stream: str, select: tuple[int, ...] | None, reading: Reading, **options: Any) -> Any:
+        return function(*arguments, reading=reading._replace(stream=stream, select=select), **options)
+
+    by_stream = click.option(
+        "--stream", default="", metavar="NAME", help="Which stream of a recording that has several."
+    )
+    by_channel = click.option(
+        "--select", type=Numbers(), metavar="0-3,7", help="Which channels; all if none are named."
+    )
+    return by_stream(by_channel(command))
+
+
+def describes_flat_files(function: Function) -> Function:
+    """Add the options that say what is in a flat binary file; the function gets them as ``reading``, a ``Reading``."""
+
     @wraps(function)
     def command(
         *arguments: Any,
@@ -102,15 +118,12 @@ def describes_recordings(function: Function) -> Function:
         rate: float | None,
         order: str | None,
         offset: int | None,
-        stream: str,
-        select: tuple[int, ...] | None,
         **options: Any,
     ) -> Any:
-        from n1codec.datasets.dataset import Reading
+        from n1codec.recordings import Reading
 
         flat = _flat(channels, dtype, rate, order, offset)
-        reading: Reading = Reading(stream, flat, select)
-        return function(*arguments, reading=reading, **options)
+        return function(*arguments, reading=Reading(flat=flat), **options)
 
     for option in reversed(
         (
@@ -120,8 +133,6 @@ def describes_recordings(function: Function) -> Function:
             click.option("--order", type=click.Choice(["C", "F"], case_sensitive=False),
                          help="C: all channels of a frame stand together (the default); F: all frames of a channel."),
             click.option("--offset", type=click.IntRange(0), metavar="BYTES", help="Bytes before its samples."),
-            click.option("--stream", default="", metavar="NAME", help="Which stream of a recording that has several."),
-            click.option("--select", type=Numbers(), metavar="0-3,7", help="Which channels; all if none are named."),
         )
     ):  # fmt: skip
         command = option(command)

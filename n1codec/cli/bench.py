@@ -12,7 +12,8 @@ from n1codec.cli._data import takes_data
 
 if TYPE_CHECKING:
     from n1codec.bench.measure.kernels import Measurement, Speed
-    from n1codec.datasets.dataset import Dataset, Reading
+    from n1codec.datasets.dataset import Dataset
+    from n1codec.recordings import Reading
     from n1codec.train.unseen import Cost
 
 MOST_SAMPLES = 1 << 22

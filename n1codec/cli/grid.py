@@ -13,7 +13,7 @@ import click
 from n1codec.cli._data import takes_data
 
 if TYPE_CHECKING:
-    from n1codec.datasets.dataset import Reading
+    from n1codec.recordings import Reading
 
 
 @click.command()

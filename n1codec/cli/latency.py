@@ -9,7 +9,7 @@ import click
 from n1codec.cli._data import takes_data
 
 if TYPE_CHECKING:
-    from n1codec.datasets.dataset import Reading
+    from n1codec.recordings import Reading
 
 MOST_SAMPLES = 1 << 27
 """Samples of all recordings together that are sent: the first frames of longer ones."""

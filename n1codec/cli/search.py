@@ -18,7 +18,7 @@ from n1codec.cli._data import takes_data
 
 if TYPE_CHECKING:
     from n1codec.bench.search.halving import Found, Step
-    from n1codec.datasets.dataset import Reading
+    from n1codec.recordings import Reading
 
 MOST_REASONS = 5
 """Reasons of failures that are printed."""

@@ -15,7 +15,7 @@ from n1codec.codec import CodecError, SpecError
 if TYPE_CHECKING:
     import numpy as np
 
-    from n1codec.datasets.dataset import Reading
+    from n1codec.recordings import Reading
 
 
 @click.command()

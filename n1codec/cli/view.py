@@ -11,7 +11,7 @@ from n1codec.cli._data import takes_data
 from n1codec.codec import UnavailableError
 
 if TYPE_CHECKING:
-    from n1codec.datasets.dataset import Reading
+    from n1codec.recordings import Reading
 
 
 @click.command()

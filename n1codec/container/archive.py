@@ -19,7 +19,7 @@ from n1codec.container.header import ARRAY, MAGIC, OPAQUE, WAV, Header, decoder
 from n1codec.container.version2 import Bytes, Chunk, Ending, File, Group, Head, Model, Stream
 from n1codec.pipeline import Pipeline, get_codec
 from n1codec.recordings import wav
-from n1codec.recordings.recording import Channels, Recording
+from n1codec.recordings.recording import Channels, Recording, channel_numbers
 from n1codec.recordings.samples import Form
 
 if TYPE_CHECKING:
@@ -294,8 +294,7 @@ class Stored(Recording):
 
     def read(self, start: int = 0, stop: int | None = None, channels: Channels = None) -> np.ndarray:
         start, stop, _ = slice(start, stop).indices(self.frames)
-        every = np.arange(self.channels)
-        wanted = every if channels is None else np.atleast_1d(every[channels])
+        wanted = channel_numbers(channels, self.channels)
         return np.require(self._decoded(start, max(start, stop), wanted), self.dtype, ["C", "A"])
 
     def _decoded(self, start: int, stop: int, wanted: Any) -> np.ndarray:

@@ -53,11 +53,11 @@ class Converted(NamedTuple):
     seconds: float = 0.0
     """The codec's own work, the sum over all threads."""
     note: str = ""
-    """What was left out, such as a .meta where only one file can be written."""
+    """What is odd about the source, or was left out, such as a .meta where only one file can be written."""
 
 
 def encode_file(
-    source: str | Path | Place,
+    source: str | Path | Place | Source,
     target: str | Path,
     spec: str | Pipeline | None = None,
     *,
@@ -68,7 +68,7 @@ def encode_file(
     """Encode a recording, a file of any kind or a folder that is one recording, into a .n1c file.
 
     Args:
-        source, target: paths; ``-`` is standard input or output.
+        source, target: paths; ``-`` is standard input or output. The source may be open already.
         spec: the codec; $N1_CODEC if None, or else the one that suits the recording.
         jobs: threads.
         advance: is called with the bytes of samples that are done, each time some are.
@@ -79,13 +79,13 @@ def encode_file(
         OSError: the files.
     """
     stages = as_pipeline(spec) if spec is not None else default_codec()
-    packing = Packing(source if isinstance(source, Place) else Place(Path(source)), stages)
+    packing = Packing(source, stages)
     advance = advance or (lambda size: None)
     if packing.old:
         done = packing.encode(next(packing.pieces()))
         advance(packing.sample_bytes)
         size = files.write(target, *packing.assemble([done]))
-        return Converted(packing.source_bytes, size, packing.spec, packing.stored, done.seconds)
+        return Converted(packing.source_bytes, size, packing.spec, packing.stored, done.seconds, packing.doubt)
     with writing_part(target) as file:
         writer = Writer(file.write, packing.head)
         writer.begin(packing.codecs, packing.prefixes())
@@ -100,7 +100,7 @@ def encode_file(
                 seconds += encoded.seconds
                 advance(packing.piece_bytes(piece))
         writer.finish([stream.frames for stream in packing.source.streams.values()], checksums.endings())
-    return Converted(packing.source_bytes, writer.size, packing.spec, packing.stored, seconds)
+    return Converted(packing.source_bytes, writer.size, packing.spec, packing.stored, seconds, packing.doubt)
 
 
 class _Remote:
@@ -208,11 +208,11 @@ def verify(source: str | Path, *, jobs: int = 1, advance: Advance | None = None,
     if of and [len(data) for data in originals] != restored_sizes(archive):
         raise FormatError("it is not what it was made from: its files have other sizes")
 
-    def compare(number: int, data: memoryview, at: int) -> None:
+    def check(number: int, data: memoryview, at: int) -> None:
         if of and data != originals[number][at : at + data.nbytes]:
             raise FormatError(f"it is not what it was made from: {of.files[number].name} differs")
 
-    restorer = Restorer(archive, compare)
+    restorer = Restorer(archive, check)
     restore(archive, restorer, jobs=jobs, advance=advance)
     return restorer.size
 
@@ -227,19 +227,27 @@ def restored_sizes(archive: Archive) -> list[int]:
     return found
 
 
-def delete_original(packed: str | Path, place: Place, *, jobs: int = 1, advance: Advance | None = None) -> int:
-    """Remove the files that a .n1c file was made from, if it gives back each of their bytes; return how many files.
+def compare(packed: str | Path, original: Place | Source, *, jobs: int = 1, advance: Advance | None = None) -> Source:
+    """Check that a .n1c file gives back each byte of the files it was made from, as they are now, and return these.
 
-    It is decoded from the disk, not from memory, and compared with the files as they are now.
+    It is decoded from the disk, not from memory.
 
     Raises:
-        FormatError: it does not; nothing is removed.
+        FormatError: it does not.
         OSError: the files.
     """
     files.forget(packed)
-    source = Packing(place).source
+    source = Packing(original).source
     verify(packed, jobs=jobs, advance=advance, of=source)
-    folder = place.path if source.folder else place.path.parent
+    return source
+
+
+def remove_original(source: Source, folder: Path) -> None:
+    """Remove the files of a source, and of one that is a folder the folders that are empty then.
+
+    Args:
+        folder: what the names of its files are relative to.
+    """
     for file in source.files:
         (folder / file.name).unlink()
     if source.folder:
@@ -248,8 +256,7 @@ def delete_original(packed: str | Path, place: Place, *, jobs: int = 1, advance:
                 path.rmdir()
         with suppress(OSError):
             folder.rmdir()
-    files.sync_folder(folder.parent if source.folder else folder)
-    return len(source.files)
+    files.sync_folder(folder if folder.exists() else folder.parent)
 
 
 def restore(

@@ -19,6 +19,7 @@ from n1codec.container.version2 import Chunk, Ending, File, Group, Head, Stream
 from n1codec.container.writer import Writer
 from n1codec.pipeline import Pipeline, get_codec
 from n1codec.recordings import Place, Recording, Source, SourceFile, UnknownFormat, wav
+from n1codec.recordings.flat import likely_channels
 from n1codec.recordings.samples import Form, Mapped
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Packing:
     """A source ready to be encoded.
 
     Args:
-        place: a file, ``-`` for standard input, or a folder that is one recording.
+        place: a file, ``-`` for standard input, a folder that is one recording, or a source that is open.
         stages: the codec; None takes the one that suits the recording.
         data: the bytes of the file, where they are in memory already.
 
@@ -78,15 +79,20 @@ class Packing:
         OSError: it cannot be read.
     """
 
-    def __init__(self, place: str | Path | Place, stages: Pipeline | None = None, data: Buffer | None = None) -> None:
+    def __init__(
+        self, place: str | Path | Place | Source, stages: Pipeline | None = None, data: Buffer | None = None
+    ) -> None:
+        given = place if isinstance(place, Source) else None
+        if isinstance(place, Source):
+            place = Place(Path(place.name))
         place = place if isinstance(place, Place) else Place(Path(place))
         self.place = place
-        if data is None and not place.path.is_file() and not place.path.is_dir():
+        if data is None and not given and not place.path.is_file() and not place.path.is_dir():
             data = files.view(place.path)  # a pipe can be read once
         self._data = None if data is None else memoryview(data).cast("B")
         self.stored = ""
         """Why a file is stored as bytes; empty where its samples are coded."""
-        self.source = self._open(place, stages)
+        self.source = given or self._open(place, stages)
         self._codecs = [self._groups(stream, stages) for stream in self.source.streams.values()]
         self._chunks = [
             chunk_frames(stream, codecs[0][1] if codecs else get_codec(STORED))
@@ -117,6 +123,16 @@ class Packing:
     def sample_bytes(self) -> int:
         """Bytes of those files of the source that hold samples."""
         return sum(len(file.data) for file in self.source.files if file.channels)
+
+    @property
+    def doubt(self) -> str:
+        """What is odd about the source, in words: whether a flat file has so many channels; empty for nothing."""
+        described = self.place.flat or any(file.name == f"{self.source.name}.json" for file in self.source.files[1:])
+        for stream in self.source.streams.values() if described and not self.stored else ():
+            likely = likely_channels(stream)
+            if likely:
+                return f"its samples look like those of {likely} channels, not {stream.channels} (look at --channels)"
+        return ""
 
     # -- how it is cut -----------------------------------------------------------------------------------------------
 

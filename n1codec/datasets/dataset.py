@@ -30,7 +30,7 @@ from typing import NamedTuple
 from n1codec import files
 from n1codec.codec import CodecError
 from n1codec.datasets import manifest
-from n1codec.recordings import Flat, Place, Recording, UnknownFormat, open_recording, open_source
+from n1codec.recordings import Place, Reading, Recording, UnknownFormat, open_recording, open_source
 
 HOME = Path("data")
 SYNTHETIC = "synthetic"
@@ -42,21 +42,6 @@ FLAT = (".bin", ".dat", ".raw")
 """How the names of flat binary files end, which are looked for in a folder where somebody says what they are."""
 
 _RESERVED = re.compile(r"n1(-\d+)?|synthetic")
-
-
-class Reading(NamedTuple):
-    """How recordings are to be read: what a user says of them beside their names."""
-
-    stream: str = ""
-    """Which stream of several."""
-    flat: Flat | None = None
-    """What flat binary files are."""
-    select: tuple[int, ...] | None = None
-    """Which channels are meant, all if None."""
-
-    def place(self, path: Path) -> Place:
-        """Return a path with it."""
-        return Place(path if path.name else path.resolve(), self.stream, self.flat, self.select)
 
 
 class Dataset(NamedTuple):

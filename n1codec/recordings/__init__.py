@@ -8,11 +8,12 @@ from n1codec import files
 from n1codec.codec import CodecError
 from n1codec.recordings.recording import Recording, UnknownFormat
 from n1codec.recordings.samples import Mapped
-from n1codec.recordings.source import Flat, Place, Source, SourceFile, main_file
+from n1codec.recordings.source import Flat, Place, Reading, Source, SourceFile, main_file
 
 __all__ = [
     "Flat",
     "Place",
+    "Reading",
     "Recording",
     "Source",
     "SourceFile",

@@ -20,6 +20,19 @@ BLOCK_BYTES = 4 << 20
 """About how much of a recording is held at a time by what goes through all of it."""
 
 
+def channel_numbers(channels: Channels, count: int) -> np.ndarray:
+    """Return the numbers of the channels that are meant, int64 of shape (channels,).
+
+    Raises:
+        IndexError: there is no such channel among ``count``.
+    """
+    every = np.arange(count)
+    if channels is None:
+        return every
+    chosen = channels if isinstance(channels, slice | np.ndarray) else np.asarray(channels, np.intp)
+    return np.atleast_1d(every[chosen])
+
+
 class UnknownFormat(CodecError):
     """A file whose samples no reader understands; the message says why."""
 

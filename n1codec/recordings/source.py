@@ -58,6 +58,21 @@ class Place(NamedTuple):
         return where if isinstance(where, Place) else cls(Path(where))
 
 
+class Reading(NamedTuple):
+    """How recordings are to be read: what a user says of them beside their names."""
+
+    stream: str = ""
+    """Which stream of several."""
+    flat: Flat | None = None
+    """What flat binary files are."""
+    select: tuple[int, ...] | None = None
+    """Which channels are meant, all if None."""
+
+    def place(self, path: Path) -> Place:
+        """Return a path with it."""
+        return Place(path if path.name else path.resolve(), self.stream, self.flat, self.select)
+
+
 class SourceFile(NamedTuple):
     """One file of a source."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from n1codec.codec import CodecError
-from n1codec.recordings.recording import Recording
+from n1codec.recordings.recording import Recording, channel_numbers
 from n1codec.recordings.samples import Mapped
 from n1codec.recordings.source import Source, SourceFile
 
@@ -39,8 +39,7 @@ class Together(Recording):
         """Return a stretch of the samples; files whose channels are not asked for are not read."""
         if channels is None:
             return super().read(start, stop)
-        chosen = channels if isinstance(channels, slice | np.ndarray) else np.asarray(channels, np.intp)
-        wanted = np.atleast_1d(np.arange(self.channels)[chosen])
+        wanted = channel_numbers(channels, self.channels)
         start, stop, _ = slice(start, stop).indices(self.frames)
         pieces = [self.parts[number].read(start, max(start, stop)) for number in wanted]
         return np.concatenate([np.zeros((max(0, stop - start), 0), self.dtype), *pieces], axis=1)
