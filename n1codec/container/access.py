@@ -9,6 +9,10 @@ from typing import Any, Protocol
 
 from n1codec import files
 from n1codec.codec import FormatError, UnavailableError
+from n1codec.recordings.samples import release
+
+BLOCK = 1 << 20
+"""Bytes that are asked for at a time over the network."""
 
 
 class Access(Protocol):
@@ -24,6 +28,9 @@ class Access(Protocol):
             FormatError: they are not all there.
         """
 
+    def release(self) -> None:
+        """Give back the memory that holds what was read so far."""
+
 
 class Memory:
     """Bytes in memory, or mapped into it."""
@@ -36,6 +43,9 @@ class Memory:
         if offset + length > self.size:
             raise FormatError("it is truncated")
         return self.data[offset : offset + length]
+
+    def release(self) -> None:
+        release(self.data)
 
 
 class FileObject:
@@ -58,6 +68,9 @@ class FileObject:
             raise FormatError("it is truncated")
         return memoryview(parts[0] if len(parts) == 1 else b"".join(parts))
 
+    def release(self) -> None:
+        pass  # it holds nothing
+
 
 def access(source: Any) -> Access:
     """Return access to a path, a URL (``https://``, ``s3://``; extra ``n1codec[remote]``), a file object, or bytes.
@@ -71,7 +84,7 @@ def access(source: Any) -> Access:
             import fsspec
         except ImportError:
             raise UnavailableError("addresses need fsspec (pip install 'n1codec[remote]')") from None
-        return FileObject(fsspec.open(source, "rb", block_size=1 << 20).open())
+        return FileObject(fsspec.open(source, "rb", block_size=BLOCK).open())
     if isinstance(source, str | Path):
         return Memory(files.view(source))
     if hasattr(source, "seek"):

@@ -238,7 +238,7 @@ def read_head(access: Access) -> tuple[Head, int]:
     start = len(version2.START)
     if bytes(access.at(0, min(start, access.size))) != version2.START:
         raise FormatError("it is not a .n1c file of version 2")
-    near = access.at(start, min(1 << 16, access.size - start))
+    near = access.at(start, min(1 << 12, access.size - start))
     reader = version2.Reader(near)
     reader.take(1)
     length = reader.uint() + reader.at + 4

@@ -97,6 +97,7 @@ def encode_file(
                 writer.chunk(chunk_of(piece), encoded.checksum, encoded.payload)
                 if piece.group == 0:
                     checksums.add(piece.stream, piece.stop)
+                    packing.release()
                 seconds += encoded.seconds
                 advance(packing.piece_bytes(piece))
         writer.finish([stream.frames for stream in packing.source.streams.values()], checksums.endings())
@@ -291,6 +292,7 @@ def restore(
             if chunk is span.chunks[-1]:
                 restorer.add(stream, span, parts)
                 parts = []
+                archive.access.release()
             if advance:
                 advance(x.nbytes)
     restorer.finish()

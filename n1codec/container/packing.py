@@ -288,6 +288,11 @@ class Packing:
         writer.finish([stream.frames for stream in self.source.streams.values()], self.endings())
         return out
 
+    def release(self) -> None:
+        """Give back the memory that holds what was read of the source so far."""
+        for stream in self.source.streams.values():
+            stream.release()
+
     def prefixes(self) -> Iterable[Buffer]:
         """Return what stands before the samples of each file, and all of those that have none."""
         return [file.prefix if file.channels else file.data for file in self.source.files]

@@ -61,6 +61,13 @@ class Form(NamedTuple):
         return there.reshape(-1).view(np.uint8).data if there.size else memoryview(b"")
 
 
+def release(data: memoryview) -> None:
+    """Give back the memory that holds what was read so far of a file that is mapped into it."""
+    mapped = data.obj
+    if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)  # pages that are needed again are read again
+
+
 class Mapped(Recording):
     """Samples that stand one behind the other in a file, mapped or in memory."""
 
@@ -93,6 +100,4 @@ class Mapped(Recording):
         return self.form.unpack(self.encoded[start * block : stop * block], self.channels)
 
     def release(self) -> None:
-        mapped = self.data.obj
-        if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-            mapped.madvise(mmap.MADV_DONTNEED)  # pages that are needed again are read again
+        release(self.data)
