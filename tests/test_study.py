@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from scipy.linalg import solve_toeplitz
 
 from n1codec import registry
@@ -18,7 +19,7 @@ from n1codec.analysis.codes import codes_of
 from n1codec.codec import CodecError, FormatError, Layout
 from n1codec.recordings import wav
 from n1codec.recordings.samples import Form, Mapped
-from n1codec.study import bounds, ladder, measure, methods, neighbours
+from n1codec.study import bounds, ladder, measure, methods, neighbours, tables
 from n1codec.study import run as whole
 from n1codec.study.differences import Differences
 from n1codec.study.images import Png, Tiff
@@ -333,10 +334,13 @@ def test_learned_widths_save_bits() -> None:
 
 def test_steps_that_a_recording_does_not_allow_are_left_out() -> None:
     called = []
-    rows = ladder.rows(Excerpt(recording(walk(4000, 3)), 1), lambda *text: called.append(text))
+    rows = ladder.rows(Excerpt(recording(walk(4000, 1)), 1), lambda *text: called.append(text))
     assert len(called) == len(ladder.STEPS)
-    assert [row.method for row in rows if "4 neighbours" in row.method or "8 neighbours" in row.method] == []
-    assert not any("each converter" in row.method for row in rows)
+    assert rows and not any("neighbours" in row.method or "each converter" in row.method for row in rows)
+    some = ladder.rows(Excerpt(recording(walk(4000, 3)), 1))
+    assert [row.method for row in some if "neighbours" in row.method] == [
+        "ideal: order 16, 4 neighbours, frames -2 to 2"
+    ]
     assert ladder.rows(Excerpt(recording(walk(100, 3)), 1)) == []
 
 
@@ -377,6 +381,7 @@ def test_correlations_are_those_of_each_kind_of_pair() -> None:
 
 # -- the command -----------------------------------------------------------------------------------------------------
 
+PLOTS = ("signals", "histograms", "ratios", "speeds", "neighbours")
 FIELDS = {"method", "bytes", "ratio", "enc_mb_s", "dec_mb_s", "bits_per_sample"}
 
 
@@ -397,6 +402,13 @@ def test_the_command_prints_one_json_list_and_writes_tables(run: Run, wav_of_man
     assert [row["method"] for row in table] == [row["method"] for row in rows]
     assert {row["method"] for row in rows} >= {method.name for method in methods.METHODS}
     assert all(Path(line).stat().st_size for line in done.stderr.splitlines())
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    pictures = {f"{name}.{end}" for name in PLOTS for end in ("png", "svg")}
+    assert names == pictures | {whole.TABLE, whole.PAGE, "correlation.csv"}
+    page = (tmp_path / "out" / whole.PAGE).read_text()
+    assert all(f"({name}.png)" in page for name in PLOTS)
+    gzip = next(row for row in rows if row["method"] == "gzip")
+    assert f"| gzip | {gzip['bytes']:,} | {gzip['ratio']:.3f} | 2.38 |" in page
 
 
 def test_the_command_prints_a_table(run: Run, wav_of_many: Path) -> None:
@@ -405,6 +417,35 @@ def test_the_command_prints_a_table(run: Run, wav_of_many: Path) -> None:
     assert lines[0] == "probe.wav: 4 channels of 1500 frames, 0.05 s at 30000 Hz, 12000 bytes of samples"
     (gzip,) = (line for line in lines if line.startswith("gzip "))
     assert "2.38" in gzip
+
+
+def test_the_command_takes_one_recording(run: Run, wav_of_many: Path, tmp_path: Path) -> None:
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / name).write_bytes(wav_of_many.read_bytes())
+    done = run("n1codec", "study", "neuropixels", tmp_path)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "there are 2 recordings in it" in done.stderr
+
+
+def test_plots_of_a_recording_without_rate_or_neighbours(tmp_path: Path) -> None:
+    from n1codec.report import study_plots
+
+    excerpt = Excerpt(recording(walk(300, 1), 0.0), 1)
+    rows = [measure.measure(method, excerpt) for method in methods.METHODS[-2:]] + bounds.entropies(excerpt)
+    written = study_plots.draw(tmp_path, whole.Study(excerpt, rows))
+    assert {path.stem for path in written} == {"signals", "histograms", "ratios", "speeds"}
+    assert tables.correlations([])[1].startswith("| ---")
+
+
+def test_the_documentation_shows_the_results_that_are_here() -> None:
+    """Every line of a table that the command wrote stands in the documentation."""
+    page = (ROOT / "results" / "neuropixels2-study" / whole.PAGE).read_text().splitlines()
+    shown = (ROOT / "docs" / "neuropixels.md").read_text().splitlines()
+    assert [line for line in page if line.startswith("|") and line not in shown] == []
+    with (ROOT / "results" / "neuropixels2-study" / whole.TABLE).open(newline="") as file:
+        measured = list(csv.DictReader(file))
+    assert {row["status"] for row in measured} == {"ok", "bound"}
+    assert {method.name for method in methods.METHODS} <= {row["method"] for row in measured}
 
 
 def test_the_command_tells_in_one_line_what_it_does_not_take(run: Run, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ class Step(NamedTuple):
     own: int
     """How many of its own past samples a channel is predicted from."""
     neighbours: int = 0
-    """How many other channels, each coded before this one."""
+    """How many other channels at most, each coded before this one."""
     lags: tuple[int, ...] = (0,)
     """Which of their samples: 0 is the one at the same time, -1 the one before, 1 the one after."""
     learned: str = ""
@@ -47,15 +47,15 @@ class Step(NamedTuple):
 
 
 STEPS: tuple[Step, ...] = (
-    *(Step(f"linear predictor, order {order}", order) for order in (1, 2, 4, 8, 16, 32)),
-    Step("order 16, 4 neighbours, frames -2 to 2", 16, 4, (-2, -1, 0, 1, 2)),
-    Step("order 16, widths of codes common to all converters", 16, learned="common"),
-    Step("order 16, widths of each converter's codes", 16, learned="own"),
-    Step("and 2 neighbours at the same time", 16, 2, (0,), "own"),
-    Step("and 2 neighbours, frames -1 and 0", 16, 2, (-1, 0), "own"),
-    Step("and 2 neighbours, frames -2 to 2", 16, 2, (-2, -1, 0, 1, 2), "own"),
-    Step("and 4 neighbours, frames -2 to 2", 16, 4, (-2, -1, 0, 1, 2), "own"),
-    Step("and 8 neighbours, frames -2 to 2", 16, 8, (-2, -1, 0, 1, 2), "own"),
+    *(Step(f"ideal: own past, order {order}", order) for order in (1, 2, 4, 8, 16, 32)),
+    Step("ideal: order 16, 4 neighbours, frames -2 to 2", 16, 4, (-2, -1, 0, 1, 2)),
+    Step("ideal: order 16, widths common to all converters", 16, learned="common"),
+    Step("ideal: order 16, widths of each converter", 16, learned="own"),
+    Step("ideal: and 2 neighbours at the same time", 16, 2, (0,), "own"),
+    Step("ideal: and 2 neighbours, frames -1 and 0", 16, 2, (-1, 0), "own"),
+    Step("ideal: and 2 neighbours, frames -2 to 2", 16, 2, (-2, -1, 0, 1, 2), "own"),
+    Step("ideal: and 4 neighbours, frames -2 to 2", 16, 4, (-2, -1, 0, 1, 2), "own"),
+    Step("ideal: and 8 neighbours, frames -2 to 2", 16, 8, (-2, -1, 0, 1, 2), "own"),
 )
 _FIRST = max(max(step.own for step in STEPS), max(max(step.lags) - min(step.lags) for step in STEPS))
 """Frames that only serve to predict the others."""
@@ -114,9 +114,9 @@ def _rows(excerpt: Excerpt, advance: Callable[..., None], steps: Sequence[Step])
     ladder = Ladder(excerpt)
     width = 8 * excerpt.recording.dtype.itemsize
     for step in steps:
-        bits = ladder.bits(step) if step.neighbours < ladder.codes.shape[1] else None
+        bits = ladder.bits(step) if not step.neighbours or ladder.codes.shape[1] > 1 else None
         if bits is not None:
-            yield bound(step.name, GROUP, "fitted to the first half, ideal bits of the second", bits, width)
+            yield bound(step.name, GROUP, "fitted to the first half, bits of the second", bits, width)
         advance(step.name)
 
 

@@ -37,6 +37,7 @@ class Row(NamedTuple):
     published_ratio: float | None = None
     """What the class project reached with it, on its own recording."""
     published_bits: float | None = None
+    """The same, where they gave bits a sample."""
     status: str = "ok"
     """``ok``: decoded, and every sample was as before; ``bound``: there is nothing to decode; else what went wrong."""
 
@@ -88,7 +89,6 @@ class Excerpt:
 
 def measure(method: Method, excerpt: Excerpt) -> Row:
     """Return what a method makes of a recording; what it cannot do is told by the row's status."""
-    bits = 8 * excerpt.recording.dtype.itemsize
     size, encoding, decoding = 0, 0.0, 0.0
     try:
         codec = method.codec()
@@ -107,15 +107,14 @@ def measure(method: Method, excerpt: Excerpt) -> Row:
         method.name, method.group, method.spec, size, excerpt.nbytes / size, 8 * size / excerpt.size,
         excerpt.nbytes / encoding / _MEGA if method.timed and encoding else None,
         excerpt.nbytes / decoding / _MEGA if method.timed and decoding else None,
-        method.published, bits / method.published if method.published else None,
+        method.published,
     )  # fmt: skip
 
 
 def bound(name: str, group: str, how: str, bits: float, width: int, published_bits: float | None = None) -> Row:
     """Return the row of something that is computed in bits a sample and not coded; ``width`` is that of a sample."""
-    published = width / published_bits if published_bits else None
     ratio = width / bits if bits else None
-    return Row(name, group, how, None, ratio, bits, None, None, published, published_bits, "bound")
+    return Row(name, group, how, None, ratio, bits, published_bits=published_bits, status="bound")
 
 
 def _failed(method: Method, why: str) -> Row:

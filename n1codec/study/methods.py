@@ -127,4 +127,4 @@ METHODS: tuple[Method, ...] = (
 )  # fmt: skip
 
 PUBLISHED_BITS = {"entropy of samples": 3.53, "entropy of first differences": 3.37}
-"""Bits of the class project's bounds, by the name of the row."""
+"""Bits of the class project's bounds, by the name of the row, as they were given."""

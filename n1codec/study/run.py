@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 
 from n1codec import files
 from n1codec.recordings import Recording
-from n1codec.study import bounds, ladder
+from n1codec.study import bounds, ladder, tables
 from n1codec.study.measure import Excerpt, Row, measure
 from n1codec.study.methods import METHODS, Method
 from n1codec.study.neighbours import Alike, correlations
 
 SECONDS = 10.0
 """How much of a longer recording is studied."""
-TABLE = "study.csv"
+TABLE, PAGE = "study.csv", "README.md"
 
 
 @dataclass
@@ -75,16 +75,22 @@ def steps(methods: tuple[Method, ...] = METHODS) -> int:
 
 def write(study: Study, folder: Path) -> list[Path]:
     """Write tables and plots into a folder, which is made if need be, and return their paths."""
+    from n1codec.bench.measure import machine
+    from n1codec.report import study_plots
+
     folder.mkdir(parents=True, exist_ok=True)
-    tables: dict[str, tuple[type[NamedTuple], Sequence[NamedTuple]]] = {
+    contents: dict[str, tuple[type[NamedTuple], Sequence[NamedTuple]]] = {
         TABLE: (Row, study.rows), "correlation.csv": (Alike, study.alike),
     }  # fmt: skip
     written = []
-    for name, (kind, rows) in tables.items():
+    for name, (kind, rows) in contents.items():
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(kind._fields)
         writer.writerows(rows)
         files.write(folder / name, text.getvalue().encode())
         written.append(folder / name)
-    return written
+    plots = study_plots.draw(folder, study)
+    names = [path.name for path in plots if path.suffix == ".png"]
+    files.write(folder / PAGE, tables.markdown(study, machine.cpu(), names).encode())
+    return [*written, *plots, folder / PAGE]
