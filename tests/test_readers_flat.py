@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -190,3 +192,17 @@ def test_counts_of_real_recordings(path: Path, channels: int) -> None:
     assert doubts(samples, channels) is None
     for wrong in (1, 2, 3, 8, 16, 24, 64, 384, 386, 770):
         assert doubts(samples, wrong) == channels, wrong
+
+
+def test_what_may_be_said_on_the_command_line(
+    tmp_path: Path, run: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    samples = walks(50, 2).astype(np.int32)
+    source, packed, back = (tmp_path / name for name in ("a.bin", "a.n1c", "b.bin"))
+    source.write_bytes(Form("int24", big_endian=True).pack(samples))
+    options = ["--channels", "2", "--order", "c", "--dtype"]
+    done = run("n1codec", "encode", source, packed, "zstd", *options, ">int24")
+    assert done.returncode == 0 and np.array_equal(open_recording(packed).read(), samples)
+    assert run("n1codec", "decode", packed, back).returncode == 0 and back.read_bytes() == source.read_bytes()
+    wrong = run("n1codec", "encode", source, packed, "zstd", *options, "text")
+    assert wrong.returncode == 2 and "the dtype 'text' is none of samples" in wrong.stderr

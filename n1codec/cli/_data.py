@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from n1codec.codec import CodecError
+
 if TYPE_CHECKING:
     from n1codec.recordings import Flat, Reading
 
@@ -152,16 +154,11 @@ def _flat(
             raise click.UsageError("--dtype, --rate, --order and --offset describe a flat binary file: say its "
                                    "--channels, too")  # fmt: skip
         return None
-    import numpy as np
+    from n1codec.recordings import Flat, flat
 
-    from n1codec.recordings import Flat
-
-    kind = dtype or "int16"
-    if kind != "int24":
-        try:
-            known = np.dtype(kind).kind in "iuf"
-        except TypeError:
-            known = False
-        if not known:
-            raise click.UsageError(f"--dtype: {kind!r} is no type of samples (int16, uint8, >i2, int24, float32 are)")
-    return Flat(channels, kind, rate or 0.0, (order or "C").upper(), offset or 0)
+    said = Flat(channels, dtype or "int16", rate or 0.0, (order or "C").upper(), offset or 0)
+    try:
+        flat.form(said)
+    except CodecError as error:
+        raise click.UsageError(str(error)) from error
+    return said
