@@ -528,3 +528,39 @@ def test_a_cluster_writes_the_same_file(flat: Place, packed: Path, tmp_path: Pat
     ):
         encode_file(flat, tmp_path / "far.n1c", executor=client.get_executor(pure=False))
     assert (tmp_path / "far.n1c").read_bytes() == packed.read_bytes()
+
+
+def test_export_gives_the_files_their_names(run: Run, flat: Place, packed: Path, tmp_path: Path) -> None:
+    done = run("n1codec", "export", packed, tmp_path / "new")
+    assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'new' / 'long.bin'}: {flat.path.stat().st_size} bytes\n")
+    assert (tmp_path / "new" / "long.bin").read_bytes() == flat.path.read_bytes()
+    done = run("n1codec", "export", packed, tmp_path / "new")
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "exists" in done.stderr
+
+
+@pytest.mark.parametrize("suffix", ["npy", "csv", "wav", "raw"])
+def test_cat(run: Run, packed: Path, samples: np.ndarray, tmp_path: Path, suffix: str) -> None:
+    out = tmp_path / f"out.{suffix}"
+    done = run("n1codec", "cat", packed, "--start", "990ms", "--stop", "1.01s", "--select", "3,35-36", "-o", out)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    expected = samples[990:1010, [3, 35, 36]]
+    if suffix == "npy":
+        found = np.load(out)
+    elif suffix == "csv":
+        assert out.read_text().startswith("3,35,36\n")
+        found = np.loadtxt(out, np.int16, delimiter=",", skiprows=1)
+    elif suffix == "wav":
+        found = wav.read(out.read_bytes()).samples
+    else:
+        found = np.fromfile(out, "<i2").reshape(-1, 3)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_cat_to_a_pipe_and_of_other_recordings(run: Run, samples: np.ndarray, tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(wav.write(samples, RATE))
+    command = [sys.executable, "-m", "n1codec", "cat", str(path), "--start", "-2"]
+    assert subprocess.check_output(command, cwd=ROOT) == samples[-2:].tobytes()
+    for wrong in ("x", "1.5", "10q"):
+        done = run("n1codec", "cat", path, "--start", wrong)
+        assert done.returncode == 2 and "10s" in done.stderr

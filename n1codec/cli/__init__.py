@@ -18,6 +18,7 @@ _COMMANDS = {
     "list": "show every codec, filter and alias",
     "info": "show what is in .n1c files",
     "cat": "read a stretch of a recording",
+    "export": "write the original files of a .n1c file",
     "verify": "decode .n1c files and check them, write nothing",
     "recover": "give back what is whole of a .n1c file that was cut off",
     "eval": "run one codec over all files as the challenge does",

@@ -103,7 +103,7 @@ def convert(
                 if outcome.stored and not quiet:
                     say(direction, f"{task.source}: stored as it is: {outcome.stored}")
                 if outcome.note and not quiet:
-                    say(direction, f"{task.source}: {outcome.note}")
+                    say(direction, outcome.note)
                 continue
             failed = True
             named = isinstance(outcome, OSError) or str(outcome).startswith((f"{task.source}: ", f"{task.target}: "))

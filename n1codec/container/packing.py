@@ -18,8 +18,7 @@ from n1codec.container.header import MOST_AROUND, OPAQUE, WAV, WAV_AND_MORE, Hea
 from n1codec.container.version2 import Chunk, Ending, File, Group, Head, Stream
 from n1codec.container.writer import Writer
 from n1codec.pipeline import Pipeline, get_codec
-from n1codec.recordings import Place, Recording, Source, SourceFile, UnknownFormat, wav
-from n1codec.recordings.flat import likely_channels
+from n1codec.recordings import Place, Recording, Source, SourceFile, UnknownFormat, flat, wav
 from n1codec.recordings.samples import Form, Mapped
 
 if TYPE_CHECKING:
@@ -127,12 +126,7 @@ class Packing:
     @property
     def doubt(self) -> str:
         """What is odd about the source, in words: whether a flat file has so many channels; empty for nothing."""
-        described = self.place.flat or any(file.name == f"{self.source.name}.json" for file in self.source.files[1:])
-        for stream in self.source.streams.values() if described and not self.stored else ():
-            likely = likely_channels(stream)
-            if likely:
-                return f"its samples look like those of {likely} channels, not {stream.channels} (look at --channels)"
-        return ""
+        return next(filter(None, map(flat.doubt, self.source.streams.values())), "")
 
     # -- how it is cut -----------------------------------------------------------------------------------------------
 

@@ -144,14 +144,14 @@ def names(archive: Archive, target: str) -> list[str]:
             name = path.name.rsplit(".", 1)[0] + file.name[len(stem) :]
         else:
             name = file.name
-        _check_name(name, deep=False)
+        check_name(name, deep=False)
         found.append(str(path.with_name(name)))
     if len(set(found)) < len(found):
         raise CodecError(f"{target}: a file that belongs to it would have the same name (choose another ending)")
     return found
 
 
-def _check_name(name: str, *, deep: bool) -> None:
+def check_name(name: str, *, deep: bool) -> None:
     """Refuse names that lead out of the folder that is written.
 
     Raises:
@@ -183,7 +183,7 @@ def open_targets(archive: Archive, target: str) -> Iterator[tuple[list[Any], str
         if special and not Path(target).is_dir():
             left = ", ".join(file.name for file in archive.head.files[1:])
             first: list[Any] = [_File(stack.enter_context(files.writing(target)))]
-            yield first + [_Nowhere()] * (len(archive.head.files) - 1), left and f"{left} is not written"
+            yield first + [_Nowhere()] * (len(archive.head.files) - 1), left and f"{target}: {left} is not written"
         else:
             yield [_File(stack.enter_context(files.writing(name))) for name in names(archive, target)], ""
 
@@ -226,7 +226,7 @@ def _folder(archive: Archive, target: str) -> Iterator[list[Any]]:
         raise CodecError(f"{target}: it exists (name a new folder)")
     listed = [file.name for file in archive.head.files]
     for name in listed:
-        _check_name(name, deep=True)
+        check_name(name, deep=True)
     if len(set(listed)) < len(listed):
         raise FormatError("it names a file twice")
     path = path.resolve()
