@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -156,6 +158,21 @@ def test_the_checksum_of_the_meta(tmp_path: Path) -> None:
     for bad in (spikeglx(tmp_path / "b.bin", samples), tmp_path / "c.bin"):
         with pytest.raises(CodecError, match=r"no \.meta with a checksum"):
             reader.verify_sha1(bad)
+
+
+def test_the_checksum_as_a_command(tmp_path: Path, run: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    samples = walks(50, 5)
+    noted = hashlib.sha1(samples.tobytes()).hexdigest()
+    good = spikeglx(tmp_path / "a.bin", samples, fileSHA1=noted)
+    other = spikeglx(tmp_path / "b.bin", samples + 1, fileSHA1=noted)
+    nothing = spikeglx(tmp_path / "c.bin", samples)
+    done = run("n1codec", "verify", good, other, nothing)
+    assert done.returncode == 1 and done.stdout == f"{good}: good, 500 bytes with the SHA-1 in its .meta\n"
+    assert done.stderr.splitlines() == [
+        f"n1codec verify: {other}: it is not as it was recorded: the SHA-1 in its .meta is another",
+        f"n1codec verify: {nothing}: there is no .meta with a checksum beside it",
+    ]
+    assert run("n1codec", "verify", "--quiet", good).stdout == ""
 
 
 # -- run folders -----------------------------------------------------------------------------------------------------
