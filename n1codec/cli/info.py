@@ -59,8 +59,7 @@ def _stream(path: str, archive: Archive, number: int, stream: Stream, size: int)
     chunks = [chunk for chunk in archive.chunks if chunk.stream == number]
     own = sum(chunk.length for chunk in chunks)
     alone = sum(not one.auxiliary for one in archive.head.streams) <= 1
-    around = sum(len(memoryview(data)) for file in range(len(archive.head.files)) for data in archive.prefix(file))
-    around += sum(len(memoryview(ending.suffix)) for ending in archive.endings)
+    around = sum(archive.around(file) for file in range(len(archive.head.files)))
     original = samples * Form(stream.kind).bits // 8 + (around if header else 0)
     if alone and not header:
         original = around + sum(
@@ -93,7 +92,7 @@ def _stream(path: str, archive: Archive, number: int, stream: Stream, size: int)
             "chunks": len(archive.spans[number]),
             "chunk_frames": archive.spans[number][0].frames if archive.spans[number] else None,
             "files": len(archive.head.files) or None,
-            "source_crc32": f"{archive.endings[0].checksum:08x}" if len(archive.endings) == 1 else None,
+            "source_crc32": f"{archive.checksums[0]:08x}" if len(archive.checksums) == 1 else None,
         }
     return said | {"lossy": True if archive.head.lossy else None}
 

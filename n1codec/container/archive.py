@@ -16,7 +16,7 @@ from n1codec.codec import CodecError, FormatError, Layout
 from n1codec.container import version1, version2
 from n1codec.container.access import Access
 from n1codec.container.header import ARRAY, MAGIC, OPAQUE, WAV, Header, decoder
-from n1codec.container.version2 import Bytes, Chunk, Ending, File, Group, Head, Model, Stream
+from n1codec.container.version2 import Bytes, Chunk, File, Group, Head, Index, Model, Stream
 from n1codec.pipeline import Pipeline, get_codec
 from n1codec.recordings import wav
 from n1codec.recordings.recording import Channels, Recording, channel_numbers
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 _CACHED = 64 << 20
 """Bytes of decoded chunks that an archive keeps for whoever reads on where he stopped."""
-MOST_LITERAL = 1 << 40
-"""Bytes of a source that are no samples, at most."""
 
 
 class Span(NamedTuple):
@@ -73,34 +71,49 @@ class Archive:
         size = self.access.size
         if size < len(version2.START) + version2.TAIL_SIZE:
             raise FormatError("it is truncated")
-        at = version2.open_tail(self.access.at(size - version2.TAIL_SIZE, version2.TAIL_SIZE))
-        self.head = read_head(self.access)[0]
+        self.last_index = version2.open_tail(self.access.at(size - version2.TAIL_SIZE, version2.TAIL_SIZE))
+        self.head, behind_head = read_head(self.access)
         self.chunks: list[Chunk] = []
         self.models: dict[tuple[int, int, int], Model] = {}
-        self._bytes: list[Bytes] = []
-        last = None
-        self.last_index = at
-        end = size - version2.TAIL_SIZE
+        self._bytes: dict[tuple[int, int], list[Bytes]] = {}
+        indexes = self._indexes(behind_head, size - version2.TAIL_SIZE)
+        for entry in (entry for index in reversed(indexes) for entry in index.sections):
+            if isinstance(entry, Chunk):
+                self.chunks.append(entry)
+                if entry.model and (entry.stream, entry.group, entry.model) not in self.models:
+                    raise FormatError("a chunk in it needs a model that is not there")
+            elif isinstance(entry, Model):
+                if self.models.setdefault(entry[:3], entry) is not entry:
+                    raise FormatError("it has the same model twice")
+            else:
+                self._bytes.setdefault(entry[:2], []).append(entry)
+        self.frames, self.checksums = indexes[0].frames, indexes[0].checksums
+
+    def _indexes(self, behind_head: int, end: int) -> list[Index]:
+        """Return the index, those before it behind it.
+
+        Args:
+            behind_head, end: where the section behind the head begins, and the last one ends.
+        """
+        found: list[Index] = []
+        at = self.last_index
         while True:
-            index = self._section(version2.INDEX, at, end - at, "its index")
-            found = version2.take_index(index, len(self.head.streams), len(self.head.files), end)
-            last = last or found
-            for entry in reversed(found.sections):
-                if isinstance(entry, Chunk):
-                    self.chunks.append(entry)
-                elif isinstance(entry, Model):
-                    self.models[entry[:3]] = entry
-                else:
-                    self._bytes.append(entry)
-            if not found.previous:
-                break
-            if found.previous >= at:
-                raise FormatError("its index makes no sense")
-            end, at = at, found.previous
-            end = at + self._length_of_section(at, end)
-        self.chunks.reverse()
-        self._bytes.reverse()
-        self.frames, self.endings = last.frames, last.endings
+            body = self._section(version2.INDEX, at, end - at, "its index")
+            previous, rest = version2.previous_index(body)
+            start = behind_head
+            if previous:
+                if not behind_head <= previous < at:
+                    raise FormatError("its index makes no sense: it names one before it that is not there")
+                end = previous + self._length_of_section(previous, at)
+                start = end + version2.TAIL_SIZE
+                if start > at or version2.open_tail(self.access.at(end, version2.TAIL_SIZE)) != previous:
+                    raise FormatError("its index makes no sense: it names one before it that is not there")
+            if start > at:
+                raise FormatError("its index is not where it should be")
+            found.append(version2.take_index(rest, self.head, start, at))
+            if not previous:
+                return found
+            at = previous
 
     def _read_old(self, header: Header) -> None:
         """Describe a file of version 1 as one of version 2 with one chunk."""
@@ -109,10 +122,10 @@ class Archive:
         stream = Stream("", kind, header.rate, header.channels, groups, header.axes, header.source == OPAQUE)
         file = File("", 0, 0, header.channels, Form(kind))
         self.head = Head("", False, False, (stream,), () if header.source == ARRAY else (file,))
-        self.models, self._bytes = {}, []
+        self.models, self._bytes = {}, {}
         self.chunks = [Chunk(0, 0, 0, header.frames, 0, 0, self.access.size)]
         self.frames = (header.frames,)
-        self.endings = (Ending(0, header.suffix),) if self.head.files else ()
+        self.checksums = (header.checksum,) if self.head.files else ()
 
     def _section(self, tag: int, offset: int, length: int, what: str) -> memoryview:
         if length <= 0:
@@ -146,7 +159,10 @@ class Archive:
                     raise FormatError("its chunks do not make up a recording")
                 spans.append(Span(start, lengths.pop(), tuple(groups[g] for g in range(len(groups)))))
                 at += spans[-1].frames
-            if at != frames and stream.groups:
+                size = spans[-1].frames * stream.channels * Form(stream.kind).dtype.itemsize
+                if size > version2.MOST_CHUNK and not self.old:
+                    raise FormatError("a chunk in it is longer than one may be")
+            if at != frames:
                 raise FormatError("its chunks do not make up a recording")
             self.spans.append(spans)
 
@@ -198,7 +214,11 @@ class Archive:
     # -- bytes of the source -----------------------------------------------------------------------------------------
 
     def prefix(self, file: int) -> Iterator[Buffer]:
-        """Yield the bytes of a file of the source that stand before its samples, or all where it has none."""
+        """Yield the bytes of a file of the source that stand before its samples, or all where it has none.
+
+        Raises:
+            FormatError: they are damaged.
+        """
         if self.old:
             header = self.old
             if header.source == WAV:
@@ -206,13 +226,30 @@ class Archive:
             else:
                 yield header.prefix
             return
-        for entry in self._bytes:
-            if entry.file == file:
-                body = self._section(version2.BYTES, entry.offset, entry.length, "a section in it")
-                number, data = version2.take_file_bytes(body, MOST_LITERAL)
-                if number != file:
-                    raise FormatError("a section in it is not the one that its index promises")
-                yield data
+        yield from self._literal(file, 0)
+
+    def suffix(self, file: int) -> Iterator[Buffer]:
+        """Yield the bytes of a file of the source that stand behind its samples.
+
+        Raises:
+            FormatError: they are damaged.
+        """
+        if self.old:
+            yield self.old.suffix
+            return
+        yield from self._literal(file, 1)
+
+    def around(self, file: int) -> int:
+        """Return how many bytes of a file of the source are no samples."""
+        return sum(memoryview(data).nbytes for part in (self.prefix, self.suffix) for data in part(file))
+
+    def _literal(self, file: int, behind: int) -> Iterator[Buffer]:
+        for entry in self._bytes.get((file, behind), ()):
+            body = self._section(version2.BYTES, entry.offset, entry.length, "a section in it")
+            said, data = version2.take_file_bytes(body)
+            if said != (file, behind):
+                raise FormatError("a section in it is not the one that its index promises")
+            yield data
 
     # -- recordings --------------------------------------------------------------------------------------------------
 
@@ -269,7 +306,8 @@ class Stored(Recording):
         self.gains, self.offsets = about.numbers("gains"), about.numbers("offsets")
         self.geometry = about.numbers("geometry", 2)
         converters = about.numbers("converters")
-        self.converters = None if converters is None else converters.astype(np.int64)
+        whole = converters is not None and np.all(np.abs(converters) < 1 << 53)
+        self.converters = converters.astype(np.int64) if converters is not None and whole else None
         self.sync = about.channels("sync")
         self._starts = [span.start for span in archive.spans[number]]
         self._cache: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
@@ -299,9 +337,8 @@ class Stored(Recording):
 
     def _decoded(self, start: int, stop: int, wanted: Any) -> np.ndarray:
         """Return samples of some channels, shape (frames, channels wanted)."""
-        x = np.empty((stop - start, len(wanted)), self.dtype)
-        if not x.size:
-            return x
+        if start == stop or not len(wanted):
+            return np.empty((stop - start, len(wanted)), self.dtype)
         spans = self.archive.spans[self.number]
         first = bisect_right(self._starts, start) - 1
         last = bisect_right(self._starts, stop - 1)
@@ -310,6 +347,8 @@ class Stored(Recording):
             for group, one in enumerate(self.archive.head.streams[self.number].groups):
                 if np.isin(one.channels, wanted).any():
                     work.append((span, group))
+        self._chunk(*work[0])  # a file that was forged fails here, before it is believed how much there is
+        x = np.empty((stop - start, len(wanted)), self.dtype)
 
         def fill(item: tuple[Span, int]) -> None:
             span, group = item
@@ -371,7 +410,7 @@ class _About:
         shape = (self.count, columns) if columns else (self.count,)
         try:
             return np.array(np.broadcast_to(np.asarray(found, np.float64), shape))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return None
 
     def channels(self, key: str) -> tuple[int, ...]:

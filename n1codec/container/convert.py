@@ -100,7 +100,7 @@ def encode_file(
                     packing.release()
                 seconds += encoded.seconds
                 advance(packing.piece_bytes(piece))
-        writer.finish([stream.frames for stream in packing.source.streams.values()], checksums.endings())
+        packing.finish(writer, checksums)
     return Converted(packing.source_bytes, writer.size, packing.spec, packing.stored, seconds, packing.doubt)
 
 
@@ -221,10 +221,9 @@ def verify(source: str | Path, *, jobs: int = 1, advance: Advance | None = None,
 def restored_sizes(archive: Archive) -> list[int]:
     """Return how many bytes each file of a source has."""
     found = []
-    for number, (file, ending) in enumerate(zip(archive.head.files, archive.endings, strict=True)):
+    for number, file in enumerate(archive.head.files):
         samples = archive.frames[file.stream] * file.channels * file.form.bits // 8 if file.stream >= 0 else 0
-        around = sum(memoryview(data).nbytes for data in archive.prefix(number))
-        found.append(around + samples + memoryview(ending.suffix).nbytes)
+        found.append(archive.around(number) + samples)
     return found
 
 

@@ -15,7 +15,7 @@ from n1codec.codec import Coder, FileCoder, FormatError
 from n1codec.container import version1, version2
 from n1codec.container.archive import about, checksum_of
 from n1codec.container.header import MOST_AROUND, OPAQUE, WAV, WAV_AND_MORE, Header
-from n1codec.container.version2 import Chunk, Ending, File, Group, Head, Stream
+from n1codec.container.version2 import MOST_CHUNK, Chunk, File, Group, Head, Stream
 from n1codec.container.writer import Writer
 from n1codec.pipeline import Pipeline, get_codec
 from n1codec.recordings import Place, Recording, Source, SourceFile, UnknownFormat, flat, wav
@@ -162,6 +162,8 @@ class Packing:
             if stages is None:
                 return [((0,), get_codec(STORED))]
             return [((0,), get_codec(registry.STORED) if self.stored else stages)]
+        if not stream.channels:
+            return []
         if stream.auxiliary:
             return [(tuple(range(stream.channels)), get_codec(FLOATS if stream.dtype.kind == "f" else TIMES))]
         codec = stages or choose(stream)
@@ -258,13 +260,6 @@ class Packing:
         payload = codec.encode(x)
         return Encoded(payload, 0 if self.old else checksum_of(x), perf_counter() - start)
 
-    def endings(self) -> list[Ending]:
-        """Return what ends each file; this reads them once more."""
-        checksums = SourceChecksums(self)
-        for number, stream in enumerate(self.source.streams.values()):
-            checksums.add(number, stream.frames)
-        return checksums.endings()
-
     def assemble(self, encoded: Sequence[Encoded]) -> list[Buffer]:
         """Return the bytes of the whole .n1c file, in pieces.
 
@@ -279,13 +274,25 @@ class Packing:
         writer.begin(self.codecs, self.prefixes())
         for piece, done in zip(self.pieces(), encoded, strict=True):
             writer.chunk(chunk_of(piece), done.checksum, done.payload)
-        writer.finish([stream.frames for stream in self.source.streams.values()], self.endings())
+        self.finish(writer, SourceChecksums(self))
         return out
 
     def release(self) -> None:
         """Give back the memory that holds what was read of the source so far."""
         for stream in self.source.streams.values():
             stream.release()
+
+    def finish(self, writer: Writer, checksums: SourceChecksums) -> None:
+        """Write what stands behind the chunks.
+
+        Args:
+            checksums: of the files so far; the rest of them is read now.
+        """
+        frames = [stream.frames for stream in self.source.streams.values()]
+        for number, count in enumerate(frames):
+            checksums.add(number, count)
+        suffixes = [file.suffix if file.channels else b"" for file in self.source.files]
+        writer.finish(frames, suffixes, checksums.whole(suffixes))
 
     def prefixes(self) -> Iterable[Buffer]:
         """Return what stands before the samples of each file, and all of those that have none."""
@@ -311,15 +318,16 @@ class SourceChecksums:
             self._so_far[number] = zlib.crc32(part, self._so_far[number])
             self._frames[number] = stop
 
-    def endings(self) -> list[Ending]:
-        """Return what ends each file, when all frames were added."""
+    def whole(self, suffixes: Sequence[Buffer]) -> list[int]:
+        """Return the checksum of each file, when all frames were added.
+
+        Args:
+            suffixes: what stands behind the samples of each.
+        """
         for number, file in enumerate(self._files):
             if file.channels and file.form.channels_apart:
                 self._so_far[number] = zlib.crc32(file.data[file.start : file.end], self._so_far[number])
-        return [
-            Ending(checksum, file.suffix if file.channels else b"")
-            for checksum, file in zip(self._so_far, self._files, strict=True)
-        ]
+        return [zlib.crc32(suffix, checksum) for suffix, checksum in zip(suffixes, self._so_far, strict=True)]
 
 
 def groups_of(channels: Sequence[int], codec: Pipeline) -> list[tuple[int, ...]]:
@@ -351,6 +359,7 @@ def frames_of_chunk(rate: float, block: int, coder: Coder) -> int:
         most = max(most, round(_SHORTEST * rate))
         if coder.chunk_seconds:
             most = min(most, round(coder.chunk_seconds * rate))
+        most = min(most, MOST_CHUNK // max(block, 1))
         if most > rate and block * rate > CHUNK_BYTES / 4:
             most = round(most // rate * rate)  # whole seconds, where a second is a large part of a chunk
     return max(1, most)

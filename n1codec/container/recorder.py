@@ -93,7 +93,7 @@ class Recorder:
         with files.named(self.path):
             if self._waiting:
                 self._put(self._waiting)
-            self._writer.finish([self.frames], [])
+            self._writer.finish([self.frames])
             os.fsync(self._file.fileno())
             self._file.close()
             Path(f"{self.path}{PART}").replace(self.path)
@@ -136,6 +136,8 @@ def create(
     kind = np.dtype(dtype)
     if kind.name not in DTYPES:
         raise CodecError(f"samples of dtype {kind} cannot be coded")
+    if channels < 1:
+        raise CodecError(f"a recording has channels, and not {channels} of them")
     stages = as_pipeline(spec) if spec else default_codec()
     codec = stages or get_codec(FLOATS if kind.kind == "f" else INTEGERS)
     groups = groups_of(range(channels), codec)

@@ -12,7 +12,7 @@ from n1codec.container import version2
 from n1codec.container.access import Memory
 from n1codec.container.archive import Archive, read_head
 from n1codec.container.restoring import Restorer
-from n1codec.container.version2 import Bytes, Chunk, Ending, Head, Index, Model
+from n1codec.container.version2 import Bytes, Chunk, Head, Index, Model
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
@@ -46,32 +46,31 @@ def recover(source: str | Path, target: str | Path) -> Recovered:
     data = files.view(source)
     head, at = read_head(Memory(data))
     sections = list(_whole(data, at))
-    kept = _connected(head, sections)
+    kept = set(_connected(head, sections))
     frames = tuple(sum(chunk.frames for chunk in kept if (chunk.stream, chunk.group) == (number, 0))
                    for number in range(len(head.streams)))  # fmt: skip
     pieces: list[Buffer] = [data[:at]]
     entries: list[Chunk | Model | Bytes] = []
     end = at
     for entry in sections:
-        if isinstance(entry, Chunk) and entry not in kept:
+        if (isinstance(entry, Chunk) and entry not in kept) or (isinstance(entry, Bytes) and entry.behind):
             continue
         pieces.append(data[entry.offset : entry.offset + entry.length])
         entries.append(entry._replace(offset=end))
         end += entry.length
-    endings = _endings(b"".join([*pieces, *_index(head, frames, entries, [Ending(0)] * len(head.files), end)]))
-    files.write(target, *pieces, *_index(head, frames, entries, endings, end))
+    checksums = _checksums(b"".join([*pieces, *_index(frames, entries, [0] * len(head.files), end)]))
+    files.write(target, *pieces, *_index(frames, entries, checksums, end))
     seconds = max((count / one.rate for count, one in zip(frames, head.streams, strict=True) if one.rate), default=0.0)
     return Recovered(seconds, frames, len({(one.stream, one.start) for one in kept}), len(data) - end)
 
 
 def _index(
-    head: Head, frames: tuple[int, ...], entries: list[Chunk | Model | Bytes], endings: list[Ending], at: int
+    frames: tuple[int, ...], entries: list[Chunk | Model | Bytes], checksums: list[int], at: int
 ) -> list[Buffer]:
-    index = Index(0, frames, tuple(endings), tuple(entries))
-    return [*version2.put_index(index, len(head.streams), len(head.files)), version2.tail(at)]
+    return [*version2.put_index(Index(tuple(entries), frames, tuple(checksums))), version2.tail(at)]
 
 
-def _endings(packed: bytes) -> list[Ending]:
+def _checksums(packed: bytes) -> list[int]:
     """Return the checksums of the files of a source whose index does not know them yet."""
     archive = Archive(Memory(packed))
     if not archive.head.files:
@@ -81,7 +80,7 @@ def _endings(packed: bytes) -> list[Ending]:
     for number, spans in enumerate(archive.spans):
         for span in spans:
             restorer.add(number, span, [archive.decode(chunk) for chunk in span.chunks])
-    return [Ending(checksum) for checksum in restorer.checksums()]
+    return restorer.checksums()
 
 
 def _whole(data: memoryview, at: int) -> Iterator[Chunk | Model | Bytes]:
@@ -103,7 +102,7 @@ def _whole(data: memoryview, at: int) -> Iterator[Chunk | Model | Bytes]:
         elif tag == version2.MODEL:
             yield Model(*version2.take_model(body)[0], at, length)
         elif tag == version2.BYTES:
-            yield Bytes(version2.Reader(body).uint(), at, length)
+            yield Bytes(*version2.take_file_bytes(body)[0], at, length)
         at += length
 
 

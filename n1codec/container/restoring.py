@@ -35,8 +35,7 @@ class Restorer:
     """
 
     def __init__(self, archive: Archive, put: Callable[[int, Any, int], Any]) -> None:
-        if (archive.old and archive.old.source == ARRAY) or not archive.head.files:
-            raise FormatError("it holds an array, not a file (read it with n1codec.decode or n1codec cat)")
+        _require_files(archive)
         self.archive, self._put = archive, put
         self._checksums = [0] * len(archive.head.files)
         self._sizes = [0] * len(archive.head.files)
@@ -115,14 +114,17 @@ class Restorer:
         Raises:
             FormatError: the bytes that were given are not those of the source.
         """
-        old = self.archive.old
         self._checksums = self.checksums()
-        for number, ending in enumerate(self.archive.endings):
-            if not old and self._checksums[number] != ending.checksum:
+        for number, checksum in enumerate(self.archive.checksums):
+            for data in self.archive.suffix(number):
+                self._next(number, data)
+            if self._checksums[number] != checksum:
                 raise differs()
-            self._next(number, ending.suffix)
-            if old and self._checksums[number] != old.checksum:
-                raise differs()
+
+
+def _require_files(archive: Archive) -> None:
+    if (archive.old and archive.old.source == ARRAY) or not archive.head.files:
+        raise FormatError("it holds an array, not a file (read it with n1codec.decode or n1codec cat)")
 
 
 def names(archive: Archive, target: str) -> list[str]:
@@ -174,6 +176,7 @@ def open_targets(archive: Archive, target: str) -> Iterator[tuple[list[Any], str
         CodecError: the target is a folder that exists, or cannot be one.
         OSError: a file cannot be written.
     """
+    _require_files(archive)
     if archive.head.folder:
         with _folder(archive, target) as opened:
             yield opened, ""
@@ -227,8 +230,8 @@ def _folder(archive: Archive, target: str) -> Iterator[list[Any]]:
     listed = [file.name for file in archive.head.files]
     for name in listed:
         check_name(name, deep=True)
-    if len(set(listed)) < len(listed):
-        raise FormatError("it names a file twice")
+    if not {str(parent) for name in listed for parent in PurePosixPath(name).parents}.isdisjoint(listed):
+        raise FormatError("one of its files has the name of a folder of another")
     path = path.resolve()
     made = path.with_name(f".{os.getpid()}-{os.urandom(4).hex()}.part")
     try:

@@ -6,14 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from n1codec.container import version2
-from n1codec.container.version2 import Bytes, Chunk, Ending, Head, Index, Model
+from n1codec.container.version2 import Bytes, Chunk, Head, Index, Model
 from n1codec.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
-
-_PIECE = 4 << 20
-"""Bytes of a file of the source in one section at most, so that neither side needs more memory than that."""
 
 
 class Writer:
@@ -47,10 +44,13 @@ class Writer:
         self._write([version2.START])
         self._write(version2.put_head(self.head, codecs))
         for number, prefix in enumerate(prefixes):
-            data = memoryview(prefix)
-            for start in range(0, len(data), _PIECE):
-                place = self._write(version2.put_file_bytes(number, data[start : start + _PIECE]))
-                self._entries.append(Bytes(number, *place))
+            self._bytes(number, 0, prefix)
+
+    def _bytes(self, number: int, behind: int, data: Buffer) -> None:
+        data, step = memoryview(data), version2.MOST_BYTES
+        for start in range(0, len(data), step):
+            place = self._write(version2.put_file_bytes(number, behind, data[start : start + step]))
+            self._entries.append(Bytes(number, behind, *place))
 
     def model(self, stream: int, group: int, number: int, data: Buffer) -> None:
         """Write a model that chunks behind it refer to by its number, from 1 on."""
@@ -66,14 +66,16 @@ class Writer:
         place = self._write(version2.put_chunk(chunk, checksum, payload))
         self._entries.append(chunk._replace(offset=place[0], length=place[1]))
 
-    def finish(self, frames: Sequence[int], endings: Sequence[Ending]) -> None:
-        """Write the index and the last bytes.
+    def finish(self, frames: Sequence[int], suffixes: Sequence[Buffer] = (), checksums: Sequence[int] = ()) -> None:
+        """Write what stands behind the samples, the index and the last bytes.
 
         Args:
             frames: how many each stream has in the whole file.
-            endings: of each file of the source.
+            suffixes, checksums: the last bytes of each file of the source, and the CRC-32 of all of it.
         """
-        index = Index(self._previous, tuple(frames), tuple(endings), tuple(self._entries))
-        start, _ = self._write(version2.put_index(index, len(self.head.streams), len(self.head.files)))
+        for number, suffix in enumerate(suffixes):
+            self._bytes(number, 1, suffix)
+        index = Index(tuple(self._entries), tuple(frames), tuple(checksums))
+        start, _ = self._write(version2.put_index(index, self._previous))
         self._write([version2.tail(start)])
         self._previous, self._entries = start, []
