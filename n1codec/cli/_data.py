@@ -97,8 +97,16 @@ def describes_recordings(function: Function) -> Function:
 
     @describes_flat_files
     @wraps(function)
-    def command(*arguments: Any, stream: str, select: tuple[int, ...] | None, reading: Reading, **options: Any) -> Any:
-        return function(*arguments, reading=reading._replace(stream=stream, select=select), **options)
+    def command(
+        *arguments: Any,
+        stream: str,
+        select: tuple[int, ...] | None,
+        group: str | None,
+        reading: Reading,
+        **options: Any,
+    ) -> Any:
+        said = reading._replace(stream=stream, select=select, group=group or "")
+        return function(*arguments, reading=said, **options)
 
     by_stream = click.option(
         "--stream", default="", metavar="NAME", help="Which stream of a recording that has several."
@@ -106,7 +114,11 @@ def describes_recordings(function: Function) -> Function:
     by_channel = click.option(
         "--select", type=Numbers(), metavar="0-3,7", help="Which channels; all if none are named."
     )
-    return by_stream(by_channel(command))
+    together = click.option(
+        "--group", type=click.Choice(["all", "auto"]), help="Take files of one channel each as one recording: all of "
+        "them, or those that were recorded together, as their samples tell.",
+    )  # fmt: skip
+    return by_stream(by_channel(together(command)))
 
 
 def describes_flat_files(function: Function) -> Function:

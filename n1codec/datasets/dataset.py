@@ -55,12 +55,15 @@ class Dataset(NamedTuple):
     def __str__(self) -> str:
         if len(self.places) == 1 and self.path.is_dir() and self.places[0].path.is_dir():
             return f"{self.name} (one recording in {self.path})"
+        if len(self.files) > len(self.places):
+            recordings = f"{len(self.places)} recording{'s' * (len(self.places) != 1)}"
+            return f"{self.name} ({recordings} of {len(self.files)} files in {self.path})"
         return f"{self.name} ({len(self.places)} file{'s' * (len(self.places) != 1)} in {self.path})"
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The paths of the recordings."""
-        return tuple(place.path for place in self.places)
+        """The paths of the recordings, and of all files of those that several files make."""
+        return tuple(path for place in self.places for path in place.members or (place.path,))
 
     def recordings(self) -> Iterator[Recording]:
         """Yield the recordings that can be read, one open at a time unless they are kept; no samples are read.
@@ -107,6 +110,10 @@ def resolve(
     Raises:
         CodecError: there are no recordings, or several folders of them, or WAV files are said to be flat binary.
     """
+    return _grouped(_resolve(data, home, say, reading), reading)
+
+
+def _resolve(data: str | Path | None, home: Path, say: Callable[[str], None], reading: Reading) -> Dataset:
     if data and (found := _no_wavs(Path(data), reading)):
         for line in _doubts(found):
             say(line)
@@ -133,10 +140,26 @@ def resolve_all(
     """Return the data set that all of ``data`` together make, in the order given; see ``resolve``."""
     if len(data) <= 1:
         return resolve(data[0] if data else None, home, say, reading)
-    found = [resolve(one, home, say, reading) for one in data]
+    found = [_resolve(one, home, say, reading) for one in data]
     places = tuple(dict.fromkeys(place for part in found for place in part.places))
     paths = [place.path for place in places]
-    return Dataset(_name(paths, "several"), Path(os.path.commonpath([path.resolve() for path in paths])), places)
+    common = Path(os.path.commonpath([path.resolve() for path in paths]))
+    return _grouped(Dataset(_name(paths, "several"), common, places), reading)
+
+
+def _grouped(data: Dataset, reading: Reading) -> Dataset:
+    """Return a data set with its files taken together, as far as that is asked for."""
+    if not reading.group or len(data.places) < 2:
+        return data
+    if reading.group == "all":
+        whole = data.places[0]._replace(path=data.places[0].path.with_name(data.name), members=data.files, select=None)
+        places = [whole]
+    else:
+        from n1codec.analysis import grouping
+
+        places = grouping.auto_places([place._replace(select=None) for place in data.places])
+    chosen = tuple(place._replace(select=reading.select) for place in places)
+    return Dataset(f"{data.name}-grouped", data.path, chosen)
 
 
 def describe(path: Path, reading: Reading = Reading()) -> Dataset:  # noqa: B008

@@ -67,6 +67,9 @@ class Reading(NamedTuple):
     """What flat binary files are."""
     select: tuple[int, ...] | None = None
     """Which channels are meant, all if None."""
+    group: str = ""
+    """``all`` takes all files, of one channel each, as one recording; ``auto`` those that were recorded together, as
+    their samples tell."""
 
     def place(self, path: Path) -> Place:
         """Return a path with it."""
