@@ -43,7 +43,7 @@ def command(codec: str | None, data: str | None, reading: Reading) -> None:
 
     (case,) = cases.make([codec or default_spec()])
     recordings = dataset.resolve(data, reading=reading)
-    sources = [cases.source(place.path) for place in recordings.places]
+    sources = [cases.source(place) for place in recordings.places]
     click.echo(f"Data set: {recordings}, codec: {case.spec}")
     for line in stored(sources):
         fail("n1codec eval", line)

@@ -107,7 +107,7 @@ def command(
     recordings = dataset.resolve(data, reading=reading)
     if counters:
         counting.require()
-    name, sources = recordings.name, [cases.source(place.path) for place in recordings.places]
+    name, sources = recordings.name, [cases.source(place) for place in recordings.places]
     megabytes = sum(source.bytes for source in sources) / 1e6
     about = f"{count(len(sources), 'file')}, {megabytes:.1f} MB"
     if not quiet:

@@ -7,6 +7,7 @@ byte.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -51,6 +52,22 @@ class Place(NamedTuple):
     def name(self) -> str:
         """What it is called for people: the file's name, and the stream's where one was chosen."""
         return f"{self.path.name}:{self.stream}" if self.stream else self.path.name
+
+    @classmethod
+    def parsed(cls, text: str) -> Place:
+        """Return the place that :meth:`as_json` wrote."""
+        path, stream, flat, select, members = json.loads(text)
+        return cls(
+            Path(path),
+            stream,
+            Flat(*flat) if flat else None,
+            None if select is None else tuple(select),
+            tuple(map(Path, members)),
+        )
+
+    def as_json(self) -> str:
+        """Return it as one line of JSON, for another process."""
+        return json.dumps(self, default=str)
 
     @classmethod
     def of(cls, where: str | Path | Place) -> Place:

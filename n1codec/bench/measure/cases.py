@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import re
 import zlib
 from collections.abc import Iterable
@@ -13,8 +14,9 @@ import numpy as np
 from n1codec import files, registry
 from n1codec.bench.measure import machine
 from n1codec.codec import CodecError, SpecError
+from n1codec.container import Packing
 from n1codec.pipeline import Pipeline, get_codec
-from n1codec.recordings import UnknownFormat, wav
+from n1codec.recordings import Place
 
 
 @dataclass(frozen=True)
@@ -99,13 +101,15 @@ def split(text: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Source:
-    """One file of a data set."""
+    """One recording of a data set."""
 
     path: Path
     columns: dict[str, str | int | float]
     """The columns of a result row that describe it."""
     stored: str = ""
     """Why it is stored as it is, whatever the codec; empty if its samples are understood."""
+    place: Place | None = None
+    """Where it is more than the bytes of one file: several files, or one that somebody described."""
 
     @property
     def name(self) -> str:
@@ -116,32 +120,60 @@ class Source:
         return int(self.columns["original_bytes"])
 
 
-def byte_entropy(data: bytes | memoryview) -> float:
+def byte_entropy(*pieces: bytes | memoryview) -> float:
     """Return the order-0 entropy of the bytes, in bits per byte to nine decimals (Shannon 1948)."""
-    symbols = np.frombuffer(data, np.uint8)
     counts = np.zeros(256, np.int64)
-    for start in range(0, symbols.size, 1 << 20):
-        counts += np.bincount(symbols[start : start + (1 << 20)], minlength=256)
-    share = counts[counts > 0] / max(symbols.size, 1)
+    for piece in pieces:
+        symbols = np.frombuffer(piece, np.uint8)
+        for start in range(0, symbols.size, 1 << 20):
+            counts += np.bincount(symbols[start : start + (1 << 20)], minlength=256)
+    share = counts[counts > 0] / max(int(counts.sum()), 1)
     return round(float(-(share * np.log2(share)).sum()), 9) + 0.0
 
 
-def source(path: Path) -> Source:
-    """Return a file with what result rows say of it."""
-    data = files.view(path)
+def source(where: Path | Place) -> Source:
+    """Return a recording with what result rows say of it.
+
+    Raises:
+        CodecError: some of its channels or one of its streams is meant: whole files are compressed and compared.
+    """
+    place = Place.of(where)
+    if place.stream or place.select is not None:
+        raise CodecError(f"{place.path}: recordings are compressed and compared whole (without --stream and --select)")
+    packing = Packing(place, get_codec(registry.STORED))
+    parts = packing.source.files
+    samples = [file.data for file in parts if file.channels]
+    checksum = 0
+    for data in samples:
+        checksum = zlib.crc32(data, checksum)
     columns: dict[str, str | int | float] = {
-        "file": path.name,
-        "original_bytes": len(data),
-        "crc32": f"{zlib.crc32(data):08x}",
-        "byte_entropy_before": byte_entropy(data),
+        "file": place.path.name,
+        "original_bytes": packing.sample_bytes,
+        "crc32": f"{checksum:08x}",
+        "byte_entropy_before": byte_entropy(*samples),
+        "recording_seconds": 0.0,
     }
-    stored = ""
-    try:
-        found = wav.read(data)
-        frames, channels = found.shape
-        columns |= {"frames": frames, "channels": channels, "rate": found.rate, "bits": found.bits}
+    if not packing.stored:
+        found = max(packing.source.streams.values(), key=lambda stream: (not stream.auxiliary, stream.channels))
+        columns |= {"frames": found.frames, "channels": found.channels, "rate": found.rate, "bits": found.bits}
         columns["recording_seconds"] = found.seconds
-    except UnknownFormat as error:
-        columns["recording_seconds"] = 0.0
-        stored = str(error)
-    return Source(path, columns, stored)
+    plain = len(parts) == 1 and place == Place(place.path) and place.path.is_file()
+    return Source(place.path, columns, packing.stored, None if plain else place)
+
+
+def same(source: Source, path: Path) -> bool:
+    """Return whether a file has the bytes of a source: those of all its files, one behind the other."""
+    if source.place is None:
+        return filecmp.cmp(source.path, path, shallow=False)
+    return has_bytes(source, files.view(path))
+
+
+def has_bytes(source: Source, data: bytes | memoryview) -> bool:
+    """Return whether these are the bytes of a source: those of all its files, one behind the other."""
+    found, at = np.frombuffer(data, np.uint8), 0
+    for file in Packing(source.place or Place(source.path), get_codec(registry.STORED)).source.files:
+        piece = np.frombuffer(file.data, np.uint8)
+        if not np.array_equal(found[at : at + len(piece)], piece):
+            return False
+        at += len(piece)
+    return at == len(found)

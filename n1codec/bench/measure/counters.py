@@ -19,6 +19,7 @@ from n1codec.bench.measure.work import Work
 from n1codec.bench.measure.worker import ONE_THREAD
 from n1codec.codec import UnavailableError
 from n1codec.pipeline import get_codec
+from n1codec.recordings import Place
 
 MOST_FILES = 3
 """Files of a data set on which a codec's instructions are counted."""
@@ -30,15 +31,15 @@ def require() -> None:
         raise UnavailableError("counting instructions needs Valgrind (install valgrind, or leave --counters away)")
 
 
-def count(direction: str, spec: str | None, path: Path, timeout: float) -> int | None:
+def count(direction: str, spec: str | None, path: str, timeout: float) -> int | None:
     """Return the instructions of one pass over a file, None if they could not be counted.
 
     Args:
-        path: the file, or the .n1c file to decode.
+        path: of the file or of the .n1c file to decode, absolute; or a place to encode, as JSON.
         spec: the codec; None decodes with what the file names.
         timeout: seconds that this may take; under Callgrind everything takes some fifty times longer.
     """
-    counted, nothing = _collect(direction, spec or "", str(path), timeout), _switching()
+    counted, nothing = _collect(direction, spec or "", path, timeout), _switching()
     return None if counted is None or nothing is None else max(counted - nothing, 0)
 
 
@@ -77,7 +78,12 @@ def _switch(state: str) -> None:
 
 def main() -> None:
     direction, spec, path = sys.argv[1:]
-    work = Work(Path(path).read_bytes(), direction, get_codec(spec) if spec else None) if path else None
+    given = get_codec(spec) if spec else None
+    work = None
+    if path.startswith("["):  # a place as JSON: paths are absolute
+        work = Work(b"", direction, given, Place.parsed(path))
+    elif path:
+        work = Work(Path(path).read_bytes(), direction, given)
     if work:
         work.run()
     _switch("on")

@@ -7,7 +7,6 @@ checksum of each is compared before anything is measured, and so is the version 
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,16 +27,16 @@ def measure(case: Case, sources: Sequence[Source], settings: Settings) -> Outcom
     """
     for source in sources:
         try:
-            data = source.path.read_bytes()
-        except OSError:
+            here = cases.source(source.place or source.path)
+        except (CodecError, OSError):
             raise CodecError(
                 f"{source.path}: a worker does not have it (share its folder with every machine)"
             ) from None
-        if f"{zlib.crc32(data):08x}" != source.columns["crc32"]:
+        if here.columns["crc32"] != source.columns["crc32"]:
             raise CodecError(f"{source.path}: a worker has another file of that name (share one folder)")
-    (here,) = cases.make([case.spec], strict=False)
-    if (here.version, here.problem) != (case.version, case.problem):
-        why = here.problem[1] if here.problem else f"version {here.version} instead of {case.version}"
+    (own,) = cases.make([case.spec], strict=False)
+    if (own.version, own.problem) != (case.version, case.problem):
+        why = own.problem[1] if own.problem else f"version {own.version} instead of {case.version}"
         raise CodecError(f"{case.mode}: a worker has another codec: {why} (install the same on every machine)")
     with TemporaryDirectory(prefix="n1-sweep-") as folder:
         return run(case, sources, Path(folder) / "work", settings, _ignore, Event())

@@ -31,7 +31,7 @@ from typing import Any
 
 from n1codec import files
 from n1codec.batch import SUFFIX
-from n1codec.bench.measure import counters, machine
+from n1codec.bench.measure import cases, counters, machine
 from n1codec.bench.measure.cases import Case, Source, byte_entropy
 from n1codec.bench.measure.worker import LOG_COLUMNS, MACHINE, MACHINE_CODE, ONE_THREAD, Job
 
@@ -211,7 +211,7 @@ def _measure(
     for source in sources:
         if source.name not in decoded.done:
             continue
-        same = filecmp.cmp(source.path, decoded.outputs / source.name, shallow=False)
+        same = cases.same(source, decoded.outputs / source.name)
         rows.append(
             source.columns
             | {"status": "ok" if same else "mismatch", "verified": int(same)}
@@ -235,9 +235,11 @@ def _count(
     """Count the instructions that both directions take on a few files, and add them to these files' rows."""
     step = max(len(sources) // counters.MOST_FILES, 1)
     for source, row in list(zip(sources, rows, strict=True))[::step][: counters.MOST_FILES]:
-        for direction, spec, path in (("encode", case.spec, source.path), ("decode", None, packed[source.name])):
+        what = source.place.absolute().as_json() if source.place else str(source.path.resolve())
+        coded = str(packed[source.name].resolve())
+        for direction, spec, path in (("encode", case.spec, what), ("decode", None, coded)):
             left = max(deadline - time.monotonic(), 1.0)
-            row[f"{direction}_instructions"] = counters.count(direction, spec, path.resolve(), left) or ""
+            row[f"{direction}_instructions"] = counters.count(direction, spec, path, left) or ""
 
 
 class _Step:
@@ -253,6 +255,7 @@ class _Step:
     ) -> None:
         self.direction, self.case, self.folder, self.inputs = direction, case, folder, inputs
         self.sizes = {source.name: source.bytes for source in sources}
+        self.places = {source.name: source.place.absolute().as_json() for source in sources if source.place}
         self.outputs = folder / f"{direction}d"
         self.outputs.mkdir(exist_ok=True)
         self.log = folder / f"{direction}.csv"
@@ -323,6 +326,7 @@ class _Step:
             direction=self.direction,
             # A file does not name somebody else's programs, so the decoder is given them.
             spec=self.case.spec if self.direction == "encode" or self.case.external else None,
+            places={name: place for name in left if self.direction == "encode" and (place := self.places.get(name))},
             inputs={
                 name: (
                     str(self.inputs[name]),

@@ -123,7 +123,10 @@ def sweep(
                 if local:
                     waiting[local.submit(case, left)] = case
                 elif executor:
-                    there = [replace(source, path=source.path.resolve()) for source in left]
+                    there = [
+                        replace(source, path=source.path.resolve(), place=source.place and source.place.absolute())
+                        for source in left
+                    ]
                     waiting[executor.submit(remote.measure, case, there, settings)] = case
             while waiting:
                 done, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from n1codec.container import Archive, Packing
 from n1codec.container.access import Memory
 from n1codec.container.convert import timed_decode
@@ -36,7 +38,7 @@ class Work:
         data: the bytes to encode, or those of the .n1c file to decode.
         direction: "encode" or "decode".
         given: the codec; None decodes with the one that the file names.
-        place: what to encode, where it is more than the bytes of one file.
+        place: what to encode, where it is more than the bytes of one file; ``data`` is of no use then.
 
     Raises:
         CodecError: the .n1c file is damaged, or needs another codec.
@@ -49,10 +51,18 @@ class Work:
         self._packing: Packing | None = None
         if direction == "encode":
             self._packing = Packing(place, given) if place else Packing(Place(Path("memory")), given, data)
+            if place:
+                for file in self._packing.source.files:  # into memory now: reading is not the codec's work
+                    np.frombuffer(file.data, np.uint8)[::4096].sum()
             self.codec, self.stored = self._packing.codec, self._packing.stored
         else:
             self._archive = Archive(Memory(data), given)
             self.codec = self._archive.pipeline(0, 0)
+
+    @property
+    def size(self) -> int:
+        """Bytes of what goes in: of the files that hold samples, or of the .n1c file."""
+        return self._packing.sample_bytes if self._packing else len(self.data)
 
     def run(self) -> Pass:
         """Do it once."""
@@ -64,12 +74,17 @@ class Work:
         return Pass([x for x, _, _ in decoded], seconds, sum(start for _, _, start in decoded))
 
     def finish(self, result: Any) -> Iterable[Buffer]:
-        """Return the .n1c file, or the first file of the source, in pieces."""
+        """Return the .n1c file, or all files of the source one behind the other, in pieces."""
         if self._packing:
             encoded: list[Encoded] = result
             return self._packing.assemble(encoded)
-        made: list[Buffer] = []
-        restorer = Restorer(self._archive, lambda number, data, at: made.append(data) if number == 0 else None)
+        made = [bytearray() for _ in self._archive.head.files]
+
+        def put(number: int, data: memoryview, at: int) -> None:
+            made[number].extend(bytes(max(0, at - len(made[number]))))
+            made[number][at : at + data.nbytes] = data.cast("B")
+
+        restorer = Restorer(self._archive, put)
         restorer.begin()
         parts = dict(zip(self._archive.chunks, result, strict=True))
         for stream, spans in enumerate(self._archive.spans):

@@ -31,6 +31,7 @@ from n1codec.bench.measure import meter
 from n1codec.bench.measure.work import Work
 from n1codec.codec import CodecError
 from n1codec.pipeline import Pipeline, get_codec
+from n1codec.recordings import Place
 
 _GRACE = 2.0
 LOG_COLUMNS = ("file", "original_bytes", "compressed_bytes", "memory_bytes", "spent", "seconds", "cpu_seconds",
@@ -58,6 +59,8 @@ class Job:
     """The codec; None decodes with what the files name."""
     inputs: dict[str, tuple[str, str, float]]
     """Name of the original -> paths of input and output, seconds that the passes that count take at least."""
+    places: dict[str, str]
+    """Name of the original -> the place to encode, where it is more than the bytes of one file, as JSON."""
     warm_up: bool
     memory_limit: int | None
     cpu: int | None
@@ -93,7 +96,10 @@ class _Runner:
         """Resident memory with the codec loaded and no file."""
 
     def _open(self, name: str) -> Work:
-        work = Work(Path(self.job.inputs[name][0]).read_bytes(), self.job.direction, self.given)
+        if place := self.job.places.get(name):
+            work = Work(b"", self.job.direction, self.given, Place.parsed(place))
+        else:
+            work = Work(Path(self.job.inputs[name][0]).read_bytes(), self.job.direction, self.given)
         if self.before is None:
             _load(work.codec)
             if self.job.memory_limit is not None:  # anew, because loading a library is not the codec's work
@@ -124,7 +130,7 @@ class _Runner:
         if first < least:
             times, processor = repeat(work, least)
             spent += sum(times)
-        sizes = (len(work.data), made) if self.job.direction == "encode" else (made, len(work.data))
+        sizes = (work.size, made) if self.job.direction == "encode" else (made, work.size)
         own = "" if memory is None or self.before is None else max(memory - self.before - len(work.data), 0)
         seconds = " ".join(f"{each:.9f}" for each in times)
         self._row(name, *sizes, own, f"{spent:.9f}", seconds, f"{processor:.9f}", f"{start:.9f}" if start else "")

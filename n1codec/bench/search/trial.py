@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from n1codec import files, registry
+from n1codec.bench.measure import cases
 from n1codec.bench.measure.kernels import Signal, Tap
 from n1codec.bench.measure.work import Work
 from n1codec.bench.search.space import Candidate
@@ -173,18 +174,18 @@ def measure(sample: Sample, filters: tuple[str, ...], coder: str) -> Measured:
 
 def verify(filters: tuple[str, ...], coder: str, place: Place) -> Measured:
     candidate = Candidate(filters, coder)
-    codec, source = get_codec(candidate.spec), files.read(place.path)
+    codec, source = get_codec(candidate.spec), cases.source(place)
     _warm(coder)
-    encoding = Work(source, "encode", codec)
+    encoding = Work(b"" if source.place else files.read(source.path), "encode", codec, source.place)
     payload, encode_seconds, _ = encoding.run()
     blob = b"".join(encoding.finish(payload))
     decoding = Work(blob, "decode", None)
     samples_again, decode_seconds, _ = decoding.run()
-    if b"".join(decoding.finish(samples_again)) != source:
+    if not cases.has_bytes(source, b"".join(decoding.finish(samples_again))):
         raise CodecError("it does not give back what it got")
     samples = sum(x.size for x in samples_again)
     packed = sum(len(done.payload) for done in payload)
-    return Measured(candidate, len(source), len(blob), packed, samples, size(place).seconds,
+    return Measured(candidate, source.bytes, len(blob), packed, samples, size(place).seconds,
                     encode_seconds, decode_seconds, 1, True)  # fmt: skip
 
 
