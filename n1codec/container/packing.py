@@ -86,7 +86,7 @@ class Packing:
             place = Place(Path(place.name))
         place = place if isinstance(place, Place) else Place(Path(place))
         self.place = place
-        if data is None and not given and not place.path.is_file() and not place.path.is_dir():
+        if data is None and not given and not (place.members or place.path.is_file() or place.path.is_dir()):
             data = files.view(place.path)  # a pipe can be read once
         self._data = None if data is None else memoryview(data).cast("B")
         self.stored = ""
