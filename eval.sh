@@ -3,8 +3,9 @@
 #   bash eval.sh
 #   CODEC=zstd DATA=path/to/wavs JOBS=4 bash eval.sh
 #   ENCODE=./mine DECODE=./theirs bash eval.sh        programs that take IN OUT
-# CODEC reaches the encoder as $N1_CODEC. DATA is a folder, a WAV file or a zip archive; without it the recordings in
-# data/ are used, else those in the archive $N1_DATA_ZIP, else a synthetic set. Copies are made in $TMPDIR.
+# CODEC reaches the encoder as $N1_CODEC. DATA is a recording (a file with what belongs to it, such as a .bin with its
+# .meta, or a folder), a folder of WAV files or a zip archive; without it the recordings in data/ are used, else those
+# in the archive $N1_DATA_ZIP, else a synthetic set. Copies are made in $TMPDIR.
 set -u
 unset CDPATH
 
@@ -25,20 +26,40 @@ if [ "${1:-}" = --one ]; then
     packed=$work/packed.n1c
     restored=$work/restored.wav
     # The encoder gets a copy, so that the original is safe; the decoder never sees it.
-    why=$(cp "$file" "$copy" 2>&1) || fail "it cannot be copied to $N1_EVAL_TMP:${why##*:} (TMPDIR names another folder)"
+    # What tells how to read it belongs to it, and comes back with it where the encoder knows that.
+    beside=()
+    for one in "${file%.bin}.meta" "${file%.cbin}.ch" "$file.json"; do
+        if [ -f "$one" ]; then beside+=("$one"); fi
+    done
+    [ ${#beside[@]} -eq 0 ] || { restored=$work/back/$(basename "$file") && mkdir "$work/back"; }
+    why=$(cp -R "$file" "$copy" 2>&1) || fail "it cannot be copied to $N1_EVAL_TMP:${why##*:} (TMPDIR names another folder)"
+    for one in ${beside[@]+"${beside[@]}"}; do
+        cp "$one" "$work/" || fail "$one cannot be copied to $N1_EVAL_TMP (TMPDIR names another folder)"
+    done
     said=$("$N1_EVAL_ENCODE" "$copy" "$packed" 2>&1 </dev/null 3>&-) ||
         fail "$N1_EVAL_ENCODE failed with exit code $?"
     [ -f "$packed" ] || fail "$N1_EVAL_ENCODE wrote no output"
-    rm -f "$copy"
+    rm -rf "$copy"
+    for one in ${beside[@]+"${beside[@]}"}; do rm -f "$work/$(basename "$one")"; done
     # A .n1c file names no programs to run: our decoder is told which they are.
     set --
     case ${DECODE:-}${N1_CODEC:-} in exec:*) set -- --codec "$N1_CODEC" ;; esac
     said=$("$N1_EVAL_DECODE" "$@" "$packed" "$restored" 2>&1 </dev/null 3>&-) ||
         fail "$N1_EVAL_DECODE failed with exit code $?"
-    [ -f "$restored" ] || fail "$N1_EVAL_DECODE wrote no output"
+    [ -e "$restored" ] || fail "$N1_EVAL_DECODE wrote no output"
     said=
-    cmp -s "$file" "$restored" || fail "what was restored is not what was compressed"
-    before=$(($(wc -c <"$file")))
+    if [ -d "$file" ]; then
+        diff -r "$file" "$restored" >/dev/null || fail "what was restored is not what was compressed"
+        before=$(find "$file" -type f \( -name "*.bin" -o -name "*.dat" \) -exec cat {} + | wc -c)
+    else
+        cmp -s "$file" "$restored" || fail "what was restored is not what was compressed"
+        for one in ${beside[@]+"${beside[@]}"}; do
+            again=$work/back/$(basename "$one")
+            [ ! -e "$again" ] || cmp -s "$one" "$again" || fail "$one is not what was compressed with it"
+        done
+        before=$(wc -c <"$file")
+    fi
+    before=$((before))
     after=$(($(wc -c <"$packed")))
     rm -rf "$work"
     echo "$before $after" >>"$N1_EVAL_TMP/sizes" || fail "its size cannot be written to $N1_EVAL_TMP (is it full?)"
@@ -52,7 +73,7 @@ stop() {
     exit 1
 }
 
-for tool in awk basename cmp cp dirname mkdir mktemp rm sleep wc xargs; do
+for tool in awk basename cmp cp diff dirname find mkdir mktemp rm sleep wc xargs; do
     command -v "$tool" >/dev/null || stop "$tool: there is no such program on the PATH, and eval.sh needs it"
 done
 
@@ -105,6 +126,8 @@ if [ -d "$data" ]; then
             echo "eval.sh: $file: it is left out, a link to nothing" >&2
         fi
     done
+    # n1codec has looked: a folder without WAV files is a recording then.
+    if [ ${#recordings[@]} -eq 0 ] && [ $# -gt 0 ]; then recordings=("$data"); fi
     [ ${#recordings[@]} -gt 0 ] || stop "$data: there are no WAV files in it (name a folder of some with DATA, or run make data)"
 elif [ -f "$data" ]; then
     recordings=("$data")

@@ -152,8 +152,8 @@ def test_dropped_files_are_read_by_the_same_readers(sessions: Sessions, monkeypa
     assert sessions.get("no such key") is sessions.first
     for name, content, words in (
         ("a.wav", data_url(b"no sound"), "a.wav: it is no WAV file"),
-        ("a.txt", data_url(data), "no WAV file, no zip archive"),
-        ("a.zip", data_url(b"PK\3\4 no zip"), "no WAV file, no zip archive"),
+        ("a.txt", data_url(b"a text"), "a.txt: no reader understands it"),
+        ("a.zip", data_url(b"PK\3\4 no zip"), "a.zip: no reader understands it"),
         ("a.wav", "data:audio/wav;base64,????", "a.wav: it did not arrive whole"),
     ):
         with pytest.raises(CodecError, match=words):
@@ -161,6 +161,14 @@ def test_dropped_files_are_read_by_the_same_readers(sessions: Sessions, monkeypa
     monkeypatch.setattr(layout, "MEGABYTES", 0)
     with pytest.raises(CodecError, match="larger than 0 MB"):
         sessions.drop(["a.wav"], [data_url(data)])
+
+
+def test_a_description_may_be_dropped_with_its_file(sessions: Sessions) -> None:
+    about = json.dumps({"channels": 2, "rate": 8000}).encode()
+    samples = signal(3000, 2)
+    opened = sessions.drop(["a.bin", "a.bin.json"], [data_url(samples.astype("<i2").tobytes()), data_url(about)])
+    assert (opened.names, opened.rate, opened.notes) == (["a:0", "a:1"], 8000, [])
+    assert np.array_equal(opened.signals.T, samples)
 
 
 def test_the_page_says_what_was_left_out(sessions: Sessions, ask: Any) -> None:

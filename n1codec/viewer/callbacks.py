@@ -21,6 +21,7 @@ from dash.exceptions import PreventUpdate
 
 from n1codec.codec import CodecError
 from n1codec.datasets import dataset
+from n1codec.recordings import Place, main_file
 from n1codec.viewer import canvas, export, layout, session, state
 from n1codec.viewer.figures import style
 from n1codec.viewer.session import Session
@@ -62,7 +63,7 @@ class Sessions:
             CodecError: one of them is too large or did not arrive whole, or not one of them is a recording.
         """
         with tempfile.TemporaryDirectory(prefix="n1codec-") as temporary:
-            files = []
+            paths = []
             for number, (name, content) in enumerate(zip(names, contents, strict=True)):
                 plain = PurePosixPath(name.replace("\\", "/")).name or "recording.wav"
                 try:
@@ -71,18 +72,19 @@ class Sessions:
                     raise CodecError(f"{plain}: it did not arrive whole (drop it again)") from None
                 if len(data) > layout.MEGABYTES << 20:
                     raise CodecError(f"{plain}: it is larger than {layout.MEGABYTES} MB (name it on the command line)")
-                folder = Path(temporary) / str(number)
-                folder.mkdir()
-                path = folder / plain[-120:]
+                path = Path(temporary) / plain[-120:]
+                if path.exists():
+                    path = Path(temporary) / str(number) / path.name
+                    path.parent.mkdir()
                 path.write_bytes(data)
-                files += self._files(path, folder)
-            made = session.open_files(files, self.cache, PurePosixPath(names[0]).stem[:60] or "dropped")
+                paths.append(path)
+            # A .meta and the like says how to read the file that was dropped with it.
+            places = [place for path in paths if not main_file(path) for place in self._places(path)]
+            made = session.open_files(places, self.cache, PurePosixPath(names[0]).stem[:60] or "dropped")
         with self._lock:
             return self._add(made)
 
-    def _files(self, path: Path, folder: Path) -> list[Path]:
-        if path.suffix.lower() == ".wav":
-            return [path]
+    def _places(self, path: Path) -> Sequence[Place]:
         try:
             with zipfile.ZipFile(path) as archive:
                 size = sum(member.file_size for member in archive.infolist())
@@ -93,7 +95,7 @@ class Sessions:
                 f"{path.name}: there is more than {MOST_UNPACKED >> 20} MB in it (name it on the command line)"
             )
         try:
-            return list(dataset.resolve(path, folder, lambda line: None).files)
+            return dataset.resolve(path, path.with_name(f"{path.name}-unpacked"), lambda line: None).places
         except CodecError as error:
             raise CodecError(str(error).replace(str(path), path.name)) from None
 
