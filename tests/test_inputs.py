@@ -254,7 +254,7 @@ def test_a_description_is_whole_and_of_a_flat_file(tmp_path: Path, samples: np.n
     done = call("stats", *as_flat(tmp_path, samples)[:1], "--dtype", "int16")
     assert done.exit_code == 2 and "--channels" in done.stderr
     done = call("stats", str(tmp_path / "rec.bin"), "--channels", "3", "--dtype", "text")
-    assert done.exit_code == 2 and "--dtype" in done.stderr
+    assert done.exit_code == 2 and "the dtype 'text'" in done.stderr
     problem = call("stats", str(tmp_path / "rec.bin")).exception
     assert isinstance(problem, CodecError) and "--channels" in str(problem)
     wavs = tmp_path / "wavs"
