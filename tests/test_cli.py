@@ -265,7 +265,10 @@ def test_info(run: Run, wav_file: Path, tmp_path: Path) -> None:
     assert entry["original_bytes"] == wav_file.stat().st_size
     assert (entry["frames"], entry["channels"], entry["rate"], entry["dtype"]) == (20_000, 1, 19531, "int16")
     assert "19531" in run("n1codec", "info", tmp_path / "a.n1c").stdout
-    assert_one_line(run("n1codec", "info", wav_file), 1, "recording.wav: it is not a .n1c file")
+    (entry,) = json.loads(run("n1codec", "info", "--json", wav_file).stdout)
+    assert (entry["frames"], entry["channels"], entry["rate"], entry["dtype"]) == (20_000, 1, 19531, "int16")
+    (tmp_path / "text").write_text("no recording")
+    assert_one_line(run("n1codec", "info", tmp_path / "text"), 1, "text: no reader understands it")
 
 
 def test_encode_imports_only_what_it_uses(wav_file: Path, tmp_path: Path) -> None:

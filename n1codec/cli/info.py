@@ -7,29 +7,38 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
+from n1codec import files
+from n1codec.cli import say
+from n1codec.cli._data import describes_recordings
 from n1codec.codec import CodecError
-from n1codec.container import Archive, access
+from n1codec.container import MAGIC, Archive, access
 from n1codec.container.version2 import Chunk, Stream
+from n1codec.recordings import Place, Reading, open_recording, open_source
+from n1codec.recordings.flat import doubt
 from n1codec.recordings.samples import Form
 
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="FILE...")
 @click.option("--json", "as_json", is_flag=True, help="One JSON list of objects on stdout.")
-def command(paths: tuple[str, ...], as_json: bool) -> None:
-    """Show what is in .n1c files: codec, shape, rate, sizes, checksum. Nothing is decoded.
+@describes_recordings
+def command(paths: tuple[str, ...], as_json: bool, reading: Reading) -> None:
+    """Show what is in .n1c files and in recordings: codec, streams, shape, rate, gains, sizes. Nothing is decoded.
 
     \b
-    Example:
+    Examples:
       n1codec info recording.n1c
+      n1codec info run_g0_t0.imec0.ap.bin
+      n1codec info tetrode.raw --channels 4 --rate 15000
     """
     found: list[dict[str, Any]] = []
     for path in paths:
         try:
-            found += _describe(path)
+            found += _describe(path) if _is_packed(path) else _recordings(reading.place(Path(path)))
         except CodecError as error:
-            raise CodecError(f"{path}: {error}") from error
+            raise CodecError(str(error) if str(error).startswith(f"{path}: ") else f"{path}: {error}") from error
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return
@@ -40,6 +49,52 @@ def command(paths: tuple[str, ...], as_json: bool) -> None:
                 shown = f"{value:.10g}" if isinstance(value, float) else value
                 click.echo(f"{key.replace('_', ' '):{width}}  {shown}")
         click.echo()
+
+
+def _is_packed(path: str) -> bool:
+    if Path(path).is_dir():
+        return False
+    with files.named(path), Path(path).open("rb") as file:
+        return file.read(3) == MAGIC
+
+
+def _recordings(place: Place) -> list[dict[str, Any]]:
+    """Return what there is to say of each recording at a place, by name; None where it does not say it."""
+    source = open_source(place)
+    shown = [one for one in source.streams.values() if not one.auxiliary]
+    if place.stream:
+        shown = [source.stream(place.stream)]
+    if place.select is not None:
+        shown = [open_recording(place._replace(stream=one.stream)) for one in shown]
+    for line in filter(None, map(doubt, shown)):
+        say("n1codec info", line)
+    return [
+        {
+            "file": str(place.path),
+            "stream": one.stream or None,
+            "dtype": "int24" if one.bits == 24 else one.dtype.name,
+            "frames": one.frames,
+            "missing_frames": one.missing_frames or None,
+            "channels": one.channels,
+            "sync_channels": len(one.sync) or None,
+            "rate": one.rate or None,
+            "seconds": one.seconds or None,
+            "microvolts_per_unit": _range(one.gains, [n for n in range(one.channels) if n not in one.sync]),
+            "geometry": None if one.geometry is None else "known",
+            "converters": None if one.converters is None else len(set(one.converters[one.converters >= 0].tolist())),
+            "files": len(source.files),
+            "bytes": sum(len(file.data) for file in source.files),
+        }
+        for one in shown
+    ]
+
+
+def _range(gains: np.ndarray | None, channels: list[int]) -> float | str | None:
+    """Return the gain that all channels have, or the smallest and the largest."""
+    if gains is None or not channels:
+        return None
+    low, high = float(gains[channels].min()), float(gains[channels].max())
+    return low if low == high else f"{low:.10g} to {high:.10g}"
 
 
 def _describe(path: str) -> list[dict[str, Any]]:
