@@ -38,8 +38,8 @@ _WARM_UP = 1 << 14
 """Frames that are made and thrown away, so that no process begins at its mean."""
 _CELLS = 16
 """Parts of a code's width, in which thresholds are rounded."""
-_TOGETHER = 32
-"""Channels that a thread takes at a time."""
+_TOGETHER, _PIECE = 16, 32
+"""Channels that a thread takes at a time, and frames for which it mixes them."""
 _MARGIN = 64
 """Codes beyond those seen at either end."""
 _SHRINK = 0.01
@@ -173,14 +173,14 @@ class _Probe:
         words = -(-self.channels // 4)
         raw = self.bits.random_raw(len(out) * words).astype("<u8", copy=False).view("<u2")
         normal = np.take(_normal(), raw.reshape(len(out), 4 * words)[:, : self.channels])
-        innovations = self.mixing @ normal.T
         parts = [slice(at, at + _TOGETHER) for at in range(0, self.channels, _TOGETHER)]
-        list(pool.map(lambda part: self._part(out[:, part], innovations[part], part), parts))
+        list(pool.map(lambda part: self._part(out[:, part], normal[:, : part.stop], part), parts))
 
-    def _part(self, out: np.ndarray, innovations: np.ndarray, part: slice) -> None:
-        """Turn the innovations of some channels, shape (channels, frames), into their samples."""
+    def _part(self, out: np.ndarray, normal: np.ndarray, part: slice) -> None:
+        """Make the samples of some channels; ``normal`` is what they and those before them are mixed from."""
         from scipy.signal import lfilter
 
+        innovations = _mixed(self.mixing[part, : part.stop], normal)
         samples = np.empty(innovations.shape, out.dtype)
         for row, channel in enumerate(range(*part.indices(self.channels))):
             x = np.multiply(innovations[row], self.unit[channel], dtype=np.float64)
@@ -188,6 +188,15 @@ class _Probe:
             x += self.mean[channel]
             np.take(self.tables[channel], x.astype(np.intp), out=samples[row], mode="clip")
         out[...] = samples.T
+
+
+def _mixed(mixing: np.ndarray, normal: np.ndarray) -> np.ndarray:
+    """Return the products of rows of a matrix, shape (rows, inputs), with (frames, inputs): (rows, frames)."""
+    # In small pieces, which the linear algebra library does not spread over threads of its own: there are some already.
+    whole = len(normal) // _PIECE * _PIECE
+    pieces = normal[:whole].reshape(-1, _PIECE, normal.shape[1]) @ mixing.T
+    rest = normal[whole:] @ mixing.T
+    return np.ascontiguousarray(np.concatenate([pieces.reshape(-1, len(mixing)), rest]).T)
 
 
 def _normal() -> np.ndarray:
