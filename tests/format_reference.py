@@ -6,6 +6,7 @@ Of other people's coders it knows those of Python's library and Zstandard.
 from __future__ import annotations
 
 import bz2
+import json
 import lzma
 import struct
 import zlib
@@ -598,7 +599,7 @@ def samples(payload: bytes, names: list[str], form: Form) -> list:
 
 
 def read(blob: bytes) -> bytes:
-    """Return the bytes of the source of a .n1c file: of the file, or of the array's samples.
+    """Return the bytes of the source of a .n1c file of version 1: of the file, or of the array's samples.
 
     Raises:
         KeyError: a stage is not known here.
@@ -623,17 +624,7 @@ def read(blob: bytes) -> bytes:
     prefix = suffix = b""
     if source == 2:
         prefix, suffix = zlib.decompress(cursor.bytes()), zlib.decompress(cursor.bytes())
-    names: list[str] = []
-    while not names or names[-1] in FILTERS:
-        name = ""
-        while True:
-            byte = cursor.u8()
-            name += chr(byte & 0x7F)
-            if byte & 0x80:
-                break
-        if name not in FILTERS and name not in CODERS:
-            raise KeyError(name)
-        names.append(name)
+    names = stages(cursor)
     held = "int32" if kind == "int24" else kind
     x = samples(cursor.rest(), names, Form(frames * channels, channels if axes == 2 else 0, held))
     bits = 24 if kind == "int24" else 8 * width(kind)
@@ -648,7 +639,178 @@ def read(blob: bytes) -> bytes:
     return whole
 
 
+def stages(cursor: Cursor) -> list[str]:
+    names: list[str] = []
+    while not names or names[-1] in FILTERS:
+        name = ""
+        while True:
+            byte = cursor.u8()
+            name += chr(byte & 0x7F)
+            if byte & 0x80:
+                break
+        if name not in FILTERS and name not in CODERS:
+            raise KeyError(name)
+        names.append(name)
+    return names
+
+
 def pack(x: list, kind: str, bits: int) -> bytes:
     if kind.startswith("f"):
         return struct.pack(f"<{len(x)}{ {16: 'e', 32: 'f', 64: 'd'}[bits] }", *x)
     return b"".join((value % (1 << bits)).to_bytes(bits // 8, "little") for value in x)
+
+
+# -- version 2 --------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Stream:
+    name: str
+    kind: str
+    rate: float
+    channels: int
+    axes: int
+    groups: list[tuple[list[int], list[str]]]
+    about: dict
+
+
+@dataclass
+class File:
+    name: str
+    stream: int | None
+    first: int = 0
+    channels: int = 0
+    kind: str = ""
+    big_endian: bool = False
+    apart: bool = False
+
+
+def section(blob: bytes, at: int) -> tuple[str, bytes, int]:
+    """Return the tag and the content of the section at an offset, and where it ends."""
+    cursor = Cursor(blob)
+    cursor.at = at
+    tag = chr(cursor.u8())
+    content = cursor.bytes()
+    checksum = zlib.crc32(blob[at : cursor.at])
+    assert (checksum,) == struct.unpack("<I", cursor.take(4))
+    return tag, content, cursor.at
+
+
+def head_of(content: bytes) -> tuple[list[Stream], list[File], bool]:
+    inflater = zlib.decompressobj()
+    cursor = Cursor(inflater.decompress(content))
+    flags, _ = cursor.u8(), cursor.bytes()
+    streams = []
+    for _ in range(cursor.uint()):
+        name, form, code = cursor.bytes().decode(), cursor.u8(), cursor.uint()
+        rate = RATES[code] if code < 64 else code - 65 if code > 64 else struct.unpack("<d", cursor.take(8))[0]
+        channels, groups = cursor.uint(), []
+        for _ in range(cursor.uint()):
+            runs = [(cursor.uint(), cursor.uint()) for _ in range(cursor.uint())]
+            groups.append(([channel for first, count in runs for channel in range(first, first + count)],
+                           stages(cursor)))  # fmt: skip
+        assert sorted(channel for group, _ in groups for channel in group) == list(range(channels))
+        streams.append(Stream(name, DTYPES[form & 15], rate, channels, 1 if form & 32 else 2, groups, {}))
+    files = []
+    for _ in range(cursor.uint()):
+        name, number = cursor.bytes().decode(), cursor.uint()
+        if number:
+            first, channels, form = cursor.uint(), cursor.uint(), cursor.u8()
+            files.append(File(name, number - 1, first, channels, DTYPES[form & 15], bool(form & 16), bool(form & 32)))
+        else:
+            files.append(File(name, None))
+    assert not cursor.rest()
+    if inflater.unused_data:
+        for stream, about in zip(streams, json.loads(zlib.decompress(inflater.unused_data)), strict=True):
+            stream.about = about
+    return streams, files, bool(flags & 1)
+
+
+def index_of(blob: bytes, at: int, begin: int, streams: int, files: int) -> tuple[list[tuple], list[int], tuple]:
+    """Return (tag, offset, fields) of each section, the frames of each stream, and the checksum of each file."""
+    tag, content, _ = section(blob, at)
+    assert tag == "I"
+    cursor = Cursor(content)
+    previous = cursor.uint()
+    sections: list[tuple] = []
+    if previous:
+        end = section(blob, previous)[2]
+        assert tail(blob[end : end + 17]) == previous
+        sections, _, _ = index_of(blob, previous, begin, streams, files)
+        begin = end + 17
+    cursor = Cursor(zlib.decompress(cursor.rest()))
+    for _ in range(cursor.uint()):
+        tag, length = chr(cursor.u8()), cursor.uint()
+        fields = [cursor.uint() for _ in range({"C": 5, "M": 3, "B": 2}.get(tag, 0))]
+        assert tag in "CMB" or tag.islower()
+        sections.append((tag, begin, fields))
+        begin += length
+    assert begin == at
+    frames = [cursor.uint() for _ in range(streams)]
+    checksums = struct.unpack(f"<{files}I", cursor.rest())
+    return sections, frames, checksums
+
+
+def tail(last: bytes) -> int:
+    tag, at, checksum, magic = struct.unpack("<cQI4s", last)
+    assert (tag, checksum, magic) == (b"T", zlib.crc32(last[:9]), b"2C1N")
+    return at
+
+
+def read_chunks(blob: bytes) -> tuple[list[Stream], list[list], list[File], list[bytes]]:
+    """Return the streams of a .n1c file of version 2, the samples of each, its files, and the bytes of each.
+
+    Samples are in the order of frames, the channels of a frame together.
+
+    Raises:
+        KeyError: a stage is not known here.
+    """
+    assert blob[:4] == b"N1C\x02"
+    tag, content, begin = section(blob, 4)
+    assert tag == "H"
+    streams, files, _ = head_of(content)
+    sections, frames, checksums = index_of(blob, tail(blob[-17:]), begin, len(streams), len(files))
+    values = [[0] * (count * stream.channels) for count, stream in zip(frames, streams, strict=True)]
+    done = [[0] * len(stream.groups) for stream in streams]
+    around: list[list[bytes]] = [[b"", b""] for _ in files]
+    for kind, offset, fields in sections:
+        tag, content, _ = section(blob, offset)
+        cursor = Cursor(content)
+        assert tag == kind and fields == [cursor.uint() for _ in fields]
+        if tag == "B":
+            file, behind = fields
+            around[file][behind] += zlib.decompress(cursor.rest()) if cursor.u8() else cursor.rest()
+        elif tag == "C":
+            number, group, start, count, _ = fields
+            stream, (channels, names) = streams[number], streams[number].groups[group]
+            assert start == done[number][group]
+            done[number][group] += count
+            checksum = cursor.take(4)
+            held = "int32" if stream.kind == "int24" else stream.kind
+            form = Form(count * len(channels), len(channels) if stream.axes == 2 else 0, held)
+            x = samples(cursor.rest(), names, form)
+            assert struct.pack("<I", zlib.crc32(pack(x, held, 8 * width(held)))) == checksum
+            for column, channel in enumerate(channels):
+                first = start * stream.channels + channel
+                values[number][first : first + count * stream.channels : stream.channels] = x[column :: len(channels)]
+    assert all(count == frames[number] for number, counts in enumerate(done) for count in counts)
+    made = []
+    for file, (before, behind), checksum in zip(files, around, checksums, strict=True):
+        inside = b"" if file.stream is None else stood(values[file.stream], file, streams[file.stream])
+        whole = before + inside + behind
+        assert zlib.crc32(whole) == checksum
+        made.append(whole)
+    return streams, values, files, made
+
+
+def stood(x: list, file: File, stream: Stream) -> bytes:
+    """Return samples as they stand in a file."""
+    columns = [x[channel :: stream.channels] for channel in range(file.first, file.first + file.channels)]
+    if not file.apart:
+        columns = [list(frame) for frame in zip(*columns, strict=True)]
+    bits = 24 if file.kind == "int24" else 8 * width(file.kind)
+    little = pack([value for column in columns for value in column], file.kind, bits)
+    step = bits // 8
+    if file.big_endian:
+        return b"".join(little[i : i + step][::-1] for i in range(0, len(little), step))
+    return little

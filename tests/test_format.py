@@ -10,6 +10,7 @@ from conftest import ROOT, signal
 import n1codec
 from n1codec import container, registry
 from n1codec.codec import INTEGERS, Coder
+from n1codec.container import packing, version2
 from n1codec.recordings import wav
 
 PAGE = (ROOT / "docs" / "format.md").read_text()
@@ -34,7 +35,8 @@ def test_dtypes_and_rates() -> None:
     assert f"more than {container.MOST_CHANNELS:,} channels" in " ".join(PAGE.split())
     assert f"more than {container.MOST_AROUND:,} bytes" in " ".join(PAGE.split())
     assert container.MAGIC == b"N1C"
-    assert [row[0] for row in table("version", "since", "what changed")] == [str(container.VERSION)]
+    versions = [str(container.VERSION), str(version2.VERSION)]
+    assert [row[0] for row in table("version", "since", "what changed")] == versions
     assert format_reference.RATES == container.RATES
     assert format_reference.DTYPES == container.DTYPES
 
@@ -59,10 +61,58 @@ def test_stages() -> None:
     assert described == known
 
 
+def test_bounds_and_constants_of_version_2() -> None:
+    said = " ".join(PAGE.split())
+    assert f"{version2.MOST_STREAMS:,} at most | | each stream" in said
+    assert f"{version2.MOST_FILES:,} at most; 0 for samples" in said
+    assert f"all streams together have {container.MOST_CHANNELS:,} at most" in said
+    assert f"at most {version2.MOST_BYTES:,} of them" in said
+    assert f"have at most {version2.MOST_CHUNK:,} bytes of samples" in said
+    assert f"inflate to more than {version2.MOST_HEAD:,} bytes each" in said
+    assert f"shorter than {version2.SHORTEST} bytes" in said
+    assert f"frames = floor({packing.CHUNK_BYTES} / block)" in said
+    assert f"at most floor({version2.MOST_CHUNK} / block)" in said
+    assert f"a second has more than {packing.CHUNK_BYTES // 4} bytes" in said
+    ten = {name for name in registry.names() if getattr(registry.find(name), "chunk_seconds", 0)}
+    assert ten == {"n1", "n1_implant", "n1_max"} and {registry.find(name).chunk_seconds for name in ten} == {10}
+    assert "at most 10 seconds for `n1`, `n1_implant` and `n1_max`" in said
+    codecs = dict(table("channels", "codec, where nobody names one"))
+    assert codecs["integers"] == f"`{packing.INTEGERS}`"
+    for row, spec in (
+        ("floating point", packing.FLOATS),
+        ("auxiliary integers", packing.TIMES),
+        ("bytes that no reader understands", packing.STORED),
+        ("digital lines and events (`sync`), each a group of its own", packing.STORED),
+    ):
+        assert codecs[row].strip("`").replace("\\|", "|") == spec.removesuffix(":level=9")
+
+
+@pytest.mark.parametrize(
+    ("rate", "block", "coder", "frames"),
+    [
+        (30_000, 2 * 385, "zstd", 30_000),
+        (30_000, 2 * 385, "n1", 30_000),
+        (30_000, 2 * 16, "zstd", 25165824 // 32),
+        (30_000, 2 * 16, "n1", 300_000),
+        (30_000, 2 * 5000, "zstd", 7500),
+        (0, 2 * 4, "n1", 25165824 // 8),
+        (0, 1 << 30, "zstd", 1),
+        (1e12, 1, "zstd", 1 << 28),
+        (2500, 2 * 385, "zstd", 25165824 // 770),
+        (0.01, 8, "n1", 1),
+    ],
+)
+def test_how_long_a_chunk_is(rate: float, block: int, coder: str, frames: int) -> None:
+    """Worked out by hand from the page's rule."""
+    assert packing.frames_of_chunk(rate, block, n1codec.get_codec(coder).coder) == frames
+
+
 def test_the_reference_reads_the_golden_files() -> None:
     read = 0
     for path in GOLDEN:
         blob = path.read_bytes()
+        if blob[3] == version2.VERSION:
+            continue
         try:
             source = format_reference.read(blob)
         except KeyError:  # a library's coder that the reference has not
