@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from conftest import signal, stored
+from conftest import ROOT, signal, stored
 
 from n1codec.cli import command
 from n1codec.codec import CodecError
@@ -369,3 +370,22 @@ def test_every_command_has_the_options(name: str) -> None:
     help_text = call(name, "--help").output
     for option in ("--channels", "--dtype", "--rate", "--order", "--offset", "--stream", "--select", "--group"):
         assert option in help_text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs bash")
+@pytest.mark.parametrize("form", ["flat, sidecar", "spikeglx", "run folder"])
+def test_eval_sh_takes_a_recording_with_what_belongs_to_it(tmp_path: Path, samples: np.ndarray, form: str) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (path,) = FORMATS[form](folder, samples)
+    programs = {name.upper(): str(ROOT / f"{name}.py") for name in ("encode", "decode")}
+    own = {"DATA": path, "CODEC": "delta|zlib", "TMPDIR": str(tmp_path), "JOBS": "1"}
+    done = subprocess.run(
+        ["bash", str(ROOT / "eval.sh")], capture_output=True, text=True, env=os.environ | programs | own, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    line = next(line for line in done.stdout.splitlines() if "losslessly" in line)
+    size = FRAMES * _all_channels([path]) * 2
+    before, after = (int(word) for word in line.split() if word.isdigit())
+    assert before == size and after < 0.9 * size
+    assert [kept.name for kept in tmp_path.iterdir()] == ["in"]
