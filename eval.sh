@@ -32,7 +32,9 @@ if [ "${1:-}" = --one ]; then
         if [ -f "$one" ]; then beside+=("$one"); fi
     done
     [ ${#beside[@]} -eq 0 ] || { restored=$work/back/$(basename "$file") && mkdir "$work/back"; }
-    why=$(cp -R "$file" "$copy" 2>&1) || fail "it cannot be copied to $N1_EVAL_TMP:${why##*:} (TMPDIR names another folder)"
+    whole=
+    [ ! -d "$file" ] || whole=-R
+    why=$(cp $whole "$file" "$copy" 2>&1) || fail "it cannot be copied to $N1_EVAL_TMP:${why##*:} (TMPDIR names another folder)"
     for one in ${beside[@]+"${beside[@]}"}; do
         cp "$one" "$work/" || fail "$one cannot be copied to $N1_EVAL_TMP (TMPDIR names another folder)"
     done
@@ -73,7 +75,7 @@ stop() {
     exit 1
 }
 
-for tool in awk basename cmp cp diff dirname find mkdir mktemp rm sleep wc xargs; do
+for tool in awk basename cmp cp dirname mkdir mktemp rm sleep wc xargs; do
     command -v "$tool" >/dev/null || stop "$tool: there is no such program on the PATH, and eval.sh needs it"
 done
 
@@ -127,7 +129,12 @@ if [ -d "$data" ]; then
         fi
     done
     # n1codec has looked: a folder without WAV files is a recording then.
-    if [ ${#recordings[@]} -eq 0 ] && [ $# -gt 0 ]; then recordings=("$data"); fi
+    if [ ${#recordings[@]} -eq 0 ] && [ $# -gt 0 ]; then
+        recordings=("$data")
+        for tool in diff find; do
+            command -v "$tool" >/dev/null || stop "$tool: there is no such program on the PATH, and a folder needs it"
+        done
+    fi
     [ ${#recordings[@]} -gt 0 ] || stop "$data: there are no WAV files in it (name a folder of some with DATA, or run make data)"
 elif [ -f "$data" ]; then
     recordings=("$data")
