@@ -15,7 +15,7 @@ from n1codec.codec import CodecError
 from n1codec.container import Converted, Packing, decode_file, encode_file
 from n1codec.container.convert import compare, in_order, remove_original
 from n1codec.pipeline import Pipeline
-from n1codec.recordings import Place, Source, is_recording_folder, main_file
+from n1codec.recordings import Place, Source, main_file, open_source
 
 SUFFIX = ".n1c"
 LOG_COLUMNS = {
@@ -39,7 +39,7 @@ def plan(direction: str, inputs: Sequence[str], out_dir: Path, *, recursive: boo
     ``a.wav`` becomes ``out_dir/a.wav.n1c`` and the reverse. Of a folder every file is taken that is not hidden; with
     ``recursive`` those of its subfolders, too, and the outputs stand in subfolders of the same names.
 
-    A folder that is one recording becomes one file. A file that belongs to a recording beside it, such as the .meta of
+    A folder that is one recording, with its samples in folders of its own, becomes one file. A file that belongs to a recording beside it, such as the .meta of
     a .bin, travels with that and gets no file of its own.
 
     Raises:
@@ -54,7 +54,7 @@ def plan(direction: str, inputs: Sequence[str], out_dir: Path, *, recursive: boo
             raise ValueError("standard input has no name (use IN OUT for it)")
         path = Path(given)
         found = [(path, Path(path.name))]
-        if path.is_dir() and not (direction == "encode" and is_recording_folder(path)):
+        if path.is_dir() and not (direction == "encode" and _is_one(path)):
             if out_dir.exists() and out_dir.samefile(path):
                 raise ValueError(f"{given}: it is the folder of the outputs, too (choose another)")
             found = list(_in_folder(direction, path, Path(), out_dir, skipped, recursive=recursive))
@@ -74,6 +74,15 @@ def plan(direction: str, inputs: Sequence[str], out_dir: Path, *, recursive: boo
                 raise ValueError(f"{file}: {pairs[target]} has the same name (encode them into separate folders)")
             pairs[target] = str(file) if str(file) != files.STANDARD else "./-"
     return Plan([(source, target) for target, source in pairs.items()], skipped)
+
+
+def _is_one(folder: Path) -> bool:
+    """Return whether a folder is one recording, and not a folder of recordings that are in it side by side."""
+    try:
+        source = open_source(folder)
+    except (CodecError, OSError):
+        return False
+    return source.folder and any("/" in file.name for file in source.files if file.channels)
 
 
 def _in_folder(
