@@ -39,8 +39,8 @@ def plan(direction: str, inputs: Sequence[str], out_dir: Path, *, recursive: boo
     ``a.wav`` becomes ``out_dir/a.wav.n1c`` and the reverse. Of a folder every file is taken that is not hidden; with
     ``recursive`` those of its subfolders, too, and the outputs stand in subfolders of the same names.
 
-    A folder that is one recording, with its samples in folders of its own, becomes one file. A file that belongs to a recording beside it, such as the .meta of
-    a .bin, travels with that and gets no file of its own.
+    A folder that is one recording, with its samples in folders of its own, becomes one file. A file that belongs to a
+    recording beside it, such as the .meta of a .bin, travels with that and gets no file of its own.
 
     Raises:
         ValueError: two inputs have one name, a file to decode has another ending, or a folder is output and input.

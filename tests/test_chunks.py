@@ -564,3 +564,26 @@ def test_cat_to_a_pipe_and_of_other_recordings(run: Run, samples: np.ndarray, tm
     for wrong in ("x", "1.5", "10q"):
         done = run("n1codec", "cat", path, "--start", wrong)
         assert done.returncode == 2 and "10s" in done.stderr
+
+
+def test_any_executor_makes_the_same_file(flat: Place, packed: Path, tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from n1codec import batch
+
+    with ThreadPoolExecutor(2) as pool:
+        encode_file(flat, tmp_path / "one.n1c", executor=pool)
+        assert (tmp_path / "one.n1c").read_bytes() == packed.read_bytes()
+        sources = []
+        for number in range(3):
+            sources.append(tmp_path / f"{number}.wav")
+            sources[-1].write_bytes(wav.write(signal(9000 * number, 3), RATE))
+        tasks = [batch.Task(str(path), f"{path}.n1c") for path in [*sources, tmp_path / "missing"]]
+        how = batch.How("encode", n1codec.get_codec("delta|zstd"), None, verify=True, delete_original=True)
+        *good, (_, failed) = batch.convert(tasks, how, executor=pool)
+    assert isinstance(failed, FileNotFoundError)
+    for number, (task, done) in enumerate(good):
+        assert isinstance(done, convert.Converted) and done.packed_bytes == Path(task.target).stat().st_size
+        assert not Path(task.source).exists()
+        decode_file(task.target, task.source)
+        assert Path(task.source).read_bytes() == wav.write(signal(9000 * number, 3), RATE)
