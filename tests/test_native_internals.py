@@ -195,6 +195,11 @@ def test_symbols_of_a_table_rise_and_have_16_bits(c: ctypes.CDLL, symbols: list[
     assert alphabet(c, symbols, [1, 1], exact) == ((symbols, [1, 1]) if good else None)
 
 
+@pytest.mark.parametrize("exact", [False, True])
+def test_a_table_of_one_symbol(c: ctypes.CDLL, exact: bool) -> None:
+    assert alphabet(c, [513], [1], exact) == ([513], [1])
+
+
 @pytest.mark.parametrize(("length", "good"), [(0, False), (1, True), (31, True), (32, False)])
 def test_code_lengths_of_a_table(c: ctypes.CDLL, length: int, good: bool) -> None:
     assert alphabet(c, [3, 9], [length, 1], True) == (([3, 9], [length, 1]) if good else None)

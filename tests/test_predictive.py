@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from n1codec import registry
 from n1codec.codec import Filter, FormatError, Layout
+from n1codec.native import SCRATCH, Kernel, KernelError, reads, writes
 from n1codec.varint import Reader
 
 NAMES = [n for n in registry.names() if registry.find(n).family == "predictive"]
@@ -367,3 +368,16 @@ def test_rle_refuses_runs_of_another_length() -> None:
     y, side = stage.forward(np.zeros(50, np.int16))
     with pytest.raises(FormatError):
         stage.inverse(y, side, Layout((51,), y.dtype))
+
+
+@pytest.mark.parametrize(("order", "good"), [(-1, False), (0, True), (32, True), (33, False)])
+def test_lpc_refuses_orders_that_there_are_not(order: int, good: bool) -> None:
+    kernel = Kernel("n1c_lpc_encode", reads(np.int16), int, int, int, SCRATCH, writes(np.uint8), writes(np.int16))
+    x = np.arange(500, dtype=np.int16)
+    size = Kernel("n1c_lpc_encode_work_size", int, int)(x.size, 256)
+    given = x, 256, order, 12, np.empty(size, np.uint8), np.empty(4096, np.uint8), np.empty_like(x)
+    if good:
+        assert kernel(*given) > 0
+    else:
+        with pytest.raises(KernelError, match="not allowed"):
+            kernel(*given)

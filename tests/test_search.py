@@ -18,14 +18,14 @@ import pytest
 from conftest import signal
 
 from n1codec import container, registry
-from n1codec.bench.search import selection, space
+from n1codec.bench.search import selection, space, trial
 from n1codec.bench.search.halving import Found, Rung, Search
 from n1codec.bench.search.pool import Failure, Pool, Task, TimeUp
 from n1codec.bench.search.space import Candidate
 from n1codec.bench.search.trial import Measured
 from n1codec.codec import CodecError, Filter, SpecError
 from n1codec.pipeline import get_codec
-from n1codec.recordings import wav
+from n1codec.recordings import Place, wav
 
 # -- what is tried ---------------------------------------------------------------------------------------------------
 
@@ -315,3 +315,51 @@ def test_reasons_of_failures_are_told_once(capsys: pytest.CaptureFixture[str]) -
     assert lines[0] == "3 failed, such as a0: it broke"
     assert lines[1] == "1 failed, such as b0: odd 0"
     assert lines[-1] == "2 failed for 2 other reasons (--json lists them all)"
+
+
+def test_a_trial_measures_what_it_was_given(tmp_path: Path) -> None:
+    parts = []
+    for number, (frames, channels) in enumerate(((3000, 1), (2000, 2))):
+        path = tmp_path / f"{number}.wav"
+        path.write_bytes(wav.write(signal(frames, channels), 20_000))
+        parts.append((Place(path), 1000 * (number + 1), 10_000))
+    found = trial.measure(tuple(parts), ("delta",), "copy")
+    assert (found.samples, found.original_bytes, found.files) == (1000 + 4000, 10_000, 2)
+    assert found.recording_seconds == pytest.approx(0.05 + 0.1)
+    assert 10_000 < found.compressed_bytes < 10_020, "side information counts"
+
+
+def test_a_cluster_is_told_by_what_its_workers_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a network: what connect() makes of a scheduler's answers."""
+    from types import SimpleNamespace
+
+    from n1codec.bench.measure import cluster
+
+    asked: list[object] = []
+
+    class Client:
+        def __init__(self, address: str, **options: object) -> None:
+            asked.append(address)
+
+        def __enter__(self) -> Client:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            asked.append("closed")
+
+        def scheduler_info(self, n_workers: int = 5) -> dict[str, object]:
+            asked.append(n_workers)
+            threads = {"a": ("one", 2), "b": ("one", 3), "c": ("two", 4)}
+            return {"workers": {key: {"host": host, "nthreads": n} for key, (host, n) in threads.items()}}
+
+        def run(self, function: object) -> dict[str, dict[str, str]]:
+            return {"a": {"machine": "x"}, "b": {"machine": "x"}, "c": {"machine": "y"}}
+
+        def get_executor(self, pure: bool) -> object:
+            assert not pure, "the same work twice is measured twice"
+            return "executor"
+
+    monkeypatch.setitem(sys.modules, "distributed", SimpleNamespace(Client=Client))
+    with cluster.connect("tcp://host:1") as found:
+        assert found == ("executor", [{"machine": "x"}, {"machine": "y"}], 5, 3)
+    assert asked == ["tcp://host:1", -1, "closed"], "all workers are asked for"
