@@ -587,3 +587,32 @@ def test_any_executor_makes_the_same_file(flat: Place, packed: Path, tmp_path: P
         assert not Path(task.source).exists()
         decode_file(task.target, task.source)
         assert Path(task.source).read_bytes() == wav.write(signal(9000 * number, 3), RATE)
+
+
+@pytest.mark.parametrize(
+    ("what", "spec"),
+    [("ints", "n1"), ("floats", "planes|zstd"), ("text", "zstd"), ("nothing", "zstd")],
+)
+def test_the_codec_that_nobody_names_suits_the_recording(
+    what: str, spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("N1_CODEC", raising=False)
+    x = signal(500, 2)
+    path = tmp_path / "a"
+    if what == "ints":
+        path.write_bytes(wav.write(x, RATE))
+    elif what == "floats":
+        np.save(tmp_path / "a.npy", x / np.float32(7))
+        path = tmp_path / "a.npy"
+    else:
+        path.write_bytes(b"some text" if what == "text" else b"")
+    for given in (None, "auto"):
+        encode_file(path, tmp_path / "o", given)
+        assert Archive(convert.access(tmp_path / "o")).head.streams[0].groups[0].spec == spec
+    if what in ("ints", "floats"):
+        blob = n1codec.encode(x if what == "ints" else x / np.float32(7))
+        assert Archive(convert.access(blob)).head.streams[0].groups[0].spec == spec
+    monkeypatch.setenv("N1_CODEC", "bz2")
+    encode_file(path, tmp_path / "o")
+    named = "copy" if what in ("text", "nothing") else "bz2"
+    assert Archive(convert.access(tmp_path / "o")).head.streams[0].groups[0].spec == named
