@@ -30,7 +30,7 @@ from n1codec.recordings import Recording
 
 ORDER = 8
 """Of the autoregressive processes."""
-MOST_SAMPLES = 1 << 24
+MOST_SAMPLES = 1 << 23
 """How much of a longer recording the model is learned from."""
 BLOCK = 4096
 """Frames that are made at a time."""

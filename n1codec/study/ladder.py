@@ -20,7 +20,7 @@ from n1codec.analysis.widths import Converter
 from n1codec.study.measure import Excerpt, Row, bound
 
 GROUP = "what predictors could reach"
-MOST_SAMPLES = 1 << 24
+MOST_SAMPLES = 1 << 23
 """What is looked at in a longer recording."""
 _RIDGE = 1e-3
 _PIECE = 64

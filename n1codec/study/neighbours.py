@@ -19,7 +19,7 @@ MOST_APART = 200
 """Channels apart at most that have a row of their own."""
 _BESIDE = 8
 """Pairs nearer than this are left out where electrodes far apart are compared."""
-_MOST_SAMPLES = 1 << 24
+_MOST_SAMPLES = 1 << 23
 _MICROMETRES = 20
 
 
