@@ -36,9 +36,9 @@ def command(path: str, start: str, stop: str, target: str | None, reading: Any) 
     try:
         recording = open_recording(reading.place(Path(path)))
         first, last = (_frame(text, recording) for text in (start, stop or str(recording.frames)))
+        x = recording.read(first, last)
     except CodecError as error:
         raise CodecError(str(error) if str(error).startswith(path) else f"{path}: {error}") from error
-    x = recording.read(first, last)
     kind = Path(target or "").suffix.lower()
     if kind == ".csv" or (target is None and sys.stdout.isatty()):
         lines = [",".join(recording.channel_names), *(",".join(map(str, row)) for row in x.tolist())]

@@ -306,7 +306,7 @@ class Stored(Recording):
         self.gains, self.offsets = about.numbers("gains"), about.numbers("offsets")
         self.geometry = about.numbers("geometry", 2)
         converters = about.numbers("converters")
-        whole = converters is not None and np.all(np.abs(converters) < 1 << 53)
+        whole = converters is not None and np.all((converters % 1 == 0) & (np.abs(converters) < 1 << 53))
         self.converters = converters.astype(np.int64) if converters is not None and whole else None
         self.sync = about.channels("sync")
         self._starts = [span.start for span in archive.spans[number]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -45,7 +45,7 @@ def recover(source: str | Path, target: str | Path) -> Recovered:
     """
     data = files.view(source)
     head, at = read_head(Memory(data))
-    sections = list(_whole(data, at))
+    sections = _whole(data, at)
     kept = set(_connected(head, sections))
     frames = tuple(sum(chunk.frames for chunk in kept if (chunk.stream, chunk.group) == (number, 0))
                    for number in range(len(head.streams)))  # fmt: skip
@@ -83,8 +83,9 @@ def _checksums(packed: bytes) -> list[int]:
     return restorer.checksums()
 
 
-def _whole(data: memoryview, at: int) -> Iterator[Chunk | Model | Bytes]:
-    """Yield where the whole sections of a file are, from an offset on; what is damaged in itself is left out."""
+def _whole(data: memoryview, at: int) -> list[Chunk | Model | Bytes]:
+    """Return where the whole sections of a file are, from an offset on; what is damaged in itself is left out."""
+    found: list[Chunk | Model | Bytes] = []
     while at < len(data):
         if data[at] == version2.TAIL:  # the end of a file that was written on
             at += version2.TAIL_SIZE
@@ -94,16 +95,28 @@ def _whole(data: memoryview, at: int) -> Iterator[Chunk | Model | Bytes]:
         except FormatError:
             skipped = _length(data, at)
             if not skipped:
-                return
+                return found
             at += skipped
             continue
-        if tag == version2.CHUNK:
-            yield version2.take_chunk(body)[0]._replace(offset=at, length=length)
-        elif tag == version2.MODEL:
-            yield Model(*version2.take_model(body)[0], at, length)
-        elif tag == version2.BYTES:
-            yield Bytes(*version2.take_file_bytes(body)[0], at, length)
+        with suppress(FormatError):  # what it says of itself is damage, too, if it makes no sense
+            found.append(_entry(tag, body, at, length))
         at += length
+    return found
+
+
+def _entry(tag: int, body: memoryview, at: int, length: int) -> Chunk | Model | Bytes:
+    """Return what a section says of itself.
+
+    Raises:
+        FormatError: it makes no sense, or is of a kind that is not needed.
+    """
+    if tag == version2.CHUNK:
+        return version2.take_chunk(body)[0]._replace(offset=at, length=length)
+    if tag == version2.MODEL:
+        return Model(*version2.take_model(body)[0], at, length)
+    if tag == version2.BYTES:
+        return Bytes(*version2.take_file_bytes(body)[0], at, length)
+    raise FormatError("it has a section that is not needed")
 
 
 def _length(data: memoryview, at: int) -> int:

@@ -266,7 +266,7 @@ def take_head(body: memoryview) -> Head:
         for _ in range(reader.uint()):
             groups.append(Group(_take_channels(reader, missing), take_stages(reader)))
             missing -= len(groups[-1].channels)
-        if missing or len({channel for group in groups for channel in group.channels}) != channels:
+        if missing or {channel for group in groups for channel in group.channels} != set(range(channels)):
             raise FormatError("its groups of channels make no sense")
         streams.append(Stream(stream, DTYPES[form & 15], rate, channels, tuple(groups), 2 - (form >> 5 & 1),
                               bool(form & 16)))  # fmt: skip
