@@ -77,6 +77,11 @@ def as_run_folder(folder: Path, x: np.ndarray) -> tuple[str, ...]:
     return (str(folder / "run_g0"),)
 
 
+def as_npy(folder: Path, x: np.ndarray) -> tuple[str, ...]:
+    np.save(folder / "rec.npy", x)
+    return (str(folder / "rec.npy"), *DESCRIBED)
+
+
 def as_group(folder: Path, x: np.ndarray) -> tuple[str, ...]:
     for channel, column in enumerate(x.T):
         (folder / f"c{channel}.wav").write_bytes(wav.write(column, RATE))
@@ -85,7 +90,7 @@ def as_group(folder: Path, x: np.ndarray) -> tuple[str, ...]:
 
 FORMATS = {
     "wav": as_wav, "flat": as_flat, "flat, columns": as_columns, "flat, sidecar": as_sidecar,
-    "spikeglx": as_spikeglx, "run folder": as_run_folder, "group": as_group,
+    "npy": as_npy, "spikeglx": as_spikeglx, "run folder": as_run_folder, "group": as_group,
 }  # fmt: skip
 
 
@@ -258,6 +263,8 @@ def test_a_description_is_whole_and_of_a_flat_file(tmp_path: Path, samples: np.n
     assert done.exit_code == 2 and "the dtype 'text'" in done.stderr
     problem = call("stats", str(tmp_path / "rec.bin")).exception
     assert isinstance(problem, CodecError) and "--channels" in str(problem)
+    problem = call("stats", *as_wav(tmp_path, samples), "--channels", "2").exception
+    assert isinstance(problem, CodecError) and "it has 3 channels" in str(problem)
     wavs = tmp_path / "wavs"
     wavs.mkdir()
     as_wav(wavs, samples)

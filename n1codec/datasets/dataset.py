@@ -115,6 +115,7 @@ def resolve(
 
 def _resolve(data: str | Path | None, home: Path, say: Callable[[str], None], reading: Reading) -> Dataset:
     if data and (found := _no_wavs(Path(data), reading)):
+        _agree(found, reading)
         for line in _doubts(found):
             say(line)
         return found
@@ -193,6 +194,18 @@ def _no_wavs(path: Path, reading: Reading) -> Dataset | None:
         inside = [inner for inner in inside if inner.suffix.lower() in FLAT]
     places = tuple(place for inner in inside if _is_recording(place := reading.place(inner)))
     return Dataset(_name([place.path for place in places], path.resolve().name), path, places) if places else None
+
+
+def _agree(data: Dataset, reading: Reading) -> None:
+    """See to it that what a user says of flat files is not said of files that say something else themselves.
+
+    Raises:
+        CodecError: it is.
+    """
+    for place in data.places if reading.flat else ():
+        found = open_recording(place._replace(select=None)).channels
+        if reading.flat and found != reading.flat.channels:
+            raise CodecError(f"{place.path}: it says itself that it has {found} channels (leave --channels out)")
 
 
 def _doubts(data: Dataset) -> Iterator[str]:

@@ -101,7 +101,9 @@ def _source(place: Place, data: memoryview | None) -> Source:
 
         return container.packed_source(container.Archive(container.access(data)), path.name)
     if npy.is_npy(data):
-        return _single(npy.read(data, path.name), path)
+        array = npy.read(data, path.name)
+        array.rate = place.flat.rate if place.flat else array.rate  # which such a file does not say
+        return _single(array, path)
     named_wav = place.flat is None and path.suffix.lower() == ".wav"  # what is wrong with it is told
     if wav.is_wav(data) or named_wav:
         return _single(wav.read(data, path.name), path)

@@ -107,8 +107,10 @@ def train(
         CodecError: they are no N1 recordings, or too few.
     """
     if widths is None:
+        if not fit.find_mapping(recordings).stretch:
+            raise CodecError("n1_max is for recordings of 10 bits stretched to 16")
         profile = fit.fit(recordings, advance)
-        if not profile.stretch or profile.widths is None:
+        if profile.widths is None:
             raise CodecError("n1_max is for recordings of 10 bits stretched to 16")
         widths = profile.widths
     stored = np.round(widths * 1024).clip(1, 65535).astype("<u2")
