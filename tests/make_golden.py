@@ -1,5 +1,7 @@
 """Write the golden files that are missing: one of each kind of source, one of each filter and codec, N1's with samples.
 
+Those of version 2 are one of each kind of recording (tests/test_version2_golden.py).
+
     python tests/make_golden.py
 
 A golden file that is there is never written again: files of a released version decode for ever.
@@ -7,6 +9,10 @@ A golden file that is there is never written again: files of a released version 
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import test_version2_golden
 from test_container import GOLDEN, golden_wavs
 
 from n1codec import registry
@@ -42,6 +48,8 @@ def main() -> None:
         path = GOLDEN / f"{kind}~{spec.replace('|', '+').replace(':', '-').replace('=', '')}~v1.n1c"
         if not path.exists():
             path.write_bytes(encode_bytes(sources[kind], get_codec(spec)))
+    with TemporaryDirectory() as folder:
+        test_version2_golden.write_missing(Path(folder))
 
 
 if __name__ == "__main__":
