@@ -314,14 +314,23 @@ def _measure_all(
     from scipy import signal  # noqa: F401  (once here, not in each process)
 
     with ProcessPoolExecutor(jobs) as pool:
-        if len(places) < jobs:
+        if len(places) < jobs and any(map(_is_long, places)):
             for place in places:
                 yield _attempt(place, settings, partial(_in_turn, pool, 2 * jobs), advance)
             return
-        for place, found in zip(places, pool.map(partial(_attempt, settings=settings), places, chunksize=4),
-                                strict=True):  # fmt: skip
+        at_a_time = 4 if len(places) >= 4 * jobs else 1
+        measured = pool.map(partial(_attempt, settings=settings), places, chunksize=at_a_time)
+        for place, found in zip(places, measured, strict=True):
             advance(place.name, 1.0)
             yield found
+
+
+def _is_long(place: Place) -> bool:
+    """Return whether a recording is read in several stretches."""
+    try:
+        return len(list(_stretches(signals(open_recording(place))))) > 1
+    except (CodecError, OSError):
+        return False  # what is wrong with it is told where it is measured
 
 
 def _in_turn(pool: ProcessPoolExecutor, most: int, work: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
