@@ -606,8 +606,8 @@ def test_the_codec_that_nobody_names_suits_the_recording(
         path = tmp_path / "a.npy"
     else:
         path.write_bytes(b"some text" if what == "text" else b"")
-    for given in (None, "auto"):
-        encode_file(path, tmp_path / "o", given)
+    for asked in (None, "auto"):
+        encode_file(path, tmp_path / "o", asked)
         assert Archive(convert.access(tmp_path / "o")).head.streams[0].groups[0].spec == spec
     if what in ("ints", "floats"):
         blob = n1codec.encode(x if what == "ints" else x / np.float32(7))
