@@ -184,3 +184,20 @@ def test_every_kernel_is_fuzzed() -> None:
     }
     headers = "".join(path.read_text() for path in INCLUDE.glob("**/*.h"))
     assert set(re.findall(r"N1C_API \w+ (n1c_\w+)\(", headers)) <= called
+
+
+def test_first_inputs_of_chunks_are_sound() -> None:
+    """Else fuzzing would begin at the door and stay there."""
+    pytest.importorskip("atheris")
+    import fuzz_container
+    from forge_chunks import ARRAY, FILE
+
+    from n1codec.container import Archive
+    from n1codec.container.access import Memory
+
+    seeds = [fuzz_container.assemble(seed.removeprefix(fuzz_container.MARK)) for seed in fuzz_container.chunk_seeds()]
+    for blob in seeds:
+        archive = Archive(Memory(blob))
+        assert all(one.read().shape == one.shape for one in archive.streams.values())
+    plain = [len(one.bytes()) for one in (FILE, ARRAY)]
+    assert abs(len(seeds[0]) - plain[0]) < 20 and len(seeds[3]) > plain[1]

@@ -31,7 +31,7 @@ NATIVE = ROOT / "tests" / "native"
 CORPUS = ROOT / "tests" / "corpus"
 KERNELS = re.findall(r"KERNEL\((\w+)", (NATIVE / "fuzz_kernels.c").read_text().split("kernels[] =")[1])
 TARGETS = [*KERNELS, "container", "container_py"]
-LONGEST = {"n1_max": 64, "container": 512}
+LONGEST = {"n1_max": 64, "container": 512, "container_py": 512}
 """Bytes of an input, 256 for others: a short one reaches as much in less time."""
 
 FLAGS = [
