@@ -560,3 +560,14 @@ def test_recover_refuses_what_is_forged(tmp_path: Path) -> None:
         path.write_bytes(ARRAY.but(sections=(CHUNK, section_), entries=()).bytes())
         assert recover(path, tmp_path / "out.n1c").frames == (3,)
         assert files_of((tmp_path / "out.n1c").read_bytes()) == [SAMPLES]
+
+
+def test_files_that_travel_with_the_first_get_names_like_its_own(tmp_path: Path) -> None:
+    more = (bare(b"run.ap.bin.json"), bare(b"run.ap.meta"), bare(b"notes.txt"))
+    forged = FILE.but(files=(file(b"run.ap.bin"), *more), checksums=FILE.checksums + bytes(12))
+    (tmp_path / "x.n1c").write_bytes(forged.bytes())
+    n1codec.decode_file(tmp_path / "x.n1c", tmp_path / "new.raw")
+    assert everything(tmp_path) == ["new.meta", "new.raw", "new.raw.json", "notes.txt", "x.n1c"]
+    assert (tmp_path / "new.raw").read_bytes() == SOURCE
+    with pytest.raises(CodecError, match="the same name"):
+        n1codec.decode_file(tmp_path / "x.n1c", tmp_path / "new.meta")
