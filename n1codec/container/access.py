@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+from bisect import bisect_right
+from collections.abc import Iterable
+from itertools import accumulate
 from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
@@ -46,6 +49,32 @@ class Memory:
 
     def release(self) -> None:
         release(self.data)
+
+
+class Pieces:
+    """Bytes that stand in several places of memory, one behind the other."""
+
+    def __init__(self, pieces: Iterable[Any]) -> None:
+        self.pieces = [memoryview(piece).cast("B") for piece in pieces if memoryview(piece).nbytes]
+        self._ends = list(accumulate(map(len, self.pieces)))
+        self.size = self._ends[-1] if self._ends else 0
+
+    def at(self, offset: int, length: int) -> memoryview:
+        if offset + length > self.size:
+            raise FormatError("it is truncated")
+        found: list[memoryview] = []
+        number = bisect_right(self._ends, offset)
+        while length:
+            start = offset - (self._ends[number] - len(self.pieces[number]))
+            found.append(self.pieces[number][start : start + length])
+            offset += len(found[-1])
+            length -= len(found[-1])
+            number += 1
+        return found[0] if len(found) == 1 else memoryview(b"".join(found))
+
+    def release(self) -> None:
+        for piece in self.pieces[:1]:  # the others are of the same file
+            release(piece)
 
 
 class FileObject:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from n1codec import files
 from n1codec.codec import FormatError
 from n1codec.container import version2
-from n1codec.container.access import Memory
+from n1codec.container.access import Access, Memory, Pieces
 from n1codec.container.archive import Archive, read_head
 from n1codec.container.restoring import Restorer
 from n1codec.container.version2 import Bytes, Chunk, Head, Index, Model
@@ -34,9 +34,9 @@ class Recovered(NamedTuple):
 def recover(source: str | Path, target: str | Path) -> Recovered:
     """Write every whole chunk of a .n1c file of version 2, up to the first that is missing, as a .n1c file.
 
-    A chunk counts if those of all channels over the same frames are there, and decode to what was encoded. The new
-    file says nothing of what stood behind the samples of its source; decoded, it gives the source up to where it was
-    lost.
+    A chunk counts if those of all channels over the same frames are there, and decode to what was encoded. Decoded, the
+    new file gives the source up to where it was lost; what stood behind the samples is in it only if no chunk is
+    missing.
 
     Raises:
         FormatError: it is no such file, or its head is damaged.
@@ -52,13 +52,16 @@ def recover(source: str | Path, target: str | Path) -> Recovered:
     pieces: list[Buffer] = [data[:at]]
     entries: list[Chunk | Model | Bytes] = []
     end = at
+    whole = kept.issuperset(entry for entry in sections if isinstance(entry, Chunk))
     for entry in sections:
-        if (isinstance(entry, Chunk) and entry not in kept) or (isinstance(entry, Bytes) and entry.behind):
+        if (isinstance(entry, Chunk) and entry not in kept) or (
+            isinstance(entry, Bytes) and entry.behind and not whole
+        ):
             continue
         pieces.append(data[entry.offset : entry.offset + entry.length])
         entries.append(entry._replace(offset=end))
         end += entry.length
-    checksums = _checksums(b"".join([*pieces, *_index(frames, entries, [0] * len(head.files), end)]))
+    checksums = _checksums(Pieces([*pieces, *_index(frames, entries, [0] * len(head.files), end)]))
     files.write(target, *pieces, *_index(frames, entries, checksums, end))
     seconds = max((count / one.rate for count, one in zip(frames, head.streams, strict=True) if one.rate), default=0.0)
     return Recovered(seconds, frames, len({(one.stream, one.start) for one in kept}), len(data) - end)
@@ -70,9 +73,9 @@ def _index(
     return [*version2.put_index(Index(tuple(entries), frames, tuple(checksums))), version2.tail(at)]
 
 
-def _checksums(packed: bytes) -> list[int]:
+def _checksums(packed: Access) -> list[int]:
     """Return the checksums of the files of a source whose index does not know them yet."""
-    archive = Archive(Memory(packed))
+    archive = Archive(packed)
     if not archive.head.files:
         return []
     restorer = Restorer(archive, lambda number, data, at: None)
@@ -80,7 +83,8 @@ def _checksums(packed: bytes) -> list[int]:
     for number, spans in enumerate(archive.spans):
         for span in spans:
             restorer.add(number, span, [archive.decode(chunk) for chunk in span.chunks])
-    return restorer.checksums()
+            packed.release()
+    return restorer.end()
 
 
 def _whole(data: memoryview, at: int) -> list[Chunk | Model | Bytes]:
