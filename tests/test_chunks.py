@@ -391,7 +391,8 @@ def test_what_cannot_be_written_on(packed: Path, samples: np.ndarray, tmp_path: 
 # -- kills -------------------------------------------------------------------------------------------------------------
 
 _SLOWLY = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may have let it be ignored
 from n1codec.cli.encode import main
 from n1codec.container import packing
 from n1codec.container.writer import Writer
