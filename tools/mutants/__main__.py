@@ -21,7 +21,13 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="how many at a time, each in a working copy of its own (2)")
     parser.add_argument("--only", default="", metavar="PATH", help="mutants of this file or folder alone")
     parser.add_argument("--tests", nargs="+", default=[], metavar="FILE", help="use the tests of these files alone")
-    parser.add_argument("--limit", type=float, default=60, metavar="SECONDS", help="tests for one mutant (60)")
+    parser.add_argument(
+        "--limit",
+        type=float,
+        default=120,
+        metavar="SECONDS",
+        help="tests for one mutant, as measured with coverage (120)",
+    )
     parser.add_argument("--bound", type=float, default=90, metavar="PERCENT", help="how many must be caught (90)")
     parser.add_argument("--slow", action="store_true", help="slow tests, too, for lines that no quick one runs")
     parser.add_argument("--again", action="store_true", help="try those again that survived")

@@ -41,7 +41,7 @@ class Options:
 
     count: int = 200
     jobs: int = 2
-    limit: float = 60
+    limit: float = 120
     slow: bool = False
     again: bool = False
     stale: bool = False
