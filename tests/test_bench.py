@@ -785,7 +785,9 @@ def test_a_decoder_that_deceives_the_checksum_is_found_out(data: Path, module) -
     path = Path(os.environ["N1CODEC_PATH"]) / "liar.py"
     path.write_text(
         "import zlib\nfrom n1codec.codec import ByteCoder\n"
-        "class _Yes(int):\n    def __ne__(self, other):\n        return False\n"
+        "class _Yes(int):\n    __hash__ = int.__hash__\n"
+        "    def __ne__(self, other):\n        return False\n"
+        "    def __eq__(self, other):\n        return True\n"
         "class Liar(ByteCoder):\n"
         "    def compress(self, data):\n        return data\n"
         "    def decompress(self, data, size):\n"
