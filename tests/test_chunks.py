@@ -568,6 +568,35 @@ def test_cat_to_a_pipe_and_of_other_recordings(run: Run, samples: np.ndarray, tm
         assert done.returncode == 2 and "10s" in done.stderr
 
 
+def test_workers_in_another_folder_open_the_same_files(
+    flat: Place, packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from n1codec.recordings import open_source
+    from n1codec.recordings.together import group
+
+    monkeypatch.chdir(tmp_path)
+    remote = convert._Remote.__call__
+    asked: list[Path] = []
+
+    def elsewhere(self: Any, piece: Any) -> Any:
+        asked.append(self.place.path)
+        return remote(self, piece)
+
+    monkeypatch.setattr(convert._Remote, "__call__", elsewhere)
+    with ThreadPoolExecutor(2) as pool:
+        encode_file(flat._replace(path=Path("long.bin")), tmp_path / "a.n1c", executor=pool)
+        assert (tmp_path / "a.n1c").read_bytes() == packed.read_bytes()
+        assert set(asked) == {tmp_path / "long.bin"}
+        for channel in range(2):
+            (tmp_path / f"{channel}.wav").write_bytes(wav.write(signal(3000, seed=channel), RATE))
+        together = group([open_source(tmp_path / f"{channel}.wav") for channel in range(2)], "both")
+        encode_file(together, tmp_path / "b.n1c", executor=pool)
+    np.testing.assert_array_equal(n1codec.open(tmp_path / "b.n1c")[:, 1], signal(3000, seed=1)[:, 0])
+    assert len(set(asked)) == 1, "a source that is open is coded here"
+
+
 def test_any_executor_makes_the_same_file(flat: Place, packed: Path, tmp_path: Path) -> None:
     from concurrent.futures import ThreadPoolExecutor
 

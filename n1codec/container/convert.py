@@ -37,6 +37,8 @@ Advance = Callable[[int], Any]
 """Is told how many bytes of samples are done."""
 
 PART = ".part"
+_AHEAD = 64
+"""Pieces that the workers of a cluster have in hand or done, at most; one is under 2 MB of a probe's samples."""
 
 
 class Converted(NamedTuple):
@@ -72,7 +74,8 @@ def encode_file(
         spec: the codec; $N1_CODEC if None, or else the one that suits the recording.
         jobs: threads.
         advance: is called with the bytes of samples that are done, each time some are.
-        executor: where chunks are coded, instead of in threads; the source must be a path that its workers know.
+        executor: where chunks are coded, instead of in threads; its workers see the same files. A pipe, and a source
+            that is open already, are coded in threads: no worker could open them.
 
     Raises:
         SpecError, UnavailableError, CodecError: the codec, or a folder that is no recording.
@@ -91,9 +94,11 @@ def encode_file(
         writer.begin(packing.codecs, packing.prefixes())
         checksums = SourceChecksums(packing)
         seconds = 0.0
-        work = _Remote(packing.place, stages) if executor else packing.encode
+        executor = executor if packing.has_path else None
+        work = _Remote(packing.place.absolute(), stages) if executor else packing.encode
+        ahead = _AHEAD if executor else jobs + 2
         with _pool(jobs, executor) as pool:
-            for piece, encoded in in_order(pool, work, packing.pieces(), jobs + 2):
+            for piece, encoded in in_order(pool, work, packing.pieces(), ahead):
                 writer.chunk(chunk_of(piece), encoded.checksum, encoded.payload)
                 if piece.group == 0:
                     checksums.add(piece.stream, piece.stop)

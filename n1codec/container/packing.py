@@ -91,6 +91,8 @@ class Packing:
         self._data = None if data is None else memoryview(data).cast("B")
         self.stored = ""
         """Why a file is stored as bytes; empty where its samples are coded."""
+        self.has_path = given is None and self._data is None
+        """Whether another process can open the same source by :attr:`place`."""
         self.source = given or self._open(place, stages)
         self._codecs = [self._groups(stream, stages) for stream in self.source.streams.values()]
         self._chunks = [
