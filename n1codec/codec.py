@@ -278,6 +278,65 @@ class Coder(Stage):
         """
 
 
+class ModelCoder(Coder):
+    """A coder that fits a model to some seconds of a recording, and codes chunk after chunk of it with that model.
+
+    A file of several chunks holds the model once for all chunks of a span (docs/format.md, "Model"). Everywhere else,
+    behind a filter or where an array is coded by itself, ``encode`` puts a model of its own before what it codes.
+    """
+
+    model_seconds: ClassVar[float] = 60
+    """Seconds of a recording that one model serves; they are made a whole number of chunks."""
+    fit_seconds: ClassVar[float] = 4
+    """Seconds of these at most that the model is fitted to."""
+
+    @abstractmethod
+    def fit(self, x: np.ndarray, converters: np.ndarray | None = None) -> bytes:
+        """Return a model of samples; the same samples always have the same.
+
+        Args:
+            x: shape (frames,) or (frames, channels), C-contiguous: the channels that are coded together. They may be up
+                to four stretches of a recording, one behind the other.
+            converters: the number of each channel's analogue-to-digital converter, -1 for none, shape (channels,); None
+                where nobody knows.
+        """
+
+    @abstractmethod
+    def encode_with(self, x: np.ndarray, model: bytes) -> bytes:
+        """Return the bytes of the C-contiguous array ``x``, which the model need not have been fitted to.
+
+        Args:
+            x: shape (frames,) or (frames, channels).
+            model: what ``fit`` returned for samples of as many channels and the same dtype.
+        """
+
+    @abstractmethod
+    def decode_with(self, data: bytes, layout: Layout, model: bytes) -> np.ndarray:
+        """Return the array of ``layout`` that ``encode_with`` turned into ``data``.
+
+        Raises:
+            FormatError: (or any other exception) the bytes or the model are not what they should be. As in ``decode``,
+                memory that they do not back must not be touched.
+        """
+
+    @classmethod
+    def capabilities(cls) -> list[str]:
+        return sorted([*super().capabilities(), "model"])
+
+    def encode(self, x: np.ndarray) -> bytes:
+        from n1codec.varint import put_bytes
+
+        model = self.fit(x)
+        return put_bytes(model) + self.encode_with(x, model)
+
+    def decode(self, data: bytes, layout: Layout) -> np.ndarray:
+        from n1codec.varint import Reader
+
+        reader = Reader(data)
+        model = reader.prefixed()
+        return self.decode_with(reader.rest(), layout, model)
+
+
 class ByteCoder(Coder):
     """A coder that sees an array as its little-endian bytes, the last axis fastest."""
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from n1codec import registry
-from n1codec.codec import CodecError, Coder, Filter, FormatError, Layout, SpecError, Stage, UnavailableError
+from n1codec.codec import CodecError, Coder, Filter, FormatError, Layout, ModelCoder, SpecError, Stage, UnavailableError
 from n1codec.varint import Reader, put_bytes
 
 if TYPE_CHECKING:
@@ -143,14 +143,37 @@ class Pipeline:
         """Whether it takes files instead of arrays, by programs that are given anew to whoever decodes."""
         return self.coder.whole_file
 
+    @property
+    def model_coder(self) -> ModelCoder | None:
+        """The coder, if chunks of a recording share its models: if it has any, and no filter stands before it."""
+        return self.coder if isinstance(self.coder, ModelCoder) and not self.filters else None
+
     def unavailable(self) -> str | None:
         """Return why this codec cannot run here, or None if it can."""
         return next((f"{s.name} {why}" for s in self.stages if (why := s.unavailable())), None)
 
-    def encode(self, x: np.ndarray) -> bytes:
+    def fit(self, x: np.ndarray, converters: np.ndarray | None = None) -> bytes:
+        """Return a model of samples, for ``encode`` and ``decode``; if it has any (:attr:`model_coder`).
+
+        Args:
+            x: shape (frames,) or (frames, channels).
+            converters: the number of the converter of each channel, shape (channels,); None where nobody knows.
+
+        Raises:
+            UnavailableError: a library is missing.
+            CodecError: the coder has no models, or does not take such an array.
+        """
+        try:
+            return _fit(_with_models(self.coder), x, converters)
+        except ImportError as error:
+            raise UnavailableError(self.unavailable() or str(error)) from error
+
+    def encode(self, x: np.ndarray, model: bytes | None = None) -> bytes:
         """Return the payload of ``x``: the side information of each filter, then the coder's bytes.
 
-        The array may lie in memory in any way: strided, misaligned, in the other byte order, read-only.
+        Args:
+            x: an array that may lie in memory in any way: strided, misaligned, in the other byte order, read-only.
+            model: what :meth:`fit` returned; None where the payload holds all that decoding needs.
 
         Raises:
             UnavailableError: a library is missing.
@@ -162,14 +185,14 @@ class Pipeline:
                 x, side = _forward(stage, x)
                 if stage.side:
                     sides += put_bytes(side)
-            return sides + _encode(self.coder, x)
+            return sides + _encode(self.coder, x, model)
         except ImportError as error:
             raise UnavailableError(self.unavailable() or str(error)) from error
 
-    def decode(self, payload: Buffer, layout: Layout) -> np.ndarray:
+    def decode(self, payload: Buffer, layout: Layout, model: bytes | None = None) -> np.ndarray:
         """Return the array of ``layout`` that ``encode`` turned into ``payload``, which may be any buffer.
 
-        Its byte order is that of this machine.
+        Its byte order is that of this machine. The model is that which ``encode`` was given.
 
         Raises:
             UnavailableError: a library is missing.
@@ -177,7 +200,7 @@ class Pipeline:
         """
         try:
             steps, data, layout = self._unpacked(payload, layout)
-            x = _decode(self.coder, data, layout)
+            x = _decode(self.coder, data, layout, model)
             for stage, side, wanted in reversed(steps):
                 x = _inverse(stage, x, side, wanted)
             return x
@@ -313,19 +336,43 @@ def _columns(layouts: list[Layout]) -> bool:
     return all(len(layout.shape) == 1 and layout == layouts[0] for layout in layouts)
 
 
-def _encode(coder: Coder, x: np.ndarray) -> bytes:
-    return _pack([coder.encode(piece) for piece in _split(x, coder)]) if x.size else b""
+def _with_models(coder: Coder) -> ModelCoder:
+    if not isinstance(coder, ModelCoder):
+        raise SpecError(f"{coder.name} has no models (n1codec list --json shows which coders do: model)")
+    return coder
 
 
-def _decode(coder: Coder, data: bytes, layout: Layout) -> np.ndarray:
+def _fit(coder: ModelCoder, x: np.ndarray, converters: np.ndarray | None) -> bytes:
+    pieces = _split(x, coder)
+    known: list[np.ndarray | None] = [converters] * len(pieces)
+    if converters is not None and (channels := _channels(Layout.of(x), coder)):
+        known = [converters[i % channels : i % channels + 1] for i in range(len(pieces))]
+    return _pack([coder.fit(piece, some) for piece, some in zip(pieces, known, strict=True)])
+
+
+def _encode(coder: Coder, x: np.ndarray, model: bytes | None) -> bytes:
+    if not x.size:
+        return b""
+    pieces = _split(x, coder)
+    if model is None:
+        return _pack([coder.encode(piece) for piece in pieces])
+    models, coder = _unpack(model, len(pieces)), _with_models(coder)
+    return _pack([coder.encode_with(piece, own) for piece, own in zip(pieces, models, strict=True)])
+
+
+def _decode(coder: Coder, data: bytes, layout: Layout, model: bytes | None) -> np.ndarray:
     if not layout.size:
         if data:
             raise FormatError("an empty array takes no bytes")
         return np.empty(layout.shape, layout.dtype)
     layouts = _piece_layouts(layout, coder)
     parts = _unpack(data, len(layouts))
-    pieces = [_checked(coder, coder.decode(part, piece), piece) for part, piece in zip(parts, layouts, strict=True)]
-    return _join(pieces, layout, coder)
+    if model is None:
+        pieces = [coder.decode(part, piece) for part, piece in zip(parts, layouts, strict=True)]
+    else:
+        models, coder = _unpack(model, len(layouts)), _with_models(coder)
+        pieces = [coder.decode_with(*each) for each in zip(parts, layouts, models, strict=True)]
+    return _join([_checked(coder, x, piece) for x, piece in zip(pieces, layouts, strict=True)], layout, coder)
 
 
 def _forward(stage: Filter, x: np.ndarray) -> tuple[np.ndarray, bytes]:

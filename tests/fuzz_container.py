@@ -134,7 +134,7 @@ def chunk_seeds() -> list[bytes]:
     again = flat(*chunk(start=3)) + flat(b"I", uints(first, 6))
     return [
         flattened(FILE), flattened(FILE, about), flattened(apart), flattened(ARRAY) + again,
-        flattened(ARRAY.but(sections=(model(), (b"a", b"new"), chunk(model=1)))),
+        flattened(ARRAY.but(sections=(model(), (b"a", b"new"), chunk()))),
     ]  # fmt: skip
 
 

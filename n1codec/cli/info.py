@@ -112,7 +112,8 @@ def _stream(path: str, archive: Archive, number: int, stream: Stream, size: int)
     header, frames = archive.old, archive.frames[number]
     samples = frames * stream.channels
     chunks = [chunk for chunk in archive.chunks if chunk.stream == number]
-    own = sum(chunk.length for chunk in chunks)
+    models = [model for model in archive.models.values() if model.stream == number]
+    own = sum(chunk.length for chunk in chunks) + sum(model.length for model in models)
     alone = sum(not one.auxiliary for one in archive.head.streams) <= 1
     around = sum(archive.around(file) for file in range(len(archive.head.files)))
     original = samples * Form(stream.kind).bits // 8 + (around if header else 0)
@@ -146,6 +147,7 @@ def _stream(path: str, archive: Archive, number: int, stream: Stream, size: int)
             "overhead_bytes": size - sum(chunk.length for chunk in archive.chunks) if alone else None,
             "chunks": len(archive.spans[number]),
             "chunk_frames": archive.spans[number][0].frames if archive.spans[number] else None,
+            "models": len(models) or None,
             "files": len(archive.head.files) or None,
             "source_crc32": f"{archive.checksums[0]:08x}" if len(archive.checksums) == 1 else None,
         }

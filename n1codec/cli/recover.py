@@ -26,5 +26,7 @@ def command(path: str, target: str) -> None:
         raise CodecError(f"{path}: {error}") from error
     length = f", {found.seconds:.6g} s" if found.seconds else ""
     plural = "" if found.chunks == 1 else "s"
+    orphans = "" if found.without_model == 1 else "s"
+    models = f", among them {found.without_model} whole chunk{orphans} whose model is damaged"
     click.echo(f"{target}: {max(found.frames, default=0)} frames in {found.chunks} chunk{plural}{length}; "
-               f"{found.lost_bytes} bytes are lost")  # fmt: skip
+               f"{found.lost_bytes} bytes are lost{models if found.without_model else ''}")  # fmt: skip

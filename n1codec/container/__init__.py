@@ -3,6 +3,7 @@
 ``header``     what a file of version 1 says of its source
 ``version1``   the bytes of format version 1: one chunk
 ``version2``   the bytes of format version 2: streams of chunks, with an index
+``models``     what chunks share, where a codec fits itself to a recording
 ``packing``    a source ready to be encoded; ``writer`` the sections that come of it
 ``archive``    a file of either version ready to be decoded; ``restoring`` the files that come of it
 ``convert``    files to files, in threads

@@ -16,6 +16,7 @@ from n1codec.codec import CodecError, FormatError, Layout
 from n1codec.container import version1, version2
 from n1codec.container.access import Access
 from n1codec.container.header import ARRAY, MAGIC, OPAQUE, WAV, Header, decoder
+from n1codec.container.models import Kept
 from n1codec.container.version2 import Bytes, Chunk, File, Group, Head, Index, Model, Stream
 from n1codec.pipeline import Pipeline, get_codec
 from n1codec.recordings import wav
@@ -64,6 +65,7 @@ class Archive:
             self._read_old(self.old)
             self.last_index = 0
         self._check_spans()
+        self._kept = Kept(2 * max(1, sum(len(stream.groups) for stream in self.head.streams)))
 
     # -- reading what a file says of itself --------------------------------------------------------------------------
 
@@ -195,6 +197,34 @@ class Archive:
         shape = (chunk.frames, len(stream.groups[chunk.group].channels))
         return checksum, payload, Layout(shape[: stream.axes], self.dtype(chunk.stream))
 
+    def model(self, chunk: Chunk) -> bytes | None:
+        """Return the model that a chunk was coded with; None where its payload is all that decoding needs.
+
+        Raises:
+            FormatError: it is damaged, or the codec of the chunk has no models, or needs one that the chunk lacks.
+        """
+        if self.old:
+            return None
+        if self.pipeline(chunk.stream, chunk.group).model_coder is None:
+            if chunk.model:
+                raise FormatError("a chunk in it names a model, which its codec does not have")
+            return None
+        if not chunk.model:
+            raise FormatError("a chunk in it names no model, which its codec needs")
+        entry = self.models[chunk.stream, chunk.group, chunk.model]
+        return self._kept.get(entry, lambda: self._read_model(entry, chunk))
+
+    def _read_model(self, entry: Model, chunk: Chunk) -> bytes:
+        try:
+            body = self._section(version2.MODEL, entry.offset, entry.length, "a model in it")
+        except FormatError as error:
+            advice = "n1codec recover gives back what is before it"
+            raise FormatError(f"the model of its chunk at frame {chunk.start} is damaged ({advice})") from error
+        said, model = version2.take_model(body)
+        if said != entry[:3]:
+            raise FormatError("a model in it is not the one that its index promises")
+        return bytes(model)
+
     def decode(self, chunk: Chunk) -> np.ndarray:
         """Return the samples of a chunk, shape (frames, channels of its group).
 
@@ -202,7 +232,7 @@ class Archive:
             FormatError: it is damaged.
         """
         checksum, payload, layout = self.payload(chunk)
-        x = self.pipeline(chunk.stream, chunk.group).decode(payload, layout)
+        x = self.pipeline(chunk.stream, chunk.group).decode(payload, layout, self.model(chunk))
         return self.checked(chunk, x, checksum)
 
     def checked(self, chunk: Chunk, x: np.ndarray, checksum: int | None) -> np.ndarray:

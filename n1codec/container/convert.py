@@ -21,7 +21,7 @@ from n1codec.codec import CodecError, FileCoder, FormatError
 from n1codec.container.access import access
 from n1codec.container.archive import Archive, checksum_of
 from n1codec.container.header import differs
-from n1codec.container.packing import Encoded, Packing, Piece, SourceChecksums, chunk_of
+from n1codec.container.packing import Encoded, Packing, Piece, SourceChecksums
 from n1codec.container.restoring import Restorer, open_targets
 from n1codec.container.version2 import Chunk
 from n1codec.container.writer import Writer
@@ -99,7 +99,7 @@ def encode_file(
         ahead = _AHEAD if executor else jobs + 2
         with _pool(jobs, executor) as pool:
             for piece, encoded in in_order(pool, work, packing.pieces(), ahead):
-                writer.chunk(chunk_of(piece), encoded.checksum, encoded.payload)
+                packing.write(writer, piece, encoded)
                 if piece.group == 0:
                     checksums.add(piece.stream, piece.stop)
                     packing.release()
@@ -314,8 +314,9 @@ def timed_decode(archive: Archive, chunk: Chunk) -> tuple[np.ndarray, float, flo
             done.seconds,
             done.start_seconds,
         )
+    model = archive.model(chunk)
     start = perf_counter()
-    x = codec.decode(payload, layout)
+    x = codec.decode(payload, layout, model)
     seconds = perf_counter() - start
     return archive.checked(chunk, x, checksum), seconds, 0.0
 

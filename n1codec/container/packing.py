@@ -15,6 +15,7 @@ from n1codec.codec import Coder, FileCoder, FormatError
 from n1codec.container import version1, version2
 from n1codec.container.archive import about, checksum_of
 from n1codec.container.header import MOST_AROUND, OPAQUE, WAV, WAV_AND_MORE, Header
+from n1codec.container.models import Kept, frames_of_model, looked_at
 from n1codec.container.version2 import MOST_CHUNK, Chunk, File, Group, Head, Stream
 from n1codec.container.writer import Writer
 from n1codec.pipeline import Pipeline, get_codec
@@ -58,6 +59,8 @@ class Encoded(NamedTuple):
     """The codec's own."""
     start_seconds: float = 0.0
     """What the start of a process took that is not in them, where somebody else's program did the work."""
+    model: bytes | None = None
+    """What the piece was coded with, where pieces share models."""
 
 
 def choose(recording: Recording) -> Pipeline:
@@ -101,6 +104,7 @@ class Packing:
         ]
         self.old = self._old_header(stages)
         """The header of a file of version 1, where that is what is written."""
+        self.models = Kept(2 * max(1, sum(map(len, self._codecs))))  # of the last span of each group and of the next
 
     @property
     def version(self) -> int:
@@ -251,16 +255,64 @@ class Packing:
         x = stream.read(piece.start, piece.stop, None if len(channels) == stream.channels else channels)
         return x[:, 0] if self._is_opaque(stream) else x
 
-    def encode(self, piece: Piece) -> Encoded:
-        """Return what a codec makes of a piece."""
-        x = self.samples(piece)
+    def encode(self, piece: Piece, model: bytes | None = None) -> Encoded:
+        """Return what a codec makes of a piece.
+
+        Args:
+            model: what to code it with, where pieces share models; the one fitted to the piece's span if None.
+        """
         codec = self._codecs[piece.stream][piece.group][1]
+        fitting = 0.0
+        if model is None and (span := self._span(piece)):
+            model, fitting = self._fitted(piece, span)
+        x = self.samples(piece)
         if isinstance(codec.coder, FileCoder):
             done = codec.coder.run_encoder(x.tobytes())
             return Encoded(done.output, 0, done.seconds, done.start_seconds)
         start = perf_counter()
-        payload = codec.encode(x)
-        return Encoded(payload, 0 if self.old else checksum_of(x), perf_counter() - start)
+        payload = codec.encode(x, model)
+        seconds = perf_counter() - start + fitting
+        return Encoded(payload, 0 if self.old else checksum_of(x), seconds, model=model)
+
+    def _span(self, piece: Piece) -> int:
+        """Return how many frames share a model with a piece, from a multiple of that on; 0 where it has none."""
+        if self.old:
+            return 0
+        codec, rate = self._codecs[piece.stream][piece.group][1], self._stream(piece.stream).rate
+        return frames_of_model(codec, rate, self._chunks[piece.stream])
+
+    def _fitted(self, piece: Piece, span: int) -> tuple[bytes, float]:
+        """Return the model of a piece, and the seconds that it took to fit it; 0 if it was there already."""
+        channels, codec = self._codecs[piece.stream][piece.group]
+        stream = self._stream(piece.stream)
+        start = piece.start // span * span
+        seconds = 0.0
+
+        def fit() -> bytes:
+            nonlocal seconds
+            assert codec.model_coder
+            stretches = looked_at(codec.model_coder, stream.rate, start, min(start + span, stream.frames))
+            x = np.concatenate([self.samples(piece._replace(start=a, stop=b)) for a, b in stretches])
+            begun = perf_counter()
+            model = codec.fit(x, None if stream.converters is None else stream.converters[list(channels)])
+            seconds = perf_counter() - begun
+            return model
+
+        model = self.models.get((piece.stream, piece.group, start), fit)
+        return model, seconds
+
+    def write(self, writer: Writer, piece: Piece, done: Encoded) -> None:
+        """Write the chunk that a piece became, and before the first chunk of a model the model."""
+        number = 0
+        if done.model is not None:
+            number = piece.start // self._span(piece) + 1
+            last, model = writer.last_models.get((piece.stream, piece.group), (0, b""))
+            if last != number:
+                writer.model(piece.stream, piece.group, number, done.model)
+            elif model != done.model:  # another machine's arithmetic fitted another model to the same samples
+                done = self.encode(piece, model)
+        chunk = Chunk(piece.stream, piece.group, piece.start, piece.stop - piece.start, number, 0, 0)
+        writer.chunk(chunk, done.checksum, done.payload)
 
     def assemble(self, encoded: Sequence[Encoded]) -> list[Buffer]:
         """Return the bytes of the whole .n1c file, in pieces.
@@ -275,7 +327,7 @@ class Packing:
         writer = Writer(out.append, self.head)
         writer.begin(self.codecs, self.prefixes())
         for piece, done in zip(self.pieces(), encoded, strict=True):
-            writer.chunk(chunk_of(piece), done.checksum, done.payload)
+            self.write(writer, piece, done)
         self.finish(writer, SourceChecksums(self))
         return out
 
@@ -336,11 +388,6 @@ def groups_of(channels: Sequence[int], codec: Pipeline) -> list[tuple[int, ...]]
     """Return which channels are coded together: all of them, or some at a time where the codec codes each by itself."""
     width = _BLOCK if codec.coder.per_channel else max(1, len(channels))
     return [tuple(channels[first : first + width]) for first in range(0, len(channels), width)]
-
-
-def chunk_of(piece: Piece) -> Chunk:
-    """Return what a file says of the chunk that a piece becomes; where it is in the file is not known yet."""
-    return Chunk(piece.stream, piece.group, piece.start, piece.stop - piece.start, 0, 0, 0)
 
 
 def chunk_frames(stream: Recording, codec: Pipeline) -> int:

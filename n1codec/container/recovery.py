@@ -29,14 +29,16 @@ class Recovered(NamedTuple):
     """How many stretches of frames are in it."""
     lost_bytes: int
     """Bytes of the damaged file that are in no whole chunk."""
+    without_model: int = 0
+    """How many chunks are lost only because their models are."""
 
 
 def recover(source: str | Path, target: str | Path) -> Recovered:
     """Write every whole chunk of a .n1c file of version 2, up to the first that is missing, as a .n1c file.
 
-    A chunk counts if those of all channels over the same frames are there, and decode to what was encoded. Decoded, the
-    new file gives the source up to where it was lost; what stood behind the samples is in it only if no chunk is
-    missing.
+    A chunk counts if those of all channels over the same frames are there with their models, and decode to what was
+    encoded. Decoded, the new file gives the source up to where it was lost; what stood behind the samples is in it only
+    if no chunk is missing.
 
     Raises:
         FormatError: it is no such file, or its head is damaged.
@@ -46,7 +48,9 @@ def recover(source: str | Path, target: str | Path) -> Recovered:
     data = files.view(source)
     head, at = read_head(Memory(data))
     sections = _whole(data, at)
-    kept = set(_connected(head, sections))
+    orphans = _without_model(sections)
+    kept = set(_connected(head, [entry for entry in sections if entry not in orphans]))
+    needed = {(chunk.stream, chunk.group, chunk.model) for chunk in kept if chunk.model}
     frames = tuple(sum(chunk.frames for chunk in kept if (chunk.stream, chunk.group) == (number, 0))
                    for number in range(len(head.streams)))  # fmt: skip
     pieces: list[Buffer] = [data[:at]]
@@ -54,17 +58,22 @@ def recover(source: str | Path, target: str | Path) -> Recovered:
     end = at
     whole = kept.issuperset(entry for entry in sections if isinstance(entry, Chunk))
     for entry in sections:
-        if (isinstance(entry, Chunk) and entry not in kept) or (
-            isinstance(entry, Bytes) and entry.behind and not whole
-        ):
+        if isinstance(entry, Chunk) and entry not in kept:
             continue
+        if isinstance(entry, Bytes) and entry.behind and not whole:
+            continue
+        if isinstance(entry, Model):
+            if entry[:3] not in needed:
+                continue
+            needed.remove(entry[:3])
         pieces.append(data[entry.offset : entry.offset + entry.length])
         entries.append(entry._replace(offset=end))
         end += entry.length
     checksums = _checksums(Pieces([*pieces, *_index(frames, entries, [0] * len(head.files), end)]))
     files.write(target, *pieces, *_index(frames, entries, checksums, end))
     seconds = max((count / one.rate for count, one in zip(frames, head.streams, strict=True) if one.rate), default=0.0)
-    return Recovered(seconds, frames, len({(one.stream, one.start) for one in kept}), len(data) - end)
+    return Recovered(seconds, frames, len({(one.stream, one.start) for one in kept}), len(data) - end,
+                     len(orphans))  # fmt: skip
 
 
 def _index(
@@ -135,6 +144,18 @@ def _length(data: memoryview, at: int) -> int:
     except FormatError:
         pass
     return 0
+
+
+def _without_model(sections: list[Chunk | Model | Bytes]) -> set[Chunk]:
+    """Return the chunks before which their model does not stand."""
+    models: set[tuple[int, int, int]] = set()
+    found: set[Chunk] = set()
+    for entry in sections:
+        if isinstance(entry, Model):
+            models.add(entry[:3])
+        elif isinstance(entry, Chunk) and entry.model and (entry.stream, entry.group, entry.model) not in models:
+            found.add(entry)
+    return found
 
 
 def _connected(head: Head, sections: list[Chunk | Model | Bytes]) -> list[Chunk]:

@@ -26,6 +26,8 @@ class Writer:
     def __init__(self, put: Callable[[Any], Any], head: Head, at: int = 0, previous: int = 0) -> None:
         self._put, self.head, self._at, self._previous = put, head, at, previous
         self._entries: list[Chunk | Model | Bytes] = []
+        self.last_models: dict[tuple[int, int], tuple[int, bytes]] = {}
+        """Number and bytes of the last model of each stream and group."""
 
     @property
     def size(self) -> int:
@@ -52,10 +54,11 @@ class Writer:
             place = self._write(version2.put_file_bytes(number, behind, data[start : start + step]))
             self._entries.append(Bytes(number, behind, *place))
 
-    def model(self, stream: int, group: int, number: int, data: Buffer) -> None:
+    def model(self, stream: int, group: int, number: int, data: bytes) -> None:
         """Write a model that chunks behind it refer to by its number, from 1 on."""
         place = self._write(version2.put_model(stream, group, number, data))
         self._entries.append(Model(stream, group, number, *place))
+        self.last_models[stream, group] = number, data
 
     def chunk(self, chunk: Chunk, checksum: int, payload: Buffer) -> None:
         """Write a chunk.

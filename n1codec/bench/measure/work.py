@@ -67,6 +67,7 @@ class Work:
     def run(self) -> Pass:
         """Do it once."""
         if self._packing:
+            self._packing.models.clear()  # to fit them is a part of the work
             done = [self._packing.encode(piece) for piece in self._packing.pieces()]
             return Pass(done, sum(one.seconds for one in done), sum(one.start_seconds for one in done))
         decoded = [timed_decode(self._archive, chunk) for chunk in self._archive.chunks]
