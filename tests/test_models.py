@@ -23,7 +23,7 @@ from test_registry import CACHES
 import n1codec
 from n1codec import registry
 from n1codec.bench.measure.work import Work
-from n1codec.codec import FormatError, Layout, SpecError
+from n1codec.codec import CodecError, FormatError, Layout, SpecError
 from n1codec.container.access import Memory
 from n1codec.container.archive import Archive
 from n1codec.container.convert import decode_file, encode_file, verify
@@ -509,3 +509,45 @@ def test_recover_takes_no_model_from_behind_its_chunk_and_none_twice(tmp_path: P
     assert (found.frames, found.chunks, found.without_model) == ((3,), 1, 1)
     assert models(tmp_path / "out.n1c") == {(0, 0, 1): own}
     np.testing.assert_array_equal(n1codec.open(tmp_path / "out.n1c")[:], x)
+
+
+# -- while recording ---------------------------------------------------------------------------------------------------
+
+
+def test_while_recording_the_first_chunk_gives_the_model(samples: np.ndarray, tmp_path: Path) -> None:
+    path = tmp_path / "live.n1c"
+    with n1codec.create(path, 5, "int16", RATE, "middle", converters=[0, 1, 0, 1, -1]) as live:
+        for start in range(0, 7300, 777):
+            live.write(samples[start : start + 777])
+        assert recover(f"{path}.part", tmp_path / "so_far.n1c").frames == (7000,)
+    known = [0, 1, 0, 1, -1]
+    firsts = [expected(stretches(samples, start, start + 1000), known) for start in (0, 3000, 6000)]
+    assert list(models(path).values()) == firsts
+    assert numbers(path) == [(0, 0, 1000 * i, i // 3 + 1) for i in range(8)]
+    rec = n1codec.open(path)
+    assert rec.converters is not None and rec.converters.tolist() == known
+    np.testing.assert_array_equal(rec[:], samples)
+    before = path.read_bytes()
+    with n1codec.append(path) as live:
+        live.write(samples[:2000])
+    assert path.read_bytes().startswith(before)
+    assert models(path)[0, 0, 4] == expected(stretches(samples, 0, 1000), known)
+    assert [one[2:] for one in numbers(path)[8:]] == [(7300, 4), (8300, 4)]
+    np.testing.assert_array_equal(n1codec.open(path)[:], np.concatenate([samples, samples[:2000]]))
+
+
+def test_a_model_of_few_frames_serves_no_whole_chunk(samples: np.ndarray, tmp_path: Path) -> None:
+    with n1codec.create(tmp_path / "a.n1c", 5, "int16", RATE, "middle") as live:
+        for count in (30, 500, 2000, 20, 1970):
+            live.write(samples[live.frames : live.frames + count])
+            live.flush()
+    assert [one[2:] for one in numbers(tmp_path / "a.n1c")] == [
+        (0, 1), (30, 1), (530, 2), (1530, 2), (2530, 2), (2550, 2), (3550, 3)
+    ]  # fmt: skip
+    np.testing.assert_array_equal(n1codec.open(tmp_path / "a.n1c")[:], samples[:4520])
+
+
+def test_as_many_converters_as_channels(tmp_path: Path) -> None:
+    with pytest.raises(CodecError, match="5 channels have as many converters, not 4"):
+        n1codec.create(tmp_path / "a.n1c", 5, converters=[0, 1, 2, 3])
+    assert list(tmp_path.glob("a*")) == []

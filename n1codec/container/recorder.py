@@ -15,6 +15,7 @@ from n1codec.container.access import Memory
 from n1codec.container.archive import Archive, checksum_of
 from n1codec.container.convert import PART, as_pipeline
 from n1codec.container.header import DTYPES
+from n1codec.container.models import frames_of_model, looked_at
 from n1codec.container.packing import FLOATS, INTEGERS, frames_of_chunk, groups_of
 from n1codec.container.version2 import Chunk, Group, Head, Stream
 from n1codec.container.writer import Writer
@@ -26,6 +27,9 @@ class Recorder:
 
     A context manager: the file gets its name when the block ends. Until then it is called ``NAME.part``, and holds
     every whole chunk that was given, whatever happens to the program (``n1codec recover``).
+
+    A codec with models fits each to the first chunk that it serves. A whole chunk gets a new model where the last was
+    fitted to a short one, which ``flush`` wrote.
     """
 
     def __init__(
@@ -37,6 +41,8 @@ class Recorder:
         dtype: np.dtype[Any],
         chunk: int,
         frames: int,
+        models: int = 0,
+        converters: np.ndarray | None = None,
     ) -> None:
         self.path, self._file, self._writer, self._codecs = path, file, writer, codecs
         self._dtype, self._chunk = dtype, chunk
@@ -44,6 +50,12 @@ class Recorder:
         """Frames that are in whole chunks."""
         self._held: list[np.ndarray] = []
         self._waiting = 0
+        self._number, self._converters = models, converters
+        self._models: list[bytes | None] = [None] * len(codecs)
+        self._fitted = 0
+        """Frames that the models were fitted to; 0 where there are none yet."""
+        self._until = frames
+        """The first frame that the models do not serve."""
 
     @property
     def channels(self) -> int:
@@ -74,11 +86,28 @@ class Recorder:
         x = np.concatenate(self._held) if len(self._held) > 1 else self._held[0]
         self._held = [x[count:]]
         self._waiting -= count
+        due = self.frames >= self._until or self._fitted < count == self._chunk
+        if due and any(codec.model_coder for codec in self._codecs):
+            self._fit(x[:count])
         for number, (group, codec) in enumerate(zip(self._writer.head.streams[0].groups, self._codecs, strict=True)):
-            part = np.ascontiguousarray(x[:count, list(group.channels)])
-            chunk = Chunk(0, number, self.frames, count, 0, 0, 0)
-            self._writer.chunk(chunk, checksum_of(part), codec.encode(part))
+            part, model = np.ascontiguousarray(x[:count, list(group.channels)]), self._models[number]
+            chunk = Chunk(0, number, self.frames, count, self._number if model is not None else 0, 0, 0)
+            self._writer.chunk(chunk, checksum_of(part), codec.encode(part, model))
         self.frames += count
+
+    def _fit(self, x: np.ndarray) -> None:
+        """Write new models of the groups whose codecs have any, fitted to the frames that need them first."""
+        stream, self._number = self._writer.head.streams[0], self._number + 1
+        for number, (group, codec) in enumerate(zip(stream.groups, self._codecs, strict=True)):
+            if codec.model_coder:
+                channels = list(group.channels)
+                stretches = looked_at(codec.model_coder, stream.rate or 0.0, 0, len(x))
+                part = np.concatenate([x[start:stop, channels] for start, stop in stretches])
+                model = codec.fit(part, None if self._converters is None else self._converters[channels])
+                self._writer.model(0, number, self._number, model)
+                self._models[number] = model
+        self._fitted = len(x)
+        self._until = self.frames + frames_of_model(self._codecs[0], stream.rate or 0.0, self._chunk)
 
     def flush(self) -> None:
         """Write the frames that wait for a chunk to be full as a short one, and sync the file to the disk."""
@@ -118,6 +147,7 @@ def create(
     spec: str | None = None,
     channel_names: Sequence[str] | None = None,
     gains: Sequence[float] | None = None,
+    converters: Sequence[int] | None = None,
 ) -> Recorder:
     """Begin a .n1c file that frames are written to as they come.
 
@@ -125,12 +155,15 @@ def create(
         channels: how many there are.
         dtype: of the samples.
         rate: frames a second.
-        spec: the codec; the one that suits the dtype if None.
+        spec: the codec; the one that suits the dtype if None. One with models (:class:`n1codec.codec.ModelCoder`) fits
+            each to the first chunk that it serves, since later ones are not there yet.
         channel_names: one for each channel.
         gains: microvolts per unit of a sample, one for each channel.
+        converters: the number of each channel's analogue-to-digital converter, -1 for none.
 
     Raises:
-        CodecError: ``path`` is being written, or was left by a kill as ``PATH.part``; the dtype is not known.
+        CodecError: ``path`` is being written, or was left by a kill as ``PATH.part``; the dtype is not known; there are
+            more or fewer converters than channels.
         OSError: it cannot be written.
     """
     kind = np.dtype(dtype)
@@ -138,12 +171,14 @@ def create(
         raise CodecError(f"samples of dtype {kind} cannot be coded")
     if channels < 1:
         raise CodecError(f"a recording has channels, and not {channels} of them")
+    if converters is not None and len(converters) != channels:
+        raise CodecError(f"{channels} channels have as many converters, not {len(converters)}")
     stages = as_pipeline(spec) if spec else default_codec()
     codec = stages or get_codec(FLOATS if kind.kind == "f" else INTEGERS)
     groups = groups_of(range(channels), codec)
-    about = {
-        key: list(value) for key, value in (("channel_names", channel_names), ("gains", gains)) if value is not None
-    }
+    numbers = None if converters is None else np.asarray(converters, np.int64)
+    said = {"channel_names": channel_names, "gains": gains, "converters": None if numbers is None else numbers.tolist()}
+    about = {key: list(value) for key, value in said.items() if value is not None}
     names = tuple(Group(block, "|".join(stage.name for stage in codec.stages)) for block in groups)
     stream = Stream("", kind.name, rate, channels, names, about=about)
     target = Path(path).resolve()
@@ -157,7 +192,7 @@ def create(
     writer = Writer(file.write, Head("", False, lossy, (stream,), ()))
     writer.begin([[codec] * len(groups)], [])
     chunk = frames_of_chunk(rate or 0.0, channels * kind.itemsize, codec.coder)
-    return Recorder(target, file, writer, [codec] * len(groups), kind, chunk, 0)
+    return Recorder(target, file, writer, [codec] * len(groups), kind, chunk, 0, 0, numbers)
 
 
 def append(path: str | Path) -> Recorder:
@@ -177,6 +212,7 @@ def append(path: str | Path) -> Recorder:
         raise CodecError(f"{path}: it was made from a file (only what n1codec.create made can be written on)")
     (stream,) = archive.head.streams
     codecs = [archive.pipeline(0, group) for group in range(len(stream.groups))]
+    models, (stored,) = max((number for _, _, number in archive.models), default=0), archive.streams.values()
     part = Path(f"{target}{PART}")
     with files.named(path):
         if part.exists():
@@ -189,4 +225,4 @@ def append(path: str | Path) -> Recorder:
     files.lock(file)
     writer = Writer(file.write, archive.head, len(data), previous)
     chunk = frames_of_chunk(stream.rate or 0.0, stream.channels * archive.dtype(0).itemsize, codecs[0].coder)
-    return Recorder(target, file, writer, codecs, archive.dtype(0), chunk, archive.frames[0])
+    return Recorder(target, file, writer, codecs, archive.dtype(0), chunk, archive.frames[0], models, stored.converters)
