@@ -296,7 +296,7 @@ class ModelCoder(Coder):
 
         Args:
             x: shape (frames,) or (frames, channels), C-contiguous: the channels that are coded together. They may be up
-                to four stretches of a recording, one behind the other.
+                to four stretches of a recording, one behind the other; of what ``encode`` gets, it is all of it.
             converters: the number of each channel's analogue-to-digital converter, -1 for none, shape (channels,); None
                 where nobody knows.
         """

@@ -27,7 +27,7 @@ from n1codec.codec import CodecError, FormatError, Layout, SpecError
 from n1codec.container.access import Memory
 from n1codec.container.archive import Archive
 from n1codec.container.convert import decode_file, encode_file, verify
-from n1codec.container.models import Kept, looked_at
+from n1codec.container.models import Kept, frames_of_model, looked_at
 from n1codec.container.packing import Packing
 from n1codec.container.recovery import recover
 from n1codec.container.sources import decode_bytes, encode_bytes
@@ -261,6 +261,7 @@ def test_groups_have_models_of_their_own(tmp_path: Path) -> None:
     encode_file(wide, tmp_path / "a.n1c", "middles")
     found = models(tmp_path / "a.n1c")
     assert list(found) == [(0, 0, 1), (0, 1, 1), (0, 0, 2), (0, 1, 2)]
+    assert len(fits("middles")) == 80, "each channel once for each span"
     apart = [expected(stretches(x, 0, 3000)[:, [channel]]) for channel in range(32, 40)]
     assert found[0, 1, 1] == b"".join(bytes([len(one)]) + one for one in apart)
     with n1codec.open(tmp_path / "a.n1c", threads=3) as rec:
@@ -293,6 +294,15 @@ def test_what_a_model_is_fitted_to() -> None:
     assert looked_at(coder, 5.0, 0, 9) == [(0, 1), (8, 9)]
     assert looked_at(coder, 1.0, 0, 9) == [(0, 1)]
     assert looked_at(coder, 0.0, 0, 12001)[1] == (3000, 6000), "30 kHz where nobody knows"
+
+
+def test_how_much_a_model_serves() -> None:
+    codec = get_codec("middle")
+    assert [frames_of_model(codec, rate, 1000) for rate in (1000.0, 999.9, 1000.1, 2000.0, 10.0)] == [
+        3000, 3000, 3000, 6000, 1000
+    ]  # fmt: skip
+    assert frames_of_model(codec, 0.0, 40000) == 80000, "30 kHz where nobody knows"
+    assert frames_of_model(get_codec("delta|middle"), 1000.0, 1000) == 0
 
 
 def test_a_model_is_made_once_and_few_are_kept() -> None:
@@ -412,10 +422,16 @@ def test_threads_read_a_model_once(packed: Path, samples: np.ndarray) -> None:
     assert [offsets.count(entry.offset) for entry in archive.models.values()] == [1, 1, 1]
 
 
-def test_what_the_commands_say(run: Run, packed: Path, flat: Place, samples: np.ndarray, tmp_path: Path) -> None:
+def test_what_the_commands_say(run: Run, packed: Path, run_folder: Path, samples: np.ndarray, tmp_path: Path) -> None:
     (about,) = json.loads(run("n1codec", "info", "--json", packed).stdout)
     assert about["models"] == 3 and about["codec"] == "middle"
     assert run("n1codec", "verify", packed, "--jobs", 2).returncode == 0
+    encode_file(run_folder, tmp_path / "run.n1c", "middle")
+    archive = Archive(Memory((tmp_path / "run.n1c").read_bytes()))
+    for about in json.loads(run("n1codec", "info", "--json", tmp_path / "run.n1c").stdout):
+        number = list(archive.streams).index(about["stream"])
+        sections = [one for one in (*archive.chunks, *archive.models.values()) if one.stream == number]
+        assert (about["models"], about["compressed_bytes"]) == (2, sum(one.length for one in sections))
     done = run("n1codec", "cat", packed, "--start", "2990", "--stop", "3010", "-o", tmp_path / "piece.npy")
     assert done.returncode == 0, done.stderr
     np.testing.assert_array_equal(np.load(tmp_path / "piece.npy"), samples[2990:3010])
