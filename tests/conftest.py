@@ -5,17 +5,23 @@ import gzip
 import io
 import os
 import shutil
+import signal as signals
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from importlib import import_module
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
+from warnings import catch_warnings, formatwarning, simplefilter
 
 import numpy as np
 import pytest
 from hypothesis import settings
 
+from n1codec import cli, registry
 from n1codec.recordings import wav
 
 ROOT = Path(__file__).parent.parent
@@ -55,9 +61,52 @@ def wav_file(tmp_path: Path) -> Path:
     return path
 
 
+def forget_codecs() -> None:
+    """Let the registry look anew for codecs, as a new process does."""
+    caches = (registry._modules, registry._load, registry.find_wire, registry._entry_points, registry._load_entry_point)
+    for cached in caches:
+        cached.cache_clear()
+
+
+def called(program: str, *args: object, **env: str) -> subprocess.CompletedProcess[str]:
+    """Do here what ``encode``, ``decode`` or ``n1codec`` does; a process of its own would take a second to begin."""
+    main = cli.main if program == "n1codec" else import_module(f"n1codec.cli.{program}").main
+    streams = [io.TextIOWrapper(io.BytesIO(), "utf-8", "backslashreplace", write_through=True) for _ in range(2)]
+    terminate = signals.getsignal(signals.SIGTERM)
+    with (
+        patch.dict(os.environ, env),
+        patch.object(sys, "argv", [program, *map(str, args)]),
+        redirect_stdout(streams[0]),
+        redirect_stderr(streams[1]),
+        catch_warnings(record=True) as warned,
+    ):
+        simplefilter("ignore")
+        for printed in (UserWarning, RuntimeWarning, FutureWarning):  # those that Python shows
+            simplefilter("always", printed)
+        own = "N1CODEC_PATH" in os.environ
+        if own:
+            forget_codecs()
+        try:
+            code = main()
+        finally:
+            signals.signal(signals.SIGTERM, terminate)
+            if own:
+                forget_codecs()
+    for warning in warned:
+        streams[1].write(formatwarning(warning.message, warning.category, warning.filename, warning.lineno))
+    said = [stream.buffer.getvalue().decode() for stream in streams]  # type: ignore[attr-defined]
+    return subprocess.CompletedProcess(program, code, *said)
+
+
 @pytest.fixture
 def run() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run ``./encode`` and the like as a person would, from the checkout's folder."""
+    """Call a program by its name and arguments, within this process."""
+    return called
+
+
+@pytest.fixture
+def start() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run ``./encode`` and the like as a person would, in a process of its own."""
 
     def call(program: str, *args: object, **env: str) -> subprocess.CompletedProcess[str]:
         if program in ("encode", "decode"):

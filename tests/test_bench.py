@@ -20,7 +20,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import stored
+from conftest import called, stored
 
 import n1codec
 from n1codec import registry
@@ -84,7 +84,7 @@ def command(data: Path, *options: str) -> list[str]:
 
 
 def grid(data: Path, *options: str, code: int = 0) -> SimpleNamespace:
-    done = subprocess.run(command(data, *options), capture_output=True, text=True, timeout=120)
+    done = called(*command(data, *options)[2:])
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     folder = data.parent / "results" / data.name
@@ -875,10 +875,7 @@ def test_summary_counts_the_last_version_only(tmp_path: Path) -> None:
 
 
 def bench(data: Path, *options: str, code: int = 0) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "n1codec", "bench", "--data", str(data), "--min-time", "0", *options],
-        capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+    done = called("n1codec", "bench", "--data", data, "--min-time", "0", *options)
     assert done.returncode == code, done.stderr
     return done.stdout
 

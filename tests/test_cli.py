@@ -33,11 +33,11 @@ def assert_one_line(done: subprocess.CompletedProcess[str], code: int, *words: s
         assert word in done.stderr
 
 
-def test_round_trip(run: Run, wav_file: Path, tmp_path: Path) -> None:
+def test_round_trip(start: Run, wav_file: Path, tmp_path: Path) -> None:
     packed, restored = tmp_path / "packed.n1c", tmp_path / "restored.wav"
     for codec in ((), ("delta|zstd:level=3",)):
-        assert run("encode", wav_file, packed, *codec).returncode == 0
-        assert run("decode", packed, restored).returncode == 0
+        assert start("encode", wav_file, packed, *codec).returncode == 0
+        assert start("decode", packed, restored).returncode == 0
         assert restored.read_bytes() == wav_file.read_bytes()
         assert packed.stat().st_size < wav_file.stat().st_size * 0.6
 
@@ -199,9 +199,9 @@ def test_input_as_output_is_refused(run: Run, wav_file: Path) -> None:
 
 
 @pytest.mark.parametrize("program", ["encode", "decode", "n1codec"])
-def test_help_and_version(run: Run, program: str) -> None:
-    assert "Examples:" in run(program, "--help").stdout
-    assert n1codec.__version__ in run(program, "--version").stdout
+def test_help_and_version(start: Run, program: str) -> None:
+    assert "Examples:" in start(program, "--help").stdout
+    assert n1codec.__version__ in start(program, "--version").stdout
 
 
 def test_every_command_has_help_with_an_example(run: Run) -> None:

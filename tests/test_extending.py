@@ -75,7 +75,7 @@ def test_it_is_held_to_the_conformance_suite(folder: Path) -> None:
     assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 20  # type: ignore[index]
 
 
-def test_an_installed_package_adds_one_too(tmp_path: Path, wav_file: Path, run: Run) -> None:
+def test_an_installed_package_adds_one_too(tmp_path: Path, wav_file: Path, start: Run) -> None:
     """A distribution with an entry point, as pip would install it."""
     (tmp_path / "mirror_codec.py").write_text(
         "from n1codec.codec import ByteCoder\n\n"
@@ -89,8 +89,8 @@ def test_an_installed_package_adds_one_too(tmp_path: Path, wav_file: Path, run: 
     (info / "entry_points.txt").write_text("[n1codec.codecs]\nmirror = mirror_codec:Mirror\n")
     packed, restored = tmp_path / "a.n1c", tmp_path / "b.wav"
     env = {"PYTHONPATH": str(tmp_path)}
-    assert "mirror" in run("n1codec", "list", **env).stdout
-    assert run("encode", wav_file, packed, "delta|mirror", **env).returncode == 0
-    assert "mirror" in run("n1codec", "info", packed, **env).stdout
-    assert run("decode", packed, restored, **env).returncode == 0
+    assert "mirror" in start("n1codec", "list", **env).stdout
+    assert start("encode", wav_file, packed, "delta|mirror", **env).returncode == 0
+    assert "mirror" in start("n1codec", "info", packed, **env).stdout
+    assert start("decode", packed, restored, **env).returncode == 0
     assert restored.read_bytes() == wav_file.read_bytes()
