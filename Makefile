@@ -20,7 +20,7 @@ RUN := $(BIN)/python -m
 # n1enc and n1dec need a C compiler, nothing else; CMake builds them too, with -DN1C_TOOLS=ON.
 NATIVE ?= .
 NATIVE_SOURCES := native/tools/container.c native/tools/files.c \
-	$(addprefix native/src/,crc32.c n1.c n1_model.c n1_lanes.c n1_avx2.c n1_tables.c)
+	$(addprefix native/src/,crc32.c n1.c n1_model.c n1_lanes.c n1_avx2.c n1_tables.c n1_steps.c)
 NATIVE_FLAGS := -std=c99 -O2 -DN1C_SMALL -ffp-contract=off -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
 UNUSED := -Wl,--gc-sections,-z,noseparate-code
 ifeq ($(shell uname),Darwin)

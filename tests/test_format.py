@@ -74,8 +74,10 @@ def test_bounds_and_constants_of_version_2() -> None:
     assert f"at most floor({version2.MOST_CHUNK} / block)" in said
     assert f"a second has more than {packing.CHUNK_BYTES // 4} bytes" in said
     ten = {name for name in registry.names() if getattr(registry.find(name), "chunk_seconds", 0)}
-    assert ten == {"n1", "n1_implant", "n1_max"} and {registry.find(name).chunk_seconds for name in ten} == {10}
-    assert "at most 10 seconds for `n1`, `n1_implant` and `n1_max`" in said
+    assert ten == {"n1", "n1_implant", "n1_max", "n1_multi"} and {
+        registry.find(name).chunk_seconds for name in ten
+    } == {10}
+    assert "at most 10 seconds for `n1`, `n1_implant`, `n1_max` and `n1_multi`" in said
     codecs = dict(table("channels", "codec, where nobody names one"))
     assert codecs["integers"] == f"`{packing.INTEGERS}`"
     for row, spec in (

@@ -197,7 +197,7 @@ def test_every_compiler_gives_the_same_bytes(compiler: str, level: str, tmp_path
         pytest.skip(f"{compiler} is not here")
     native, target = Path(__file__).parent.parent / "native", tmp_path / "n1.so"
     flags = ["-std=c99", level, "-ffp-contract=off", "-shared", "-fPIC", f"-I{native / 'include'}", "-o", target]
-    parts = ("crc32", "n1", "n1_model", "n1_lanes", "n1_avx2", "n1_tables")
+    parts = ("crc32", "n1", "n1_model", "n1_lanes", "n1_avx2", "n1_tables", "n1_steps")
     sources = [native / "src" / f"{name}.c" for name in parts]
     subprocess.run([compiler, *flags, *sources], check=True)
     call = ctypes.CDLL(str(target)).n1c_n1_encode

@@ -65,7 +65,7 @@ class Archive:
             self._read_old(self.old)
             self.last_index = 0
         self._check_spans()
-        self._kept = Kept(2 * max(1, sum(len(stream.groups) for stream in self.head.streams)))
+        self._kept = Kept(4 * max(1, sum(len(stream.groups) for stream in self.head.streams)))
 
     # -- reading what a file says of itself --------------------------------------------------------------------------
 

@@ -12,7 +12,6 @@
 #define TAIL 8          /* last steps of every lane, coded one after the other by one state */
 #define MOST_START 223  /* scale of the first errors, 16 steps per octave */
 #define BACKING 2048    /* a payload byte may stand for so many samples at most */
-#define STEP_BITS 13   /* a mapping's step is in 2^-13 */
 
 enum { MODE_RAW, MODE_CONSTANT, MODE_MODEL };
 
@@ -30,7 +29,7 @@ typedef struct {
 
 static int32_t sample_of(const mapping *map, int32_t code) {
   if (map->stretch) return n1_sample_of(code);
-  return map->first + (int32_t)(((uint64_t)code * map->step + map->phase) >> STEP_BITS);
+  return map->first + (int32_t)(((uint64_t)code * map->step + map->phase) >> N1_STEP_BITS);
 }
 
 static mapping profile_mapping(const n1_profile *profile) {
@@ -39,7 +38,7 @@ static mapping profile_mapping(const n1_profile *profile) {
   map.stretch = profile->stretch;
   map.first = profile->first;
   map.origin = 0;
-  map.step = (uint32_t)profile->step << STEP_BITS;
+  map.step = (uint32_t)profile->step << N1_STEP_BITS;
   map.phase = 0;
   return map;
 }
@@ -63,64 +62,23 @@ static int map_samples(const mapping *map, const int16_t *x, int64_t n, uint16_t
     uint32_t k;
     if (d < 0) return 0;
     k = (uint32_t)d;
-    if (map->step != 1 << STEP_BITS) k = (uint32_t)((((uint64_t)d << STEP_BITS) + map->step / 2) / map->step);
+    if (map->step != 1 << N1_STEP_BITS) k = (uint32_t)((((uint64_t)d << N1_STEP_BITS) + map->step / 2) / map->step);
     if (k >= (uint32_t)map->codes || sample_of(map, (int32_t)k) != x[i]) return 0;
     codes[i] = (uint16_t)k;
   }
   return 1;
 }
 
-/* The mapping of samples that no profile brings: their range and their common step, which need not be an integer where
- * a recorder has scaled its codes and rounded. `used` is scratch memory: a map of 65536 bits, and a list. */
+/* The mapping of samples that no profile brings. */
 static void find_mapping(const int16_t *x, int64_t n, uint32_t *used, mapping *map) {
-  int32_t high, step = 0, gap = 65536, last = -1, values = 0;
-  int32_t *list = (int32_t *)(used + 65536 / 32);
-  memset(used, 0, 65536 / 8);
-  for (int64_t i = 0; i < n; i++) used[(x[i] + 32768) >> 5] |= (uint32_t)1 << (x[i] & 31);
-  map->first = high = 0;
-  for (int32_t v = 0; v < 65536; v++) {
-    if (!used[v >> 5]) {
-      v |= 31;
-      continue;
-    }
-    if (!(used[v >> 5] >> (v & 31) & 1)) continue;
-    if (last < 0) {
-      map->first = v - 32768;
-    } else {
-      int32_t a = v - last;
-      gap = a < gap ? a : gap;
-      while (a) {
-        const int32_t rest = step % a;
-        step = a;
-        a = rest;
-      }
-    }
-    if (values < N1_ADAPTIVE_CODES) list[values] = v;
-    values++;
-    high = last = v;
-  }
-  high -= map->first + 32768;
+  n1_steps steps;
+  n1_find_steps(x, n, used, &steps);
   map->stretch = 0;
   map->origin = 0;
-  map->phase = 0;
-  map->step = (uint32_t)(step ? step : 1) << STEP_BITS;
-  if (step < gap && gap <= 256 && values >= 8 && values <= N1_ADAPTIVE_CODES) {
-    /* Each value may be a multiple of one number between gap - 1 and gap + 1. */
-    const int64_t from = (int64_t)(gap - 1) << STEP_BITS, to = (int64_t)(gap + 1) << STEP_BITS;
-    for (int64_t s = from + 1; s < to; s++) {
-      int64_t least = 0, most = (1 << STEP_BITS) - 1; /* phases that no value so far rules out */
-      for (int32_t i = 0; i < values && least <= most; i++) {
-        const int64_t at = (int64_t)(list[i] - list[0]) << STEP_BITS, rest = at - (at + s / 2) / s * s;
-        if (rest > least) least = rest;
-        if (rest + (1 << STEP_BITS) - 1 < most) most = rest + (1 << STEP_BITS) - 1;
-      }
-      if (least <= most) {
-        map->step = (uint32_t)s, map->phase = (uint32_t)((least + most) / 2);
-        break;
-      }
-    }
-  }
-  map->codes = (int32_t)((((uint64_t)high << STEP_BITS) + map->step / 2) / map->step) + 1;
+  map->codes = steps.codes;
+  map->first = steps.first;
+  map->step = steps.step;
+  map->phase = steps.phase;
 }
 
 /* The code that as many samples are below as above. */
@@ -423,9 +381,9 @@ int64_t n1c_n1_decode(const uint8_t *in, int64_t length, const uint8_t *profile,
     map.phase = (uint32_t)n1c_read_bytes(&r, 2);
     map.codes = (int32_t)n1c_read_bytes(&r, 2) + 1;
     map.origin = (int32_t)n1c_read_bytes(&r, 2);
-    if (r.bad || map.codes < 2 || prior.codes || map.phase >> STEP_BITS || map.origin >= map.codes ||
-        map.step > 65535u << STEP_BITS ||
-        ((uint64_t)(map.codes - 1) * map.step + map.phase) >> STEP_BITS > 65535)
+    if (r.bad || map.codes < 2 || prior.codes || map.phase >> N1_STEP_BITS || map.origin >= map.codes ||
+        map.step > 65535u << N1_STEP_BITS ||
+        ((uint64_t)(map.codes - 1) * map.step + map.phase) >> N1_STEP_BITS > 65535)
       return N1C_E_CORRUPT;
   } else if (prior.codes) {
     map = profile_mapping(&prior);

@@ -1,7 +1,7 @@
 /* The N1 codec's lanes in lockstep, one AVX2 register for all eight. Bit for bit what n1_lanes.c computes. */
 #include "n1_avx2.h"
 
-#ifdef N1_AVX2
+#ifdef N1C_AVX2
 
 typedef struct {
   __m256i ring[64]; /* centres of a step and of the one before, in pairs; the second half repeats the first */

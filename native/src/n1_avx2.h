@@ -2,17 +2,12 @@
 #ifndef N1C_N1_AVX2_H
 #define N1C_N1_AVX2_H
 
+#include "avx2.h"
 #include "n1_model.h"
 
-#if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
-#  define N1_AVX2
-#  include <immintrin.h>
-#  define AVX2 __attribute__((target("avx2")))
-#  define INLINE static inline __attribute__((always_inline, target("avx2")))
+#ifdef N1C_AVX2
 
 INLINE __m256i clamp(__m256i x, __m256i low, __m256i high) { return _mm256_min_epi32(_mm256_max_epi32(x, low), high); }
-
-INLINE __m256i load(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
 
 /* The scale indices that n1_scale computes. A float's exponent and first four bits are 16 log2, nearly; `extra` is less
  * by the 16 * 127 that its bias adds. */
@@ -50,22 +45,6 @@ INLINE __m256i below(const n1_model *m, __m256i code, __m256i p, __m256i recip, 
 INLINE __m256i gather16(const void *table, __m256i index) {
   return _mm256_i32gather_epi32((const int *)table, index, 2);
 }
-
-/* For each set of dry lanes: which of the next words each lane takes. */
-#  define B(x, i) ((x) >> (i) & 1)
-#  define W1(x) 0
-#  define W2(x) (B(x, 0))
-#  define W3(x) (W2(x) + B(x, 1))
-#  define W4(x) (W3(x) + B(x, 2))
-#  define W5(x) (W4(x) + B(x, 3))
-#  define W6(x) (W5(x) + B(x, 4))
-#  define W7(x) (W6(x) + B(x, 5))
-#  define W8(x) (W7(x) + B(x, 6))
-#  define ROW(x) {W1(x), W2(x), W3(x), W4(x), W5(x), W6(x), W7(x), W8(x)}
-#  define ROWS4(x) ROW(x), ROW((x) + 1), ROW((x) + 2), ROW((x) + 3)
-#  define ROWS16(x) ROWS4(x), ROWS4((x) + 4), ROWS4((x) + 8), ROWS4((x) + 12)
-#  define ROWS64(x) ROWS16(x), ROWS16((x) + 16), ROWS16((x) + 32), ROWS16((x) + 48)
-static const uint8_t rank[256][8] = {ROWS64(0), ROWS64(64), ROWS64(128), ROWS64(192)};
 
 /* frequency * (state >> 24) + rest, four lanes of 64 bits; frequency and rest are 32 bits each. */
 INLINE __m256i advance(__m256i state, __m256i frequency, __m256i rest) {

@@ -3,7 +3,7 @@
 
 #include "n1_avx2.h"
 
-#ifdef N1_AVX2
+#ifdef N1C_AVX2
 
 typedef struct {
   __m256i weights[N1_ORDER / 2];
