@@ -226,7 +226,7 @@ def test_what_was_measured_of_older_sources_serves(tmp_path: Path) -> None:
     assert chosen.covering(at(11, source=newer)) == chosen.covering(at(8))  # a new line has the tests of one above it
 
 
-def test_tests_that_compile_the_sources_come_last_for_c(tmp_path: Path) -> None:
+def test_tests_that_compile_the_sources_come_behind_the_quickest_for_c(tmp_path: Path) -> None:
     chosen = selection(tmp_path)
     assert chosen.choose(at(5, "a.c"), 60, Counter()) == (["t/a.py::one[x]", "t/c.py::three"], False)
     assert chosen.choose(at(6, "a.c"), 60, Counter()) == (["t/c.py::three"], False)

@@ -189,7 +189,8 @@ def test_the_reference_writes_the_same_packets_of_the_implant(channels: int, fra
 def test_the_reference_writes_the_same_packets_of_n1(channels: int, frames: int, period: int) -> None:
     rng = np.random.default_rng(channels)
     x = neural(6 * frames, channels)
-    x[2 * frames, 0] += 1  # no code: the channel is stored, and idle in its group
+    x[frames, 0] += 1  # no code: the channel is stored, and idle in its group
+    x[2 * frames, 1 % channels] += 1  # the one beside it, when the first has just begun anew
     x[3 * frames : 4 * frames] = rng.integers(-32768, 32768, (frames, channels))
     profile = np.empty(1 << 16, np.uint8)
     length = Kernel("n1c_n1_profile", int, writes(np.uint8))(1, profile)

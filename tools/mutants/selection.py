@@ -82,18 +82,15 @@ class Selection:
 
         Those come first that found other mutants of this file. Then comes the quickest case of each test function, then
         the second quickest, and so on, until they take `limit` seconds. A slow test is taken where no quick one runs
-        the line. Tests that compile native/ themselves come last.
+        the line. Tests that compile native/ themselves are as the second quickest.
         """
         found = self.covering(mutant)
         found = found - self.slow or found
-        groups: dict[str, list[str]] = defaultdict(list)
-        for test in sorted(found, key=lambda t: (self.seconds[t], t)):
-            groups[test.split("[")[0]].append(test)
-        rank = {test: (n, self.seconds[test]) for group in groups.values() for n, test in enumerate(group)}
+        rank = self._ranks(found)
+        if not mutant.file.endswith(".py"):
+            rank |= {test: (n + 1, seconds) for test, (n, seconds) in self._ranks(self._compiling() - found).items()}
         order = [test for test, _ in killers.most_common(5) if test in rank]
         order += sorted(set(rank) - set(order), key=lambda t: (rank[t], t))
-        if not mutant.file.endswith(".py"):
-            order += sorted(self._compiling() - found, key=lambda t: (self.seconds[t], t))
         order = [test for test in order if test not in self.broken]
         chosen: list[str] = []
         total = 0.0
@@ -102,8 +99,15 @@ class Selection:
             if total <= limit or not chosen:
                 chosen.append(test)
         # Those of a file run together, since they share fixtures.
-        likely = [test for test in chosen if killers[test] or rank.get(test, (1,))[0] == 0]
+        likely = [test for test in chosen if killers[test] or rank[test][0] == 0]
         return [*_by_file(likely), *_by_file([t for t in chosen if t not in set(likely)])], len(chosen) < len(order)
+
+    def _ranks(self, tests: set[str]) -> dict[str, tuple[int, float]]:
+        """Return for each test the number of quicker cases of its function, and its seconds."""
+        groups: dict[str, list[str]] = defaultdict(list)
+        for test in sorted(tests, key=lambda t: (self.seconds[t], t)):
+            groups[test.split("[")[0]].append(test)
+        return {test: (n, self.seconds[test]) for group in groups.values() for n, test in enumerate(group)}
 
     def _compiling(self) -> set[str]:
         """Return the tests in files that speak of the sources in native/."""
