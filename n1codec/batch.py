@@ -189,7 +189,7 @@ def _attempt(
         source = _source(how, task)
         spec: Any = how.stages or registry.AUTO
         done = encode_file(source, task.target, spec, jobs=jobs, advance=advance, executor=executor)
-        _after(how, task, jobs, advance)
+        _after(how, task, jobs=jobs, advance=advance)
         return done
     except Exception as error:
         return error
@@ -199,11 +199,11 @@ def _source(how: How, task: Task) -> Place | Source:
     return task.opened or (how.about or Place(Path()))._replace(path=Path(task.source))
 
 
-def _after(how: How, task: Task, jobs: int = 1, advance: Callable[[int], Any] | None = None) -> None:
-    """Verify what was encoded, and remove the original, where that is wanted."""
+def _after(how: How, task: Task, **options: Any) -> None:
+    """Verify what was encoded, with the options of :func:`compare`, and remove the original, where that is wanted."""
     if not (how.verify or how.delete_original):
         return
-    original = compare(task.target, _source(how, task), jobs=jobs, advance=advance)
+    original = compare(task.target, _source(how, task), **options)
     if how.delete_original:
         path = Path(task.source)
         remove_original(original, task.folder or (path if original.folder else path.parent))

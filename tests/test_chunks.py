@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 import n1codec
 from n1codec.codec import CodecError, FormatError
 from n1codec.container import convert, packing
+from n1codec.container.access import Memory
 from n1codec.container.archive import Archive
 from n1codec.container.convert import compare, decode_file, encode_file, in_order, verify
 from n1codec.container.crc import combine
@@ -351,6 +352,8 @@ def test_frames_are_written_as_they_come(samples: np.ndarray, tmp_path: Path) ->
     np.testing.assert_array_equal(rec[:], samples)
     assert rec.channel_names == tuple(names) and rec.gains is not None and rec.gains[3] == 0.195
     before = path.read_bytes()
+    head = Archive(Memory(before)).head
+    assert (head.name, head.folder, head.lossy, head.files) == ("", False, False, ())
     for _ in range(2):
         with n1codec.append(path) as live:
             live.write(samples[:1500])

@@ -247,6 +247,15 @@ def test_huffman_codes_of_every_length() -> None:
     assert {f"code of {bits} bits" for bits in range(1, 18)} <= set(events)
 
 
+@pytest.mark.parametrize("ahead", range(1, 9))
+def test_huffman_codes_of_most_bits_in_a_row(ahead: int) -> None:
+    """The rarest samples lie together, behind bits that bring their codes to any place in a byte."""
+    counts = fibonacci_counts(25)
+    x = np.repeat(np.arange(25, dtype=np.int16), counts)
+    x = np.concatenate([x[-ahead:], x[:-ahead]])
+    assert np.array_equal(decode("huffman", coder("huffman").encode(x), x.size), x)
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_huffman_packages_of_equal_counts(seed: int) -> None:
     """Where counts are equal, which is taken first decides about the lengths."""

@@ -94,6 +94,15 @@ def test_awkward_signals_come_back_and_never_grow(name: str, profile: bytes) -> 
     assert len(data) <= 2 * x.size + 1
 
 
+def test_few_samples_take_as_few_bytes_as_they_can() -> None:
+    raw, constant = 0, 1
+    for n in range(1, 10):
+        data = encode(np.full(n, 770, np.int16))
+        assert data == bytes([raw if n == 1 else constant, 2, 3]), n
+        varied = np.arange(-n, n, dtype=np.int16)[:n] * 4001
+        assert n == 1 or n > 7 or encode(varied) == bytes([raw]) + varied.astype("<i2").tobytes()
+
+
 @pytest.mark.parametrize("frames", [20, 700, 4095, 4103])
 @pytest.mark.parametrize("profile", [N1, COLD])
 def test_the_reference_decodes_what_the_kernel_writes(frames: int, profile: bytes) -> None:

@@ -78,6 +78,27 @@ def test_a_probe_of_neuropixels_2(tmp_path: Path) -> None:
     assert found.converters is not None and list(found.converters) == [1, 0, 1, 0, -1]
 
 
+FIRST = (0, 1000, 1001, *range(1010, 1018))
+SECOND = (21, 24, 2003, 2004, 2005, 2006, 2013, 2014)
+UNKNOWN = (1, 22, 23, 25, 999, 1002, 1009, 1018, 2002, 2007, 2012, 2015)
+
+
+@pytest.mark.parametrize(
+    ("probes", "places"),
+    [(FIRST, [[27, 0], [59, 0], [11, 20], [43, 20]]), (SECOND, [[27, 0], [59, 0], [27, 15], [59, 15]]),
+     (UNKNOWN, None)],
+)  # fmt: skip
+def test_where_the_channels_of_probes_are(tmp_path: Path, probes: tuple[int, ...], places: list[list[int]]) -> None:
+    """Probes of the first generation have a checkerboard of sites, those of the second straight columns."""
+    for probe in probes:
+        entries = (f"({n} 0 0 500 250 1)" if probes is FIRST else f"({n} 0 0 0 {n})" for n in range(384))
+        table = f"({probe},384)" + "".join(entries)
+        found = open_recording(
+            spikeglx(tmp_path / f"{probe}.bin", walks(5, 5), imDatPrb_type=probe, **{"~imroTbl": table})
+        )
+        assert (found.geometry is None) if places is None else found.geometry[:4].tolist() == places, probe
+
+
 def test_a_probe_with_one_gain_in_the_head_of_its_table(tmp_path: Path) -> None:
     path = spikeglx(tmp_path / "a.bin", walks(50, 3), imDatPrb_type=1110, **{"~imroTbl": "(1110,0,1,400,200,1)(0 0 0)"})
     found = open_recording(path)

@@ -220,6 +220,11 @@ def test_files_without_samples_are_verified_and_no_more(data: Path) -> None:
         hunt(data)
 
 
+def test_a_file_that_is_no_recording_has_no_size(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no recording")
+    assert trial.size(Place(tmp_path / "notes.txt")) == (0, 0, 0)
+
+
 def test_trained_coders_get_samples() -> None:
     trained = [registry.find(name) for name in registry.names() if "trained" in registry.find(name).traits]
     assert trained and not any(issubclass(stage, Filter) for stage in trained)

@@ -240,7 +240,7 @@ def blocks(model: Model, frames: int, channels: int | None = None, seed: int = 0
         yield generator.read(min(block, frames - start))
 
 
-def write(path: Path, model: Model, seconds: float, channels: int, seed: int = 0,
+def write(path: Path, model: Model, seconds: float, channels: int, seed: int,
           advance: Advance = lambda _: None, jobs: int | None = None) -> int:  # fmt: skip
     """Write a generated recording as a flat file, and what describes it beside it as ``PATH.json``.
 

@@ -58,7 +58,7 @@ class Form(NamedTuple):
             little = np.ascontiguousarray(rows, "<i4").reshape(-1, 1).view(np.uint8)[:, :3]
             return memoryview(little[:, ::-1].tobytes() if self.big_endian else little.tobytes())
         there = np.ascontiguousarray(rows, self._in_file)
-        return there.reshape(-1).view(np.uint8).data if there.size else memoryview(b"")
+        return there.ravel().view(np.uint8).data if there.size else memoryview(b"")
 
 
 def release(data: memoryview) -> None:

@@ -209,7 +209,7 @@ static int is_backed(n1c_reader r, const form *f) {
   if (!f->frames) return r.at == r.end;
   for (uint32_t i = 0; i < pieces; i++) {
     const n1c_reader p = take_piece(&r, pieces == 1);
-    if (p.bad || p.at == p.end || f->frames / BACKING > p.end - p.at) return 0;
+    if (p.at == p.end || f->frames / BACKING > p.end - p.at) return 0; /* a bad one has no bytes */
   }
   return r.at == r.end;
 }
