@@ -363,6 +363,16 @@ def test_frames_are_written_as_they_come(samples: np.ndarray, tmp_path: Path) ->
     assert recover(path, tmp_path / "again.n1c").frames == (8300,)
 
 
+@pytest.mark.parametrize("begin", [lambda path: n1codec.create(path, CHANNELS, rate=RATE), n1codec.append])
+def test_a_chunk_of_a_few_bytes_is_in_the_file_at_once(begin: Callable[[Path], Recorder], tmp_path: Path) -> None:
+    path = tmp_path / "a.n1c"
+    if begin is n1codec.append:
+        n1codec.create(path, CHANNELS, rate=RATE).close()
+    with begin(path) as live:
+        live.write(np.zeros((1000, CHANNELS), np.int16))
+        assert recover(f"{path}.part", tmp_path / "so_far.n1c").frames == (1000,)
+
+
 def test_flush_writes_what_waits(samples: np.ndarray, tmp_path: Path) -> None:
     live = n1codec.create(tmp_path / "a.n1c", CHANNELS, rate=RATE)
     live.write(samples[:30])

@@ -268,6 +268,18 @@ def test_damage_is_refused_or_decodes_to_something(name: str) -> None:
             decode(data[:length] if length else b"\x07", x.size)
 
 
+def test_a_mapping_that_cannot_be_is_refused() -> None:
+    x = scaled(6000, 11.718)
+    good = encode(x)
+    assert good[0] & 4
+    codes = int.from_bytes(good[9:11], "little") + 1
+    for at, size, value in ((3, 4, (65535 << 13) + 1), (7, 2, 1 << 13), (9, 2, 0), (9, 2, 65535), (11, 2, codes)):
+        forged = bytearray(good)
+        forged[at : at + size] = value.to_bytes(size, "little")
+        with pytest.raises(FormatError):
+            decode(bytes(forged), x.size)
+
+
 def test_a_payload_stands_for_so_many_samples_only() -> None:
     for x in (np.zeros(1 << 20, np.int16), np.zeros(1 << 20, np.int16)):
         x[-1] = x[0] + 1 if len(encode(x)) > 600 else 0

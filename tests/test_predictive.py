@@ -334,6 +334,7 @@ def test_damage_is_survived(name: str, data: st.DataObject) -> None:
         ("lpc", b"\x40\x00\x00\x00"),
         ("lpc", b"\x40\x42"),
         ("lpc", b"\x40"),
+        ("lpc", b"\x40\x02\x80"),  # ends within a coefficient
         ("slms", bytes([0, 3])),
         ("slms", bytes([33, 3])),
         ("slms", bytes([16, 17])),
