@@ -9,7 +9,7 @@ from n1codec import pipeline
 from n1codec.codec import FormatError, Layout
 from n1codec.native import SCRATCH, Kernel, reads, writes
 
-FIT = Kernel("n1c_multi_fit", reads(np.int16), reads(np.int32), SCRATCH, writes(np.uint8), int)
+FIT = Kernel("n1c_multi_fit", reads(np.int16), reads(np.int32), SCRATCH, writes(np.uint8), int, int)
 FIT_SIZE = Kernel("n1c_multi_fit_work_size", int, int)
 ENCODE = Kernel("n1c_multi_encode", reads(np.int16), reads(np.uint8), int, SCRATCH, writes(np.uint8), int)
 ENCODE_SIZE = Kernel("n1c_multi_encode_work_size", reads(np.uint8), int)
@@ -17,11 +17,11 @@ DECODE = Kernel("n1c_multi_decode", reads(np.uint8), reads(np.uint8), int, SCRAT
 DECODE_SIZE = Kernel("n1c_multi_decode_work_size", reads(np.uint8), int)
 
 
-def fit(x: np.ndarray, converters: np.ndarray | None = None, simd: int = 1) -> bytes:
+def fit(x: np.ndarray, converters: np.ndarray | None = None, simd: int = 1, fast: int = 0) -> bytes:
     frames, channels = x.shape
     groups = np.zeros(channels, np.int32) if converters is None else converters.astype(np.int32)
     out = np.empty(2 * x.size + 64 * channels + 1024, np.uint8)
-    size = FIT(np.ascontiguousarray(x), groups, np.empty(FIT_SIZE(frames, channels), np.uint8), out, simd)
+    size = FIT(np.ascontiguousarray(x), groups, np.empty(FIT_SIZE(frames, channels), np.uint8), out, fast, simd)
     return out[:size].tobytes()
 
 
@@ -51,12 +51,17 @@ def probe(frames: int, channels: int, seed: int = 1, scale: float = 12) -> np.nd
 SHAPES = [(1, 1), (2, 3), (15, 4), (16, 1), (17, 5), (31, 40), (100, 2), (1000, 33), (4096, 7), (5001, 20), (700, 300)]
 
 
+@pytest.fixture(params=[0, 1], ids=["best", "fast"])
+def fast(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_every_path_writes_and_reads_the_same_bytes(shape: tuple[int, int]) -> None:
+def test_every_path_writes_and_reads_the_same_bytes(shape: tuple[int, int], fast: int) -> None:
     x = probe(*shape)
     converters = np.arange(shape[1]) % 3
-    model = fit(x, converters)
-    assert model == fit(x, converters, 0)
+    model = fit(x, converters, fast=fast)
+    assert model == fit(x, converters, 0, fast)
     data = encode(x, model)
     assert data == encode(x, model, 0)
     for simd in (0, 1):
@@ -70,10 +75,10 @@ def test_neighbours_and_widths_are_worth_their_bytes() -> None:
     assert together < 0.93 * alone
 
 
-def test_a_model_serves_what_comes_later() -> None:
+def test_a_model_serves_what_comes_later(fast: int) -> None:
     """Samples beyond the codes of the model, other levels, constant and copied channels."""
     x = probe(6000, 6)
-    model = fit(x[:3000])
+    model = fit(x[:3000], fast=fast)
     later = x[3000:].copy()
     later[100:110, 1] = [32767, -32768, 5000, -5000, 0, 1, -1, 32767, 32767, -32768]
     later[:, 2] += 300
@@ -88,30 +93,30 @@ def test_a_model_serves_what_comes_later() -> None:
 
 
 @pytest.mark.parametrize("value", [-32768, 0, 32767])
-def test_constant_and_copied_channels_cost_next_to_nothing(value: int) -> None:
+def test_constant_and_copied_channels_cost_next_to_nothing(value: int, fast: int) -> None:
     constant = np.full((30_000, 8), value, np.int16)
-    assert 1000 * len(encode(constant, fit(constant))) < constant.nbytes
+    assert 1000 * len(encode(constant, fit(constant, fast=fast))) < constant.nbytes
     one = probe(30_000, 1)
     copies = np.repeat(one, 16, axis=1)
-    assert len(encode(copies, fit(copies))) < 16 / 15 * len(encode(one, fit(one)))
+    assert len(encode(copies, fit(copies, fast=fast))) < 16 / 15 * len(encode(one, fit(one, fast=fast)))
 
 
 @pytest.mark.parametrize("step", [3, 12.0192, 4.6875, 64.5])
-def test_steps_that_are_no_whole_numbers(step: float) -> None:
+def test_steps_that_are_no_whole_numbers(step: float, fast: int) -> None:
     codes = probe(3000, 10) // 2
     offsets = np.arange(10) * 7
     x = np.floor(codes * step + offsets).astype(np.int16)
-    plain, scaled = (len(fit(y)) + len(encode(y, fit(y))) for y in (codes, x))
+    plain, scaled = (len(fit(y, fast=fast)) + len(encode(y, fit(y, fast=fast))) for y in (codes, x))
     assert scaled < 1.05 * plain
-    np.testing.assert_array_equal(decode(encode(x, fit(x)), fit(x), x.shape), x)
+    np.testing.assert_array_equal(decode(encode(x, fit(x, fast=fast)), fit(x, fast=fast), x.shape), x)
 
 
-def test_the_whole_range_of_sixteen_bits() -> None:
+def test_the_whole_range_of_sixteen_bits(fast: int) -> None:
     rng = np.random.default_rng(5)
     smooth = np.clip(np.cumsum(rng.normal(size=(8000, 4)) * 900, axis=0), -32768, 32767).astype(np.int16)
     noise = rng.integers(-32768, 32768, (8000, 4)).astype(np.int16)
     for x in (smooth, noise, np.where(noise > 0, 32767, -32768).astype(np.int16)):
-        model = fit(x)
+        model = fit(x, fast=fast)
         data = encode(x, model)
         assert data == encode(x, model, 0) and len(data) <= x.nbytes + 1
         for simd in (0, 1):
@@ -126,9 +131,9 @@ def test_unsigned_samples_stay_neighbours() -> None:
     np.testing.assert_array_equal(codec.decode(codec.encode(unsigned), Layout.of(unsigned)), unsigned)
 
 
-def test_bytes_that_are_no_payload_or_no_model() -> None:
+def test_bytes_that_are_no_payload_or_no_model(fast: int) -> None:
     x = probe(500, 9)
-    model = fit(x)
+    model = fit(x, fast=fast)
     data = encode(x, model)
     rng = np.random.default_rng(7)
     for number in range(600):

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from n1codec.codec import Layout, ModelCoder
+from n1codec.codec import Choice, Layout, ModelCoder
 from n1codec.native import SCRATCH, SIMD, Kernel, reads, writes
 
 _fit_work_size = Kernel("n1c_multi_fit_work_size", int, int)
-_fit = Kernel("n1c_multi_fit", reads(np.int16), reads(np.int32), SCRATCH, writes(np.uint8), int)
+_fit = Kernel("n1c_multi_fit", reads(np.int16), reads(np.int32), SCRATCH, writes(np.uint8), int, int)
 _encode_work_size = Kernel("n1c_multi_encode_work_size", reads(np.uint8), int)
 _decode_work_size = Kernel("n1c_multi_decode_work_size", reads(np.uint8), int)
 _encode = Kernel("n1c_multi_encode", reads(np.int16), reads(np.uint8), int, SCRATCH, writes(np.uint8), int)
@@ -32,7 +32,9 @@ class N1Multi(ModelCoder):
     wire = "nu"
     dtypes = ("int16", "uint16")
     chunk_seconds = 10
-    grid = ("n1_multi",)
+    preset: str
+    params = {"preset": Choice("best", "fast", help="best: the smallest files; fast: several times as fast")}
+    grid = ("n1_multi", "n1_multi:preset=fast")
     floor_xrt = 4
 
     def fit(self, x: np.ndarray, converters: np.ndarray | None = None) -> bytes:
@@ -40,7 +42,8 @@ class N1Multi(ModelCoder):
         channels = x.shape[1]
         groups = np.zeros(channels, np.int32) if converters is None else np.ascontiguousarray(converters, np.int32)
         out = np.empty(2 * x.size + 64 * channels + 1024, np.uint8)
-        size = _fit(x, groups, np.empty(_fit_work_size(len(x), channels), np.uint8), out, SIMD)
+        work = np.empty(_fit_work_size(len(x), channels), np.uint8)
+        size = _fit(x, groups, work, out, int(self.preset == "fast"), SIMD)
         return out[:size].tobytes()
 
     def encode_with(self, x: np.ndarray, model: bytes) -> bytes:

@@ -26,27 +26,20 @@ typedef struct {
   int32_t start;  /* log2 of the residual's variance */
   int32_t boost;  /* log2 of what the first step's variance is more than that */
   int64_t beyond; /* samples that their codes do not stand for: the encoder's */
+  const int32_t *residuals; /* of the fast way: those of the first step, and those that have no symbol */
+  int64_t residuals_count;
 } side;
 
 typedef struct {
-  number_model kind, value, copy, mean, start, boost, beyond, raw;
+  number_model kind, value, copy, mean, start, boost, beyond, first, residual;
 } side_models;
-
-/* 2^(steps / MULTI_SCALE_STEPS), the same on all machines. */
-static float power(int32_t steps) {
-  static const float part[MULTI_SCALE_STEPS] = {1.0f, 1.18920708f, 1.41421354f, 1.68179286f};
-  float v = part[steps & (MULTI_SCALE_STEPS - 1)];
-  int32_t octaves = steps >> 2;
-  for (; octaves > 0; octaves--) v *= 2;
-  for (; octaves < 0; octaves++) v *= 0.5f;
-  return v;
-}
 
 /* -- a chunk in work -------------------------------------------------------------------------------------------------------- */
 
 typedef struct {
   const multi_model *model;
   const multi_kernels *k;
+  const fast_kernels *fast;
   multi_lanes l;
   int64_t channels, size; /* numbers in the rows of a channel */
   int16_t *rows;          /* samples; of one block of channels after the other */
@@ -71,6 +64,7 @@ static int64_t chunk_bytes(int64_t frames, int64_t channels) {
 static uint8_t *chunk_open(chunk *c, const multi_model *model, int64_t frames, uint8_t *memory, int64_t simd) {
   c->model = model;
   c->k = simd && n1_avx2() ? &multi_avx2 : &multi_plain;
+  c->fast = simd && n1_avx2() ? &fast_avx2 : &fast_plain;
   c->l = multi_lanes_of(frames);
   c->channels = model->channels;
   c->size = multi_row_size(&c->l);
@@ -89,11 +83,11 @@ static uint8_t *chunk_open(chunk *c, const multi_model *model, int64_t frames, u
 static void coder_open(multi_coder *m, const chunk *c, int64_t channel) {
   const multi_channel *ch = c->model->channel + channel;
   const side *s = c->side + channel;
-  const float variance = power(s->start);
+  const float variance = multi_power(s->start);
   m->group = c->model->group + ch->group;
   m->guess = c->model->guess;
   m->bits = c->model->bits;
-  m->scale = power(-MULTI_SCALE_STEPS * (m->bits + ch->shift));
+  m->scale = multi_power(-MULTI_SCALE_STEPS * (m->bits + ch->shift));
   m->mean = (float)s->mean;
   m->gain = 0.5f * (float)c->model->gain; /* MULTI_SHAPE / 16 cells to the sigma, in 1/64 */
   m->boost = 1;
@@ -102,6 +96,18 @@ static void coder_open(multi_coder *m, const chunk *c, int64_t channel) {
   m->x_mean = s->mean * (1 << MULTI_CENTRE_BITS);
   memcpy(m->own, ch->weights, (size_t)m->order * sizeof *m->own);
   for (int i = 0; i < MULTI_LANES; i++) m->a1[i] = m->a2[i] = m->a3[i] = variance;
+}
+
+static void fast_open(fast_coder *m, const chunk *c, int64_t channel, const fast_table *table) {
+  const multi_channel *ch = c->model->channel + channel;
+  m->table = table;
+  m->down = c->model->bits + ch->shift;
+  m->down = m->down > 0 ? m->down : 0;
+  m->mean = c->side[channel].mean;
+  m->shift = ch->shift;
+  m->codes = c->model->group[ch->group].codes;
+  m->order = c->model->order;
+  memcpy(m->own, ch->weights, (size_t)m->order * sizeof *m->own);
 }
 
 /* Codes of all rows of a channel, those before and after the lanes' too. */
@@ -126,6 +132,12 @@ static void map_codes(const chunk *c, int64_t channel) {
   multi_coder m;
   if (c->side[channel].kind == KIND_CONSTANT) {
     memset(x_of(c, channel), 0, (size_t)(2 * c->size));
+    return;
+  }
+  if (c->model->fast) {
+    fast_coder f;
+    fast_open(&f, c, channel, NULL);
+    c->fast->x(&f, c->codes, c->size / MULTI_LANES, x_of(c, channel));
     return;
   }
   coder_open(&m, c, channel);
@@ -265,13 +277,15 @@ static int32_t level_of(const multi_coder *m, const int16_t *x, const int32_t *s
     }
   if (!n) return 0;
   v = (float)squares / (float)n * (m->scale * m->scale) * (float)((int64_t)1 << 2 * m->bits);
-  while (steps < 36 * MULTI_SCALE_STEPS && power(steps) < v) steps++;
+  while (steps < 36 * MULTI_SCALE_STEPS && multi_power(steps) < v) steps++;
   return steps;
 }
 
 typedef struct {
   uint32_t *coded;
   uint64_t state[MULTI_LANES];
+  uint32_t fast_state[MULTI_LANES];
+  int32_t *residuals; /* where those that have no symbol go */
   uint8_t *words, *end;
 } encoder;
 
@@ -299,12 +313,83 @@ static int encode_channel(const chunk *c, int64_t channel, encoder *e) {
   s->start = level_of(&m, x, sum, c->l.steps > 1, c->l.steps, MULTI_LANES);
   s->boost = n1_clamp(level_of(&m, x, sum, 0, 1, active_lanes(c, 0)) - s->start, 0, MOST_BOOST);
   coder_open(&m, c, channel);
-  m.boost = power(s->boost);
+  m.boost = multi_power(s->boost);
   c->k->intervals(&m, codes, x, sum, 0, 1, active_lanes(c, 0), e->coded);
   coder_open(&m, c, channel);
   c->k->intervals(&m, codes, x, sum, 1, whole, MULTI_LANES, e->coded);
   c->k->intervals(&m, codes, x, sum, whole, c->l.steps, active_lanes(c, whole), e->coded);
   e->words = c->k->put(e->state, e->coded, 0, c->l.steps, e->words, e->end);
+  return e->words != NULL;
+}
+
+/* log2 of the mean of squared residuals in codes, in steps of MULTI_SCALE_STEPS to the octave. */
+static int32_t fast_level(const int32_t *residual, int64_t from, int64_t to, int32_t active) {
+  const int64_t every = (to - from) / LEVEL_STEPS + 1;
+  int64_t n = 0;
+  uint64_t squares = 0;
+  int32_t steps = -8 * MULTI_SCALE_STEPS;
+  for (int64_t t = from; t < to; t += every, n += active)
+    for (int r = 0; r < MULTI_LANES; r++) {
+      const int64_t e = residual[t * MULTI_LANES + r];
+      if (multi_lane_of[r] < active) squares += (uint64_t)(e * e);
+    }
+  if (!n) return 0;
+  while (steps < 36 * MULTI_SCALE_STEPS && multi_power(steps) < (float)squares / (float)n) steps++;
+  return steps;
+}
+
+/* Notes the residuals of the first step, and those that have no symbol; how many these are, or -1 if too many. */
+static int64_t note_residuals(const chunk *c, const fast_table *table, const int32_t *residual, int32_t *out) {
+  int32_t low = 1, high = FAST_SYMBOLS - 1;
+  int64_t n = 0;
+  const int64_t most = c->l.frames / 8 + MULTI_LANES;
+  while (low < FAST_ZERO && !table->of[low].frequency) low++;
+  while (high > FAST_ZERO && !table->of[high].frequency) high--;
+  for (int r = 0, active = active_lanes(c, 0); r < MULTI_LANES; r++)
+    if (multi_lane_of[r] < active) out[n++] = residual[r];
+  for (int64_t t = 1; t < c->l.steps; t++) {
+    const int32_t *now = residual + t * MULTI_LANES, active = active_lanes(c, t);
+    int32_t some = 0;
+    for (int r = 0; r < MULTI_LANES; r++) {
+      const int32_t k = (now[r] >> table->raw) + FAST_ZERO;
+      some |= (k < low) | (k > high);
+    }
+    for (int r = 0; some && r < MULTI_LANES; r++)
+      if (multi_lane_of[r] < active && !fast_symbol(table, now[r])) {
+        if (n == most) return -1;
+        out[n++] = now[r];
+      }
+  }
+  return n;
+}
+
+static int fast_encode_channel(const chunk *c, int64_t channel, encoder *e) {
+  side *s = c->side + channel;
+  const int64_t whole = whole_steps(c);
+  int32_t *sum = c->sum + MULTI_ROW_0;
+  multi_taps_of taps;
+  fast_table table;
+  fast_coder m;
+  map_rows(c, channel);
+  s->beyond = count_beyond(c, channel);
+  regressors(c, channel, 1, &taps);
+  begin_lanes(c, channel, 0);
+  c->k->dot(&taps, 0, 1, sum);
+  begin_lanes(c, channel, 1);
+  c->k->dot(&taps, 1, c->l.steps, sum);
+  fast_open(&m, c, channel, &table);
+  c->fast->residuals(&m, c->codes + MULTI_ROW_0, 0, c->l.steps, sum);
+  s->start = fast_level(sum, c->l.steps > 1, c->l.steps, c->l.steps > 1 ? MULTI_LANES : active_lanes(c, 0));
+  fast_table_open(&table, c->model->tail, s->start);
+  s->residuals = e->residuals;
+  s->residuals_count = note_residuals(c, &table, sum, e->residuals);
+  if (s->residuals_count < 0 || s->beyond > c->l.frames / 8) {
+    s->kind = KIND_RAW;
+    return 1;
+  }
+  e->residuals += s->residuals_count;
+  e->words = c->fast->put(&table, e->fast_state, sum, whole, c->l.steps, active_lanes(c, whole), e->words, e->end);
+  if (e->words) e->words = c->fast->put(&table, e->fast_state, sum, 1, whole, MULTI_LANES, e->words, e->end);
   return e->words != NULL;
 }
 
@@ -324,8 +409,10 @@ static void put_side(const chunk *c, n1c_encoder *e) {
     number_put(e, &m.mean, s->mean - ch->mean);
     if (s->kind == KIND_CODED) {
       number_put(e, &m.start, s->start - ch->start);
-      number_put(e, &m.boost, s->boost);
+      if (!c->model->fast) number_put(e, &m.boost, s->boost);
     }
+    for (int64_t k = 0; s->kind == KIND_CODED && k < s->residuals_count; k++)
+      number_put(e, k < c->l.frames && k < MULTI_LANES ? &m.first : &m.residual, s->residuals[k]);
     for (int64_t t = 0; (s->beyond || s->kind == KIND_RAW) && t < c->l.steps; t++)
       for (int lane = 0, active = active_lanes(c, t); lane < active; lane++) {
         const int32_t v = rows[t * MULTI_LANES + lane], k = multi_code(ch, g, v);
@@ -352,11 +439,11 @@ static int64_t encode_chunk(chunk *c, encoder *e, uint32_t *prints, const int16_
     map_codes(c, i);
     if (counts(c, i)) count_channel(c, i, 1, ++counted);
   }
-  for (int lane = 0; lane < MULTI_LANES; lane++) e->state[lane] = MULTI_STATE;
+  for (int lane = 0; lane < MULTI_LANES; lane++) e->state[lane] = MULTI_STATE, e->fast_state[lane] = FAST_STATE;
   for (int64_t i = c->channels; i-- > 0;) {
     if (c->side[i].kind != KIND_CODED) continue;
     count_channel(c, i, -1, --counted);
-    if (!encode_channel(c, i, e)) return N1C_E_CAPACITY;
+    if (!(c->model->fast ? fast_encode_channel : encode_channel)(c, i, e)) return N1C_E_CAPACITY;
     any = 1;
   }
   *at++ = MODE_CODED;
@@ -372,7 +459,8 @@ static int64_t encode_chunk(chunk *c, encoder *e, uint32_t *prints, const int16_
   }
   if (any) {
     if (capacity - (at - out) < STATES_SIZE + (top - e->words)) return N1C_E_CAPACITY;
-    for (int r = 0; r < MULTI_LANES; r++) at = n1c_store_bytes(at, e->state[r], STATE_BYTES);
+    for (int r = 0; r < MULTI_LANES; r++)
+      at = c->model->fast ? n1c_store_bytes(at, e->fast_state[r], 4) : n1c_store_bytes(at, e->state[r], STATE_BYTES);
     memcpy(at, e->words, (size_t)(top - e->words));
     at += top - e->words;
   }
@@ -434,7 +522,7 @@ static int decode_channel(const chunk *c, int64_t channel, uint64_t *state, n1c_
   regressors(c, channel, 0, &taps);
   c->k->dot(&taps, 0, c->l.steps, sum);
   begin_lanes(c, channel, 0);
-  m.boost = power(c->side[channel].boost);
+  m.boost = multi_power(c->side[channel].boost);
   r->at = c->k->take(&m, state, sum, 0, 1, active_lanes(c, 0), codes, x, r->at, r->end);
   if (!r->at) return 0;
   coder_open(&m, c, channel);
@@ -442,6 +530,52 @@ static int decode_channel(const chunk *c, int64_t channel, uint64_t *state, n1c_
   r->at = c->k->take(&m, state, sum, 1, whole, MULTI_LANES, codes, x, r->at, r->end);
   if (!r->at) return 0;
   r->at = c->k->take(&m, state, sum, whole, c->l.steps, active_lanes(c, whole), codes, x, r->at, r->end);
+  return r->at != NULL;
+}
+
+typedef struct {
+  n1c_decoder *d;
+  number_model *model;
+} residual_source;
+
+static int32_t next_residual(void *context) {
+  residual_source *s = context;
+  return number_take(s->d, s->model);
+}
+
+static int fast_decode_channel(const chunk *c, int64_t channel, uint32_t *state, n1c_reader *r, n1c_decoder *d,
+                               side_models *models) {
+  const int64_t whole = whole_steps(c);
+  int16_t *x = x_of(c, channel) + MULTI_ROW_0;
+  uint16_t *codes = c->codes + MULTI_ROW_0;
+  int32_t *sum = c->sum + MULTI_ROW_0;
+  residual_source source;
+  const fast_beyond beyond = {&source, next_residual};
+  multi_taps_of taps;
+  fast_table table;
+  fast_coder m;
+  source.d = d;
+  source.model = &models->residual;
+  regressors(c, channel, 0, &taps);
+  c->k->dot(&taps, 0, c->l.steps, sum);
+  begin_lanes(c, channel, 0);
+  fast_table_open(&table, c->model->tail, c->side[channel].start);
+  fast_open(&m, c, channel, &table);
+  for (int k = 0, active = active_lanes(c, 0); k < MULTI_LANES; k++) {
+    const int lane = multi_lane_of[k];
+    uint32_t s = (uint32_t)sum[k];
+    for (int32_t i = 0; i < m.order; i++) s += (uint32_t)(m.own[i] * x[lane - (i + 1) * MULTI_LANES]);
+    codes[lane] = 0;
+    x[lane] = 0;
+    if (lane >= active) continue;
+    codes[lane] = (uint16_t)fast_code(
+        &m, (int32_t)((uint32_t)((int32_t)s >> m.down) + (uint32_t)number_take(d, &models->first)));
+    x[lane] = fast_x(&m, codes[lane]);
+  }
+  begin_lanes(c, channel, 1);
+  r->at = c->fast->take(&m, state, sum, 1, whole, MULTI_LANES, codes, x, r->at, r->end, &beyond);
+  if (!r->at) return 0;
+  r->at = c->fast->take(&m, state, sum, whole, c->l.steps, active_lanes(c, whole), codes, x, r->at, r->end, &beyond);
   return r->at != NULL;
 }
 
@@ -466,13 +600,15 @@ static int take_side(const chunk *c, int64_t channel, n1c_decoder *d, side_model
   if (s->mean < 0 || s->mean > MULTI_MOST_CODES * 17) return 0;
   if (s->kind == KIND_RAW) return 1;
   s->start = (int32_t)((uint32_t)ch->start + (uint32_t)number_take(d, &m->start));
-  s->boost = number_take(d, &m->boost);
+  s->boost = c->model->fast ? 0 : number_take(d, &m->boost);
   return s->start >= -8 * MULTI_SCALE_STEPS && s->start <= 36 * MULTI_SCALE_STEPS && s->boost >= 0 &&
          s->boost <= MOST_BOOST;
 }
 
 static int64_t decode_chunk(chunk *c, n1c_reader r, int16_t *samples) {
+  const uint64_t least = c->model->fast ? FAST_STATE : MULTI_STATE;
   uint64_t state[MULTI_LANES];
+  uint32_t fast_state[MULTI_LANES];
   n1c_decoder d;
   side_models m;
   int32_t counted = 0, begun = 0;
@@ -487,11 +623,13 @@ static int64_t decode_chunk(chunk *c, n1c_reader r, int16_t *samples) {
     if (!take_side(c, i, &d, &m)) return N1C_E_CORRUPT;
     if (s->kind == KIND_CODED) {
       for (int lane = 0; !begun && lane < MULTI_LANES; lane++) {
-        state[lane] = n1c_read_bytes(&r, STATE_BYTES);
-        if (r.bad || state[lane] < MULTI_STATE) return N1C_E_CORRUPT;
+        state[lane] = n1c_read_bytes(&r, c->model->fast ? 4 : STATE_BYTES);
+        fast_state[lane] = (uint32_t)state[lane];
+        if (r.bad || state[lane] < least) return N1C_E_CORRUPT;
       }
       begun = 1;
-      if (!decode_channel(c, i, state, &r)) return N1C_E_CORRUPT;
+      if (!(c->model->fast ? fast_decode_channel(c, i, fast_state, &r, &d, &m) : decode_channel(c, i, state, &r)))
+        return N1C_E_CORRUPT;
       place_samples(c, i, &d, &m.beyond);
       close_rows(c, x_of(c, i) + MULTI_ROW_0);
     } else {
@@ -511,7 +649,7 @@ static int64_t decode_chunk(chunk *c, n1c_reader r, int16_t *samples) {
     if (counts(c, i)) count_channel(c, i, 1, ++counted);
   }
   for (int lane = 0; begun && lane < MULTI_LANES; lane++)
-    if (state[lane] != MULTI_STATE) return N1C_E_CORRUPT;
+    if ((c->model->fast ? fast_state[lane] : state[lane]) != least) return N1C_E_CORRUPT;
   c->k->scatter(c->rows, c->channels, 0, c->channels, &c->l, samples);
   return c->l.frames * c->channels;
 }
@@ -525,7 +663,8 @@ static int64_t work_size(const uint8_t *model, int64_t length, int64_t frames, i
   if (tables < 0 || !multi_model_head(model, length, &m)) return encode ? N1C_E_ARGUMENT : N1C_E_CORRUPT;
   *channels = m.channels;
   return N1C_SLACK + tables + chunk_bytes(frames, m.channels) + (encode ? 2 * frames * m.channels + 4 * m.channels : 0) +
-         (encode ? 8 * MULTI_LANES * (frames / MULTI_LANES + 1 + 2 * MULTI_PAD) : 0) + SLACK + 6 * 64;
+         (encode ? 8 * MULTI_LANES * (frames / MULTI_LANES + 1 + 2 * MULTI_PAD) : 0) +
+         (encode && m.fast ? 4 * m.channels * (frames / 8 + MULTI_LANES) : 0) + SLACK + 7 * 64;
 }
 
 int64_t n1c_multi_encode_work_size(const uint8_t *model, int64_t model_length, int64_t frames) {
@@ -555,6 +694,8 @@ int64_t n1c_multi_encode(const int16_t *x, int64_t n, const uint8_t *model, int6
   memory = chunk_open(&c, m, frames, memory, simd);
   prints = (uint32_t *)memory, memory += N1C_ROUND64(4 * channels);
   e.coded = (uint32_t *)memory, memory += 8 * MULTI_LANES * c.l.steps;
+  e.residuals = (int32_t *)memory;
+  if (m->fast) memory += 4 * channels * (frames / 8 + MULTI_LANES);
   e.end = memory + SLACK;
   e.words = e.end + 2 * n;
   length = encode_chunk(&c, &e, prints, x, out, 2 * n + 1);

@@ -66,6 +66,7 @@ typedef struct {
 
 typedef struct {
   int32_t channels, groups;
+  int32_t fast;             /* residuals are whole numbers of codes, coded with a table for each channel and chunk */
   int32_t order, neighbours, reach, mean; /* mean: whether the mean of all earlier channels is a regressor */
   int32_t bits;             /* weights are in 2^-bits */
   int32_t tail, gain;       /* of the residual's distribution: weight of its tails in 1/256, width in 1/64 sigma */
@@ -165,6 +166,51 @@ static inline int64_t multi_lane_start(const multi_lanes *l, int32_t lane) {
 static inline int64_t multi_row_size(const multi_lanes *l) { return (l->steps + 2 * MULTI_PAD) * MULTI_LANES; }
 #define MULTI_ROW_0 (MULTI_PAD * MULTI_LANES)
 
+/* -- the fast way: residuals in whole codes -------------------------------------------------------------------------- */
+
+#define FAST_BITS 12            /* log2 of the sum of all frequencies */
+#define FAST_TOTAL (1 << FAST_BITS)
+#define FAST_SYMBOLS 256        /* 0: what is beyond the others, which are residuals from -127 on */
+#define FAST_ZERO 128
+#define FAST_STATE ((uint32_t)1 << 16)
+
+typedef struct {
+  uint32_t frequency, low;
+} fast_interval;
+
+/* The table of a channel in a chunk: its residuals are normally distributed, with tails. */
+typedef struct {
+  int32_t raw;                  /* low bits of residuals that are stored as they are */
+  fast_interval of[FAST_SYMBOLS];
+  uint32_t at[FAST_TOTAL];      /* for each slot: symbol, frequency - 1 << 8, distance from the interval's start << 20 */
+} fast_table;
+
+/* What coding a channel takes. */
+typedef struct {
+  const fast_table *table;
+  int32_t down;                 /* a sum of weights times x, so far to the right, is in codes */
+  int32_t mean, shift, codes;
+  int32_t order;
+  int16_t own[MULTI_MOST_ORDER];
+} fast_coder;
+
+/* Residuals that are beyond a table's symbols, in the order of steps and places. */
+typedef struct {
+  void *context;
+  int32_t (*next)(void *context);
+} fast_beyond;
+
+/* The code and x of a prediction and a residual, both in codes less the mean. Codes stay in their range, come what may. */
+static inline int32_t fast_code(const fast_coder *c, int32_t value) {
+  const int32_t code = (int32_t)((uint32_t)value + (uint32_t)c->mean);
+  return code < 0 ? 0 : code >= c->codes ? c->codes - 1 : code;
+}
+
+static inline int16_t fast_x(const fast_coder *c, int32_t code) {
+  const int32_t v = code - c->mean, most = 32767 >> (c->shift > 0 ? c->shift : 0);
+  return (int16_t)(c->shift < 0 ? v >> -c->shift : (v < -most ? -most : v > most ? most : v) * (1 << c->shift));
+}
+
 /* -- kernels: with and without AVX2, and the same bits ----------------------------------------------------------------- */
 
 /* A regressor: the row that belongs to step 0, and its weight. */
@@ -215,6 +261,30 @@ typedef struct {
 } multi_kernels;
 
 extern const multi_kernels multi_plain, multi_avx2;
+
+/* The kernels of the fast way. */
+typedef struct {
+  void (*x)(const fast_coder *c, const uint16_t *codes, int64_t rows, int16_t *x);
+  /* From sums of weights times x, in the order of multi_lane_of, to residuals. */
+  void (*residuals)(const fast_coder *c, const uint16_t *codes, int64_t from, int64_t to, int32_t *sum);
+  uint8_t *(*put)(const fast_table *table, uint32_t *state, const int32_t *residuals, int64_t from, int64_t to,
+                  int32_t active, uint8_t *words, const uint8_t *end);
+  const uint8_t *(*take)(const fast_coder *c, uint32_t *state, const int32_t *sum, int64_t from, int64_t to,
+                         int32_t active, uint16_t *codes, int16_t *x, const uint8_t *in, const uint8_t *end,
+                         const fast_beyond *beyond);
+} fast_kernels;
+
+extern const fast_kernels fast_plain, fast_avx2;
+
+/* The symbol of a residual. */
+static inline int32_t fast_symbol(const fast_table *t, int32_t residual) {
+  const int32_t k = (residual >> t->raw) + FAST_ZERO;
+  return k < 1 || k >= FAST_SYMBOLS || !t->of[k].frequency ? 0 : k;
+}
+
+/* The table of residuals of this variance, in log2 * MULTI_SCALE_STEPS. */
+void fast_table_open(fast_table *t, int32_t tail, int32_t start);
+float multi_power(int32_t steps);
 
 /* The code that holds a slot, searched from all codes. */
 int32_t multi_search(const multi_coder *c, float at, float per_cell, uint32_t slot, uint32_t *low, uint32_t *frequency);

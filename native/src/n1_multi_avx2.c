@@ -482,6 +482,177 @@ AVX2 static const uint8_t *take(multi_coder *c, uint64_t *state, const int32_t *
   return in;
 }
 
+/* -- the fast way ------------------------------------------------------------------------------------------------------------------ */
+
+INLINE ints fast_x_of(const fast_coder *c, ints code) {
+  const ints v = _mm256_sub_epi32(code, _mm256_set1_epi32(c->mean));
+  const int32_t most = 32767 >> (c->shift > 0 ? c->shift : 0);
+  if (c->shift < 0) return _mm256_sra_epi32(v, _mm_cvtsi32_si128(-c->shift));
+  return _mm256_sll_epi32(_mm256_min_epi32(_mm256_max_epi32(v, _mm256_set1_epi32(-most)), _mm256_set1_epi32(most)),
+                          _mm_cvtsi32_si128(c->shift));
+}
+
+AVX2 static void fast_map(const fast_coder *c, const uint16_t *code, int64_t rows, int16_t *out) {
+  const ints zero = _mm256_setzero_si256();
+  for (int64_t t = 0; t < rows; t++) {
+    const ints k = load(code + t * MULTI_LANES);
+    store(out + t * MULTI_LANES, _mm256_packs_epi32(fast_x_of(c, _mm256_unpacklo_epi16(k, zero)),
+                                                    fast_x_of(c, _mm256_unpackhi_epi16(k, zero))));
+  }
+}
+
+AVX2 static void fast_residuals(const fast_coder *c, const uint16_t *code, int64_t from, int64_t to, int32_t *sum) {
+  const ints zero = _mm256_setzero_si256(), level = _mm256_set1_epi32(c->mean);
+  const __m128i down = _mm_cvtsi32_si128(c->down);
+  for (int64_t t = from; t < to; t++) {
+    const ints k = load(code + t * MULTI_LANES);
+    int32_t *now = sum + t * MULTI_LANES;
+    store(now, _mm256_sub_epi32(_mm256_sub_epi32(_mm256_unpacklo_epi16(k, zero), level),
+                                _mm256_sra_epi32(load(now), down)));
+    store(now + 8, _mm256_sub_epi32(_mm256_sub_epi32(_mm256_unpackhi_epi16(k, zero), level),
+                                    _mm256_sra_epi32(load(now + 8), down)));
+  }
+}
+
+/* Eight states of 32 bits after a symbol each. */
+INLINE ints fast_put_symbols(ints state, ints low, ints frequency) {
+  const ints mask = _mm256_set1_epi64x(0xffffffff);
+  ints half[2];
+  for (int odd = 0; odd < 2; odd++) {
+    const ints s = odd ? _mm256_srli_epi64(state, 32) : _mm256_and_si256(state, mask);
+    const ints f = odd ? _mm256_srli_epi64(frequency, 32) : _mm256_and_si256(frequency, mask);
+    const ints q = as_number(_mm256_floor_pd(_mm256_div_pd(as_double(s), as_double(f))));
+    half[odd] = _mm256_add_epi64(_mm256_slli_epi64(q, FAST_BITS), _mm256_sub_epi64(s, _mm256_mul_epu32(q, f)));
+  }
+  return _mm256_add_epi32(_mm256_blend_epi32(half[0], _mm256_slli_epi64(half[1], 32), 0xaa), low);
+}
+
+AVX2 static uint8_t *fast_put(const fast_table *table, uint32_t *state, const int32_t *residual, int64_t from, int64_t to,
+                              int32_t active, uint8_t *words, const uint8_t *end) {
+  const ints idle[2] = {idle_of(active, 0), idle_of(active, 1)}, zero = _mm256_setzero_si256();
+  const ints beyond = _mm256_set1_epi32((int32_t)table->of[0].frequency);
+  const __m128i raw = _mm_cvtsi32_si128(table->raw);
+  ints s[2] = {load(state), load(state + 8)};
+  for (int64_t t = to; t-- > from;) {
+    __m128i given[2];
+    int32_t gave[2];
+    if (words - end < 6 * MULTI_LANES) return NULL;
+    for (int h = 0; h < 2; h++) {
+      ints k = _mm256_add_epi32(_mm256_sra_epi32(load(residual + t * MULTI_LANES + 8 * h), raw),
+                                _mm256_set1_epi32(FAST_ZERO));
+      const ints outside =
+          _mm256_cmpgt_epi32(_mm256_and_si256(k, _mm256_set1_epi32(~(FAST_SYMBOLS - 1))), zero);
+      floats f, l;
+      ints frequency, low, none, keep, packed;
+      k = _mm256_max_epi32(_mm256_andnot_si256(outside, k), zero);
+      gather_pairs(table->of, k, &f, &l);
+      frequency = from_floats(f);
+      none = _mm256_cmpeq_epi32(frequency, zero);
+      frequency = _mm256_blendv_epi8(_mm256_blendv_epi8(frequency, beyond, none), _mm256_set1_epi32(FAST_TOTAL), idle[h]);
+      low = _mm256_andnot_si256(_mm256_or_si256(none, idle[h]), from_floats(l));
+      keep = _mm256_cmpgt_epi32(frequency, _mm256_srli_epi32(s[h], 20));
+      packed = _mm256_and_si256(s[h], _mm256_set1_epi32(0xffff));
+      given[h] = _mm256_castsi256_si128(_mm256_permute4x64_epi64(_mm256_packus_epi32(packed, packed), 0xd8));
+      gave[h] = _mm256_movemask_ps(to_floats(keep)) ^ 0xff;
+      s[h] = fast_put_symbols(_mm256_blendv_epi8(_mm256_srli_epi32(s[h], 16), s[h], keep), low, frequency);
+    }
+    words = write_words(words, given[1], gave[1]);
+    words = write_words(words, given[0], gave[0]);
+    for (int32_t bit = table->raw; bit-- > 0;) {
+      const __m128i up = _mm_cvtsi32_si128(31 - bit);
+      const int32_t a = _mm256_movemask_ps(to_floats(_mm256_sll_epi32(load(residual + t * MULTI_LANES), up)));
+      const int32_t b = _mm256_movemask_ps(to_floats(_mm256_sll_epi32(load(residual + t * MULTI_LANES + 8), up)));
+      n1c_store_bytes(words -= 2, (uint64_t)(a | b << 8), 2);
+    }
+  }
+  store(state, s[0]);
+  store(state + 8, s[1]);
+  return words;
+}
+
+/* Residuals that have no symbol, in the order of the lanes' places. */
+AVX2 static ints fast_ask(ints residual, int32_t set, const fast_beyond *beyond) {
+  int32_t each[8];
+  store(each, residual);
+  for (int i = 0; i < 8; i++)
+    if (set >> i & 1) each[i] = beyond->next(beyond->context);
+  return load(each);
+}
+
+AVX2 static const uint8_t *fast_take(const fast_coder *c, uint32_t *state, const int32_t *sum, int64_t from, int64_t to,
+                                     int32_t active, uint16_t *code, int16_t *row, const uint8_t *in,
+                                     const uint8_t *end, const fast_beyond *beyond) {
+  const fast_table *table = c->table;
+  const ints idle[2] = {idle_of(active, 0), idle_of(active, 1)}, idle_lanes = _mm256_packs_epi32(idle[0], idle[1]);
+  const ints zero = _mm256_setzero_si256(), bit_of = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+  const ints level = _mm256_set1_epi32(c->mean), last_code = _mm256_set1_epi32(c->codes - 1);
+  const __m128i down = _mm_cvtsi32_si128(c->down), raw = _mm_cvtsi32_si128(table->raw);
+  const int32_t pairs = (c->order + 1) / 2;
+  ints weight[MULTI_MOST_ORDER / 2], s[2] = {load(state), load(state + 8)};
+  for (int32_t i = 0; i < pairs; i++) {
+    const int32_t second = 2 * i + 1 < c->order ? c->own[2 * i + 1] : 0;
+    weight[i] = _mm256_set1_epi32((int32_t)((uint32_t)second << 16 | (uint16_t)c->own[2 * i]));
+  }
+  for (int64_t t = from; t < to; t++) {
+    const uint8_t *planes = in;
+    uint8_t near_end[2 * MULTI_LANES + 16];
+    int16_t *now = row + t * MULTI_LANES;
+    ints sums[2] = {load(sum + t * MULTI_LANES), load(sum + t * MULTI_LANES + 8)}, codes_of[2], x_now;
+    int32_t taken = 0;
+    if (end - in < 2 * table->raw) return NULL;
+    in += 2 * table->raw;
+    for (int32_t i = pairs; i-- > 0;) {
+      const ints one = load(now - (2 * i + 1) * MULTI_LANES), two = load(now - (2 * i + 2) * MULTI_LANES);
+      sums[0] = _mm256_add_epi32(sums[0], _mm256_madd_epi16(_mm256_unpacklo_epi16(one, two), weight[i]));
+      sums[1] = _mm256_add_epi32(sums[1], _mm256_madd_epi16(_mm256_unpackhi_epi16(one, two), weight[i]));
+    }
+    for (int h = 0; h < 2; h++) {
+      const ints entry = gather_ints(table->at, _mm256_and_si256(s[h], _mm256_set1_epi32(FAST_TOTAL - 1)));
+      const ints symbol = _mm256_and_si256(entry, _mm256_set1_epi32(255));
+      const ints frequency = _mm256_add_epi32(
+          _mm256_and_si256(_mm256_srli_epi32(entry, 8), _mm256_set1_epi32(4095)), _mm256_set1_epi32(1));
+      const int32_t set = _mm256_movemask_ps(to_floats(_mm256_andnot_si256(idle[h], _mm256_cmpeq_epi32(symbol, zero))));
+      ints residual = _mm256_sll_epi32(_mm256_sub_epi32(symbol, _mm256_set1_epi32(FAST_ZERO)), raw), next;
+      for (int32_t bit = 0; bit < table->raw; bit++) {
+        const ints plane = _mm256_and_si256(_mm256_set1_epi32(planes[2 * bit + h]), bit_of);
+        residual = _mm256_or_si256(
+            residual, _mm256_and_si256(_mm256_cmpeq_epi32(plane, bit_of), _mm256_set1_epi32(1 << bit)));
+      }
+      if (set) residual = fast_ask(residual, set, beyond);
+      next = _mm256_add_epi32(_mm256_mullo_epi32(frequency, _mm256_srli_epi32(s[h], FAST_BITS)),
+                              _mm256_srli_epi32(entry, 20));
+      s[h] = _mm256_blendv_epi8(next, s[h], idle[h]);
+      codes_of[h] = _mm256_add_epi32(_mm256_add_epi32(_mm256_sra_epi32(sums[h], down), residual), level);
+      codes_of[h] = _mm256_min_epi32(_mm256_max_epi32(codes_of[h], zero), last_code);
+    }
+    x_now = _mm256_packs_epi32(fast_x_of(c, codes_of[0]), fast_x_of(c, codes_of[1]));
+    store(now, _mm256_andnot_si256(idle_lanes, x_now));
+    store(code + t * MULTI_LANES, _mm256_andnot_si256(idle_lanes, _mm256_packus_epi32(codes_of[0], codes_of[1])));
+    planes = in;
+    if (end - in < (int64_t)sizeof near_end) {
+      memset(near_end, 0, sizeof near_end);
+      memcpy(near_end, in, (size_t)(end - in));
+      planes = near_end;
+    }
+    for (int h = 0; h < 2; h++) {
+      const ints is_dry = _mm256_cmpeq_epi32(_mm256_srli_epi32(s[h], 16), zero);
+      const int32_t set = _mm256_movemask_ps(to_floats(is_dry));
+      const ints order = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)rank[set]));
+      const ints words = _mm256_permutevar8x32_epi32(
+          _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)(planes + taken))), order);
+      s[h] = _mm256_blendv_epi8(s[h], _mm256_or_si256(_mm256_slli_epi32(s[h], 16), words), is_dry);
+      taken += 2 * _mm_popcnt_u32((uint32_t)set);
+    }
+    if (end - in < taken) return NULL;
+    in += taken;
+  }
+  store(state, s[0]);
+  store(state + 8, s[1]);
+  return in;
+}
+
+const fast_kernels fast_avx2 = {fast_map, fast_residuals, fast_put, fast_take};
+
 /* -- frames and rows -------------------------------------------------------------------------------------------------------------- */
 
 /* Sixteen registers of sixteen numbers, rows and columns exchanged. */
@@ -549,5 +720,6 @@ const multi_kernels multi_avx2 = {codes, x, dot, mean, intervals, put, take, gat
 #else
 
 const multi_kernels multi_avx2 = {0};
+const fast_kernels fast_avx2 = {0};
 
 #endif

@@ -564,6 +564,7 @@ static void round_weights(regression *r, int32_t n, int32_t bits, double varianc
 
 /* What a model may look like, the largest first: later ones are parts of it. */
 static const shape_of_model few[] = {{32, 7, 8, 0}, {32, 3, 4, 0}, {32, 3, 2, 0}, {16, 2, 2, 0}, {8, 2, 1, 0}, {0}};
+static const shape_of_model fast[] = {{2, 2, 1, 0}, {0}};
 static const shape_of_model many[] = {{8, 4, 2, 1}, {8, 4, 1, 1}, {4, 2, 1, 1}, {0}};
 
 static void add_to_mean(const fit *f, int32_t channel, int32_t *sum) {
@@ -640,6 +641,7 @@ static void count_residuals(const fit *f, int32_t channel, const variables *v, c
     for (int i = 0; i < GAINS; i++)
       cells[i][n1_clamp((int32_t)floor(0.5 * gains[i] * e / sigma) + MULTI_SHAPE / 2, 0, MULTI_SHAPE - 1)]++;
     e = e * e > 0.05 ? e * e : 0.05;
+    if (f->model->fast) continue; /* one scale serves a whole chunk */
     a1 += (e - a1) / 4096;
     a2 += (e - a2) / 128;
     a3 += (e - a3) / 8;
@@ -742,13 +744,13 @@ static int set_tables(multi_model *m) {
 static void fit_codes(const fit *f, int8_t *widths, uint8_t *memory) {
   multi_model *m = f->model;
   histograms h;
-  int32_t stepped = find_groups(f, 0), learns;
+  int32_t stepped = find_groups(f, m->fast), learns;
   int together = 0;
   if (m->groups > (stepped >= 0) && (int64_t)m->group[stepped == 0].codes * m->groups > MOST_GROUP_CODES) {
     stepped = find_groups(f, 1);
     together = 1;
   }
-  learns = m->groups > (stepped >= 0) ? (stepped == 0) : -1; /* a group that learns */
+  learns = !m->fast && m->groups > (stepped >= 0) ? (stepped == 0) : -1; /* a group that learns */
   set_tables(m);
   map_samples(f);
   map_codes(f);
@@ -786,9 +788,9 @@ static void fit_codes(const fit *f, int8_t *widths, uint8_t *memory) {
 }
 
 int64_t n1c_multi_fit(const int16_t *x, int64_t n, const int32_t *converters, int64_t channels, void *work,
-                      int64_t work_size, uint8_t *out, int64_t capacity, int64_t simd) {
+                      int64_t work_size, uint8_t *out, int64_t capacity, int64_t preset, int64_t simd) {
   const int64_t frames = channels > 0 ? n / channels : 0, needed = n1c_multi_fit_work_size(frames, channels);
-  const shape_of_model *shapes = channels > MULTI_MOST_NEIGHBOURS ? many : few, *s;
+  const shape_of_model *shapes = preset ? fast : channels > MULTI_MOST_NEIGHBOURS ? many : few, *s;
   uint8_t *memory = n1c_align64(work);
   int8_t *widths;
   multi_model *m;
@@ -798,7 +800,7 @@ int64_t n1c_multi_fit(const int16_t *x, int64_t n, const int32_t *converters, in
   uint32_t *used;
   int16_t *left;
   double *energy;
-  if (needed < 0 || n != frames * channels) return N1C_E_ARGUMENT;
+  if (needed < 0 || n != frames * channels || preset < 0 || preset > 1) return N1C_E_ARGUMENT;
   if (work_size < needed) return N1C_E_CAPACITY;
   m = take_memory(&memory, sizeof *m);
   head_of_parts(m, channels);
@@ -820,6 +822,7 @@ int64_t n1c_multi_fit(const int16_t *x, int64_t n, const int32_t *converters, in
   f.low = take_memory(&memory, 2 * channels);
   f.high = take_memory(&memory, 2 * channels);
   memset(f.y, 0, (size_t)(2 * (channels + 1) * f.stride));
+  m->fast = preset != 0;
   m->tail = 3; /* for the tables until residuals are known */
   m->gain = 64;
   turn_samples(&f, x);

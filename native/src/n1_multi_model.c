@@ -5,7 +5,7 @@
 
 #include "n1_multi_numbers.h"
 
-#define VERSION 1
+enum { PRESET_DEFAULT = 1, PRESET_FAST }; /* first byte */
 #define MOST_CODES MULTI_MOST_CODES
 #define ENOUGH 100     /* groups whose widths tell what the next one has */
 #define LEAST_WIDTH (-64)
@@ -228,7 +228,7 @@ static void model_numbers(channel_of_numbers *n, multi_model *model) {
 
 static int64_t head_of(const multi_model *m, uint8_t *out) {
   uint8_t *at = out;
-  *at++ = VERSION;
+  *at++ = m->fast ? PRESET_FAST : PRESET_DEFAULT;
   at = n1c_store_leb128(at, (uint64_t)m->channels);
   at = n1c_store_leb128(at, (uint64_t)m->groups);
   at = n1c_store_leb128(at, (uint64_t)m->codes);
@@ -241,7 +241,9 @@ static int64_t head_of(const multi_model *m, uint8_t *out) {
 
 static int read_head(n1c_reader *r, multi_model *m) {
   uint64_t channels, groups, codes, cells, reach, bits, most;
-  if (n1c_read_bytes(r, 1) != VERSION) return 0;
+  const uint64_t preset = n1c_read_bytes(r, 1);
+  if (preset != PRESET_DEFAULT && preset != PRESET_FAST) return 0;
+  m->fast = preset == PRESET_FAST;
   channels = n1c_read_leb128(r, 3);
   groups = n1c_read_leb128(r, 3);
   codes = n1c_read_leb128(r, 5);

@@ -25,11 +25,12 @@ N1C_API int64_t n1c_multi_fit_work_size(int64_t frames, int64_t channels);
  * @param work        scratch memory.
  * @param work_size   n1c_multi_fit_work_size(frames, channels) or more, else N1C_E_CAPACITY.
  * @param out         the model.
- * @param capacity    its size at most, else N1C_E_CAPACITY; 2n + 1024 will do.
+ * @param capacity    its size at most, else N1C_E_CAPACITY; 2n + 64 * channels + 1024 will do.
+ * @param preset      0 for the smallest files, 1 for the greatest speed.
  * @param simd        1 or 0.
  * @return            the length of the model. */
 N1C_API int64_t n1c_multi_fit(const int16_t *x, int64_t n, const int32_t *converters, int64_t channels, void *work,
-                              int64_t work_size, uint8_t *out, int64_t capacity, int64_t simd);
+                              int64_t work_size, uint8_t *out, int64_t capacity, int64_t preset, int64_t simd);
 
 /* Scratch memory of n1c_multi_encode() and n1c_multi_decode().
  *
