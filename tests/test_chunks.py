@@ -22,6 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import n1codec
+from n1codec import n1_mapping
 from n1codec.codec import CodecError, FormatError
 from n1codec.container import convert, packing
 from n1codec.container.access import Memory
@@ -61,7 +62,7 @@ def flat(tmp_path: Path, samples: np.ndarray) -> Place:
 
 @pytest.fixture
 def packed(flat: Place, tmp_path: Path) -> Path:
-    encode_file(flat, tmp_path / "long.n1c")
+    encode_file(flat, tmp_path / "long.n1c", "n1")
     return tmp_path / "long.n1c"
 
 
@@ -70,7 +71,7 @@ def test_a_long_recording_comes_back(flat: Place, packed: Path, tmp_path: Path) 
     for jobs in (1, 3):
         decode_file(packed, tmp_path / "back.bin", jobs=jobs)
         assert (tmp_path / "back.bin").read_bytes() == flat.path.read_bytes()
-    encode_file(flat, tmp_path / "threads.n1c", jobs=3)
+    encode_file(flat, tmp_path / "threads.n1c", "n1", jobs=3)
     assert (tmp_path / "threads.n1c").read_bytes() == packed.read_bytes()
 
 
@@ -423,7 +424,7 @@ sys.exit(main())
 
 def _encoder(flat: Place, out: Path) -> subprocess.Popen[str]:
     options = ["--channels", str(CHANNELS), "--rate", str(RATE), "--offset", "10", "--jobs", "2"]
-    command = [sys.executable, "-c", _SLOWLY, str(flat.path), str(out), *options]
+    command = [sys.executable, "-c", _SLOWLY, str(flat.path), str(out), "n1", *options]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
 
 
@@ -541,7 +542,7 @@ def test_a_cluster_writes_the_same_file(flat: Place, packed: Path, tmp_path: Pat
         distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None, processes=False) as cluster,
         distributed.Client(cluster) as client,
     ):
-        encode_file(flat, tmp_path / "far.n1c", executor=client.get_executor(pure=False))
+        encode_file(flat, tmp_path / "far.n1c", "n1", executor=client.get_executor(pure=False))
     assert (tmp_path / "far.n1c").read_bytes() == packed.read_bytes()
 
 
@@ -599,7 +600,7 @@ def test_workers_in_another_folder_open_the_same_files(
 
     monkeypatch.setattr(convert._Remote, "__call__", elsewhere)
     with ThreadPoolExecutor(2) as pool:
-        encode_file(flat._replace(path=Path("long.bin")), tmp_path / "a.n1c", executor=pool)
+        encode_file(flat._replace(path=Path("long.bin")), tmp_path / "a.n1c", "n1", executor=pool)
         assert (tmp_path / "a.n1c").read_bytes() == packed.read_bytes()
         assert set(asked) == {tmp_path / "long.bin"}
         for channel in range(2):
@@ -616,7 +617,7 @@ def test_any_executor_makes_the_same_file(flat: Place, packed: Path, tmp_path: P
     from n1codec import batch
 
     with ThreadPoolExecutor(2) as pool:
-        encode_file(flat, tmp_path / "one.n1c", executor=pool)
+        encode_file(flat, tmp_path / "one.n1c", "n1", executor=pool)
         assert (tmp_path / "one.n1c").read_bytes() == packed.read_bytes()
         sources = []
         for number in range(3):
@@ -635,26 +636,27 @@ def test_any_executor_makes_the_same_file(flat: Place, packed: Path, tmp_path: P
 
 @pytest.mark.parametrize(
     ("what", "spec"),
-    [("ints", "n1"), ("floats", "planes|zstd"), ("text", "zstd"), ("nothing", "zstd")],
+    [("n1", "n1"), ("ints", "n1_multi"), ("floats", "planes|zstd"), ("text", "zstd"), ("nothing", "zstd")],
 )
 def test_the_codec_that_nobody_names_suits_the_recording(
     what: str, spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("N1_CODEC", raising=False)
     x = signal(500, 2)
+    samples = {"n1": n1_mapping.values()[500 + x[:, :1] % 32], "ints": x, "floats": x / np.float32(7)}.get(what)
     path = tmp_path / "a"
-    if what == "ints":
-        path.write_bytes(wav.write(x, RATE))
+    if what in ("n1", "ints"):
+        path.write_bytes(wav.write(samples, RATE))
     elif what == "floats":
-        np.save(tmp_path / "a.npy", x / np.float32(7))
+        np.save(tmp_path / "a.npy", samples)
         path = tmp_path / "a.npy"
     else:
         path.write_bytes(b"some text" if what == "text" else b"")
     for asked in (None, "auto"):
         encode_file(path, tmp_path / "o", asked)
         assert Archive(convert.access(tmp_path / "o")).head.streams[0].groups[0].spec == spec
-    if what in ("ints", "floats"):
-        blob = n1codec.encode(x if what == "ints" else x / np.float32(7))
+    if samples is not None:
+        blob = n1codec.encode(samples)
         assert Archive(convert.access(blob)).head.streams[0].groups[0].spec == spec
     monkeypatch.setenv("N1_CODEC", "bz2")
     encode_file(path, tmp_path / "o")

@@ -123,6 +123,19 @@ def test_the_whole_range_of_sixteen_bits(fast: int) -> None:
             np.testing.assert_array_equal(decode(data, model, x.shape, simd), x)
 
 
+def test_samples_far_beyond_what_the_others_reach(fast: int) -> None:
+    """Their x is clamped at both ends, in a channel that others have for a neighbour and in their mean."""
+    x = probe(3000, 24)
+    x[1000:1010, ::3] = 32767
+    x[1020:1030, 1::3] = -32768
+    x[2000, :] = np.where(np.arange(24) % 2, 32767, -32768)
+    model = fit(x, fast=fast)
+    data = encode(x, model)
+    assert data == encode(x, model, 0)
+    for simd in (0, 1):
+        np.testing.assert_array_equal(decode(data, model, x.shape, simd), x)
+
+
 def test_unsigned_samples_stay_neighbours() -> None:
     codec = pipeline.get_codec("n1_multi")
     x = probe(5000, 6)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from n1codec import registry
 from n1codec.codec import CodecError, FormatError
 from n1codec.container.access import Memory
 from n1codec.container.archive import Archive, checksum_of
 from n1codec.container.convert import restore
 from n1codec.container.header import ARRAY, DTYPES, MOST_CHANNELS, Header, decode_samples, differs
-from n1codec.container.packing import FLOATS, INTEGERS
+from n1codec.container.packing import of_n1, suited
 from n1codec.container.restoring import Restorer
 from n1codec.container.version1 import assemble
 from n1codec.pipeline import Pipeline, default_codec, get_codec
@@ -41,13 +42,18 @@ def encode(samples: Any, spec: str | None = None, rate: float | None = None) -> 
     """
     x = _array(samples)
     hertz = _hertz(rate)
-    stages = _codec(spec) or get_codec(FLOATS if x.dtype.kind == "f" else INTEGERS)
+    stages = _codec(spec) or _suited(x)
     if stages.external:
         raise CodecError(f"{stages.coder.name} codes files, not arrays (use encode_file)")
     channels = x.shape[1] if x.ndim == 2 else 1
     header = Header(ARRAY, x.dtype.name, hertz, len(x), channels, x.ndim, b"", b"", stages.spec,
                     checksum_of(x), stages.encode(x))  # fmt: skip
     return b"".join(assemble(header, stages))
+
+
+def _suited(x: np.ndarray) -> Pipeline:
+    one = x.size == len(x) and x.size > 0
+    return get_codec(registry.DEFAULT) if one and x.dtype == np.int16 and of_n1([x]) else suited(x.dtype)
 
 
 def decode(blob: Buffer) -> np.ndarray:

@@ -6,11 +6,11 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from n1codec import files, recordings, registry
+from n1codec import files, n1_mapping, recordings, registry
 from n1codec.codec import Coder, FileCoder, FormatError
 from n1codec.container import version1, version2
 from n1codec.container.archive import about, checksum_of
@@ -35,7 +35,6 @@ _BLOCK = 32
 STORED = "zstd:level=9"
 """The codec of bytes that no reader understands, of whoever names none."""
 FLOATS = "planes|zstd:level=9"
-INTEGERS = registry.DEFAULT
 TIMES = "delta|zstd:level=9"
 """The codec of integers beside a recording, such as the numbers of its frames."""
 
@@ -65,7 +64,24 @@ class Encoded(NamedTuple):
 
 def choose(recording: Recording) -> Pipeline:
     """Return the codec of a recording where nobody names one."""
-    return get_codec(FLOATS if recording.dtype.kind == "f" else INTEGERS)
+    if recording.channels == 1 and recording.dtype == np.int16 and of_n1(recording.blocks()):
+        return get_codec(registry.DEFAULT)
+    return suited(recording.dtype)
+
+
+def suited(dtype: np.dtype[Any]) -> Pipeline:
+    """Return the codec of samples that are not one channel of N1's codes, where nobody names one."""
+    return get_codec(FLOATS if dtype.kind == "f" else registry.INTEGERS)
+
+
+def of_n1(blocks: Iterable[np.ndarray]) -> bool:
+    """Return whether samples, int16, are N1's codes of 10 bits stretched to 16, and not all the same."""
+    low, high = 32767, -32768
+    for block in blocks:
+        if not n1_mapping.covers(block):
+            return False
+        low, high = min(low, int(block.min())), max(high, int(block.max()))
+    return low < high
 
 
 class Packing:

@@ -16,10 +16,10 @@ from n1codec.container.archive import Archive, checksum_of
 from n1codec.container.convert import PART, as_pipeline
 from n1codec.container.header import DTYPES
 from n1codec.container.models import frames_of_model, looked_at
-from n1codec.container.packing import FLOATS, INTEGERS, frames_of_chunk, groups_of
+from n1codec.container.packing import frames_of_chunk, groups_of, suited
 from n1codec.container.version2 import Chunk, Group, Head, Stream
 from n1codec.container.writer import Writer
-from n1codec.pipeline import Pipeline, default_codec, get_codec
+from n1codec.pipeline import Pipeline, default_codec
 
 
 class Recorder:
@@ -174,7 +174,7 @@ def create(
     if converters is not None and len(converters) != channels:
         raise CodecError(f"{channels} channels have as many converters, not {len(converters)}")
     stages = as_pipeline(spec) if spec else default_codec()
-    codec = stages or get_codec(FLOATS if kind.kind == "f" else INTEGERS)
+    codec = stages or suited(kind)
     groups = groups_of(range(channels), codec)
     numbers = None if converters is None else np.asarray(converters, np.int64)
     said = {"channel_names": channel_names, "gains": gains, "converters": None if numbers is None else numbers.tolist()}

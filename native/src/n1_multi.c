@@ -11,6 +11,7 @@
 #define STATE_BYTES 6
 #define STATES_SIZE (STATE_BYTES * MULTI_LANES)
 #define SLACK 64      /* bytes before the words that may be overwritten */
+#define COPIES 5000     /* earlier channels of which one may be a copy */
 #define LEVEL_STEPS 256 /* that tell how large residuals are */
 #define MOST_BOOST 64 /* of the first step's variance, in steps of MULTI_SCALE_STEPS to the octave */
 
@@ -243,7 +244,7 @@ static void look_at_channels(const chunk *c, uint32_t *prints) {
       s->value = rows[0];
       continue;
     }
-    for (int64_t other = 0; other < i; other++)
+    for (int64_t other = i > COPIES ? i - COPIES : 0; other < i; other++)
       if (prints[other] == prints[i] && c->side[other].kind != KIND_CONSTANT && same_rows(c, rows_of(c, other), rows)) {
         s->kind = KIND_COPY;
         s->value = (int32_t)other;

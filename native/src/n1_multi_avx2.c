@@ -93,12 +93,13 @@ AVX2 static void mean(const int16_t *row, int32_t shift, int32_t sign, int32_t c
                       int16_t *out) {
   const floats part = _mm256_set1_ps(count ? 1.0f / (float)count : 0);
   const __m128i by = _mm_cvtsi32_si128(shift);
-  const ints signs = _mm256_set1_epi16((int16_t)sign);
+  const ints signs = _mm256_set1_epi32(sign);
   for (int64_t t = 0; t < rows; t++) {
-    const ints v = _mm256_sign_epi16(_mm256_sra_epi16(load(row + t * MULTI_LANES), by), signs);
-    const ints a = _mm256_add_epi32(load(sum + t * MULTI_LANES), _mm256_cvtepi16_epi32(_mm256_castsi256_si128(v)));
-    const ints b =
-        _mm256_add_epi32(load(sum + t * MULTI_LANES + 8), _mm256_cvtepi16_epi32(_mm256_extracti128_si256(v, 1)));
+    const ints v = _mm256_sra_epi16(load(row + t * MULTI_LANES), by);
+    const ints va = _mm256_sign_epi32(_mm256_cvtepi16_epi32(_mm256_castsi256_si128(v)), signs);
+    const ints vb = _mm256_sign_epi32(_mm256_cvtepi16_epi32(_mm256_extracti128_si256(v, 1)), signs);
+    const ints a = _mm256_add_epi32(load(sum + t * MULTI_LANES), va);
+    const ints b = _mm256_add_epi32(load(sum + t * MULTI_LANES + 8), vb);
     const ints ma = _mm256_cvttps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(a), part));
     const ints mb = _mm256_cvttps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(b), part));
     store(sum + t * MULTI_LANES, a);

@@ -16,7 +16,8 @@
 #define Y_SHIFT 3           /* what they are coarser than x by, in bits */
 #define Y_PAD 64            /* zeros before and after a channel's numbers */
 #define PROBE 1024          /* frames that tell which channels belong together */
-#define WINDOW 512          /* earlier channels that are looked at for that */
+#define WINDOW 512          /* earlier channels that are looked at for that; fewer where there are thousands */
+#define LEAST_WINDOW 16
 #define MOST_VARIABLES MULTI_MOST_TAPS
 #define WIDTH_TRUST 6.0     /* samples that what is known of a width beforehand counts for */
 #define WIDTH_ROUNDS 2
@@ -126,19 +127,21 @@ static void find_steps(const fit *f, uint32_t *used) {
  * group. Returns which group that is, or -1. */
 static int32_t find_groups(const fit *f, int together) {
   multi_model *m = f->model;
-  int32_t low = 32767, high = -32768, stepped = -1;
+  int32_t low = 32767, high = -32768, stepped = -1, last = 0; /* last: the channel before that has steps of 1 */
   m->groups = 0;
   for (int32_t c = 0; c < f->channels; c++) {
     multi_channel *ch = m->channel + c;
-    int32_t same = 0;
+    int32_t same = last;
     if (ch->step) {
       if (stepped < 0) stepped = m->groups++, m->group[stepped].codes = 2, m->group[stepped].first = 0;
       ch->group = stepped;
       if (ch->start > m->group[stepped].codes) m->group[stepped].codes = ch->start;
       continue;
     }
-    while (same < c && (m->channel[same].step || (!together && f->converters[same] != f->converters[c]))) same++;
+    if (same < c && (m->channel[same].step || (!together && f->converters[same] != f->converters[c])))
+      for (same = 0; same < c && (m->channel[same].step || (!together && f->converters[same] != f->converters[c])); same++) continue;
     ch->group = same < c ? m->channel[same].group : m->groups++;
+    last = c;
     low = f->low[c] < low ? f->low[c] : low;
     high = f->high[c] > high ? f->high[c] : high;
   }
@@ -422,6 +425,7 @@ static double fit_widths(const fit *f, const histograms *h, int32_t stepped, int
 static void find_neighbours(const fit *f, int16_t *left, double *energy, int32_t most) {
   const int64_t frames = f->frames < PROBE ? f->frames : PROBE, first = (f->frames - frames) / 2;
   const int64_t stride = PROBE + 2 * Y_PAD + SPAN;
+  const int32_t window = n1_clamp(WINDOW * 1024 / f->channels, LEAST_WINDOW, WINDOW);
   for (int32_t c = 0; c < f->channels; c++) {
     const int16_t *y = y_of(f, c) + first;
     int16_t *e = left + c * stride;
@@ -440,7 +444,7 @@ static void find_neighbours(const fit *f, int16_t *left, double *energy, int32_t
     multi_channel *ch = f->model->channel + c;
     double best[MULTI_MOST_NEIGHBOURS];
     ch->count = 0;
-    for (int32_t other = c > WINDOW ? c - WINDOW : 0; other < c; other++) {
+    for (int32_t other = c > window ? c - window : 0; other < c; other++) {
       int64_t sums[LAGS];
       double score = 0;
       int32_t at;

@@ -11,7 +11,7 @@ extern "C" {
 /* Scratch memory of n1c_multi_fit().
  *
  * @param frames    samples of each channel, 1 or more.
- * @param channels  1 to 65535.
+ * @param channels  1 to 2^20.
  * @return          bytes, or N1C_E_ARGUMENT. */
 N1C_API int64_t n1c_multi_fit_work_size(int64_t frames, int64_t channels);
 
@@ -21,7 +21,7 @@ N1C_API int64_t n1c_multi_fit_work_size(int64_t frames, int64_t channels);
  * @param n           frames * channels.
  * @param converters  for each channel the number of the converter that sampled it; those of one converter share the
  *                    widths of its codes.
- * @param channels    their number, 1 to 65535.
+ * @param channels    their number, 1 to 2^20.
  * @param work        scratch memory.
  * @param work_size   n1c_multi_fit_work_size(frames, channels) or more, else N1C_E_CAPACITY.
  * @param out         the model.
