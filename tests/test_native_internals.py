@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 import re
 import shutil
+import signal as signals
 import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -375,3 +378,55 @@ def test_a_threads_floating_point_mode_changes_no_bytes(c: ctypes.CDLL, mode: in
     assert after & ~0x3F == mode, "the caller's mode is given back"
     assert out[:length].tobytes() == plain[:size].tobytes() and plain[0] & 0x80
     assert count == x.size and np.array_equal(x, y)
+
+
+# -- processors --------------------------------------------------------------------------------------------------------
+
+WITHOUT_AVX2 = """
+import sys
+from pathlib import Path
+import numpy as np
+from conftest import signal
+import n1codec
+from n1codec import native
+native.library = lambda found=native._load(Path(sys.argv[1])): found
+from n1codec.stream.packets import PacketDecoder, PacketEncoder
+x = signal(200, 12)
+for spec in ("n1", "n1:profile=none", "n1_max"):
+    assert np.array_equal(n1codec.decode(n1codec.encode(x[:, 0], spec)), x[:, 0])
+for spec in ("n1", "n1:profile=none"):
+    ends = [end(12, 20000, spec) for end in (PacketEncoder, PacketDecoder)]
+    for i in range(0, 200, 20):
+        assert np.array_equal(ends[1].push(ends[0].push(x[i : i + 20])).frames, x[i : i + 20])
+"""
+
+
+@pytest.fixture(scope="module")
+def without_avx2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return libn1c with functions for AVX2 that end the program; $HAS_AVX2 says that the processor has it."""
+    if not shutil.which("gcc"):
+        pytest.skip("no gcc here")
+    folder = tmp_path_factory.mktemp("avx2")
+    replaced = ("n1_avx2", "n1_max_avx2", "n1_stream_avx2")
+    sources = [path for path in (NATIVE / "src").glob("*.c") if path.stem not in replaced]
+    declared = "".join(path.read_text() for path in (NATIVE / "src").glob("*.h"))
+    found = set(re.findall(r"^\w[\w *]*?\b(n1_\w+_avx2)\(.*;$|^\w[\w *]*?\b(n1_\w+_avx2)\([^;{]*$", declared, re.M))
+    functions = sorted(first or second for first, second in found)
+    assert len(functions) == 9
+    (folder / "ends.c").write_text(
+        '#include <stdlib.h>\nint n1_avx2(void) { return getenv("HAS_AVX2") != 0; }\n'
+        + "".join(f"void {name}(void) {{ abort(); }}\n" for name in functions)
+    )
+    flags = ["-std=c99", "-O0", "-shared", "-fPIC", *(f"-I{NATIVE / name}" for name in ("include", "src"))]
+    command = ["gcc", *flags, *map(str, sources), str(folder / "ends.c"), "-lm", "-o", str(folder / "libn1c.so")]
+    subprocess.run(command, check=True, timeout=120)
+    return folder / "libn1c.so"
+
+
+@pytest.mark.parametrize(("simd", "has", "ends"), [("0", "1", False), ("1", "", False), ("1", "1", True)])
+def test_no_avx2_where_there_is_none_or_it_is_not_wanted(without_avx2: Path, simd: str, has: str, ends: bool) -> None:
+    env = {name: value for name, value in os.environ.items() if name not in ("HAS_AVX2", "N1CODEC_SIMD")}
+    env |= {"N1CODEC_SIMD": simd, "PYTHONPATH": str(ROOT / "tests")} | ({"HAS_AVX2": "1"} if has else {})
+    command = [sys.executable, "-c", WITHOUT_AVX2, str(without_avx2)]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
+    assert (done.returncode == -signals.SIGABRT) if ends else (done.returncode == 0), done.stderr

@@ -69,6 +69,7 @@ def save(plots: Mapping[str, Callable[[], Figure]], folder: Path) -> list[Path]:
                 path = folder / f"{name}.{ending}"
                 with files.writing(path) as file:
                     figure.savefig(file, format=ending, dpi=130, facecolor="white", metadata=metadata)
+                figure.set_layout_engine("none")  # it is laid out, and that takes long
                 written.append(path)
     return written
 
