@@ -13,6 +13,7 @@ import sys
 import zlib
 from pathlib import Path
 
+import n1_multi_reference
 import numpy as np
 import pytest
 from conftest import ROOT, signal
@@ -29,7 +30,7 @@ from n1codec.varint import Reader, put_uint
 
 NATIVE = ROOT / "native"
 HEADERS = sorted((NATIVE / "include").glob("**/*.h"))
-LINKED = ("crc32", "alphabet", "n1_implant", "n1_implant_tables")
+LINKED = ("crc32", "alphabet", "n1_implant", "n1_implant_tables", "n1_multi_model")
 """Sources of libn1c with functions that it does not export."""
 COMPILERS = {"gcc": ("gcc", "c", "c99"), "clang": ("clang", "c", "c99"), "g++": ("g++", "c++", "c++11"),
              "clang++": ("clang++", "c++", "c++11")}  # fmt: skip
@@ -48,7 +49,7 @@ def c(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) 
     command = ["gcc", request.param, *flags, *includes, *map(str, sources), str(library), "-o", str(target)]
     subprocess.run(command, check=True, timeout=60)
     found = ctypes.CDLL(str(target))
-    for name in ("crc32_of", "load32", "load16", "counter_rate"):
+    for name in ("crc32_of", "load32", "load16", "counter_rate", "multi_shape_of"):
         getattr(found, name).restype = ctypes.c_uint32
     for name in ("store_leb128", "read_leb128", "container_rate", "decode_alphabet"):
         getattr(found, name).restype = ctypes.c_int64
@@ -174,6 +175,12 @@ def test_n1s_mapping_is_pythons(c: ctypes.CDLL) -> None:
     samples = n1_mapping.values().tolist()
     assert [c.sample_of_code(k) for k in range(1024)] == samples
     assert [c.code_of_sample(v) for v in samples] == list(range(1024))
+
+
+def test_n1_multis_distributions_are_what_its_page_says(c: ctypes.CDLL) -> None:
+    normal, tailed = n1_multi_reference.tables()
+    assert [c.multi_shape_of(0, 256 + i) for i in range(257)] == normal.tolist()
+    assert [c.multi_shape_of(256, 256 + i) for i in range(257)] == tailed.tolist()
 
 
 # -- bounds ------------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 #include "entropy.h"
 #include "n1_implant_coder.h"
 #include "n1_mapping.h"
+#include "n1_multi.h"
 #include "n1_rans.h"
 
 #define SHOWN __attribute__((visibility("default")))
@@ -26,6 +27,7 @@ SHOWN uint32_t load32(const uint8_t *p) { return n1c_load32(p); }
 SHOWN uint32_t counter_rate(int seen) { return n1c_counter_rates[seen]; }
 SHOWN int sample_of_code(int code) { return n1_sample_of(code); }
 SHOWN int code_of_sample(int sample) { return n1_code_of((int16_t)sample); }
+SHOWN uint32_t multi_shape_of(int tail, int i) { return multi_shape(tail, i); }
 SHOWN int64_t container_rate(int i) { return i < RATES ? (int64_t)rates[i] : -1; }
 
 /* Returns the number of symbols, or an error. */
