@@ -546,6 +546,31 @@ def test_a_cluster_writes_the_same_file(flat: Place, packed: Path, tmp_path: Pat
     assert (tmp_path / "far.n1c").read_bytes() == packed.read_bytes()
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="kill -9")
+@pytest.mark.parametrize("codec", ["n1", "n1_multi"])
+def test_what_a_lost_worker_had_is_done_again(codec: str, flat: Place, tmp_path: Path) -> None:
+    """Workers are processes of their own, and one of them is killed once the first piece is written."""
+    distributed = pytest.importorskip("distributed")
+    lost: list[int] = []
+    with (
+        distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None, processes=True) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+
+        def lose_one(_: int) -> None:
+            if not lost:
+                lost.append(next(iter(client.run(os.getpid).values())))
+                os.kill(lost[0], signals.SIGKILL)
+
+        encode_file(flat, tmp_path / "far.n1c", codec, advance=lose_one, executor=client.get_executor(pure=False))
+    encode_file(flat, tmp_path / "here.n1c", codec)
+    assert lost and lost[0] != os.getpid()
+    assert n1codec.open(tmp_path / "far.n1c")[:].tobytes() == n1codec.open(tmp_path / "here.n1c")[:].tobytes()
+    decode_file(tmp_path / "far.n1c", tmp_path / "back.bin")
+    assert (tmp_path / "back.bin").read_bytes() == flat.path.read_bytes()
+
+
 def test_export_gives_the_files_their_names(run: Run, flat: Place, packed: Path, tmp_path: Path) -> None:
     done = run("n1codec", "export", packed, tmp_path / "new")
     assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'new' / 'long.bin'}: {flat.path.stat().st_size} bytes\n")

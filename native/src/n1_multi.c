@@ -26,8 +26,8 @@ typedef struct {
   int32_t mean;   /* code */
   int32_t start;  /* log2 of the residual's variance */
   int32_t boost;  /* log2 of what the first step's variance is more than that */
-  int64_t beyond; /* samples that their codes do not stand for: the encoder's */
-  const int32_t *residuals; /* of the fast way: those of the first step, and those that have no symbol */
+  int64_t beyond; /* samples that their codes may not stand for: the encoder's */
+  const int32_t *residuals; /* of the fast way: those that have no symbol and those of the first step, the last first */
   int64_t residuals_count;
 } side;
 
@@ -111,21 +111,22 @@ static void fast_open(fast_coder *m, const chunk *c, int64_t channel, const fast
   memcpy(m->own, ch->weights, (size_t)m->order * sizeof *m->own);
 }
 
-/* Codes of all rows of a channel, those before and after the lanes' too. */
-static void map_rows(const chunk *c, int64_t channel) {
+/* Codes of all rows of a channel, those before and after the lanes' too; how many of them are outermost ones. */
+static int64_t map_rows(const chunk *c, int64_t channel) {
   const multi_channel *ch = c->model->channel + channel;
   const multi_group *g = c->model->group + ch->group;
   const int16_t *samples = rows_of(c, channel);
   const int64_t rows = c->size / MULTI_LANES;
-  if (!ch->step) {
-    c->k->codes(samples, g->first, g->codes, rows, c->codes);
-  } else {
-    int32_t last = samples[0], code = multi_code(ch, g, last);
-    for (int64_t i = 0; i < c->size; i++) {
-      if (samples[i] != last) code = multi_code(ch, g, last = samples[i]);
-      c->codes[i] = (uint16_t)code;
-    }
+  int64_t outermost = 0;
+  int32_t last = samples[0], code;
+  if (!ch->step) return c->k->codes(samples, g->first, g->codes, rows, c->codes);
+  code = multi_code(ch, g, last);
+  for (int64_t i = 0; i < c->size; i++) {
+    if (samples[i] != last) code = multi_code(ch, g, last = samples[i]);
+    c->codes[i] = (uint16_t)code;
+    outermost += (code == 0) | (code == g->codes - 1);
   }
+  return outermost;
 }
 
 /* x of all rows of a channel, from its codes; that of a constant one is 0. */
@@ -196,20 +197,6 @@ static void count_channel(const chunk *c, int64_t channel, int32_t sign, int32_t
   if (!c->model->mean) return;
   c->k->mean(x_of(c, channel), c->model->channel[channel].shift - c->model->common, sign, count, c->size / MULTI_LANES,
              c->total, c->mean);
-}
-
-/* Samples that their codes do not stand for: those of the outermost codes. What the idle lanes have counts, too. */
-static int64_t count_beyond(const chunk *c, int64_t channel) {
-  const multi_channel *ch = c->model->channel + channel;
-  const uint16_t last = (uint16_t)(c->model->group[ch->group].codes - 1);
-  int64_t n = 0;
-  for (int64_t t = 0; t < c->l.steps; t++) {
-    const uint16_t *k = c->codes + MULTI_ROW_0 + t * MULTI_LANES;
-    int32_t some = 0; /* of 16 bits it would be faster, and wrong where gcc 12 makes vectors of this */
-    for (int lane = 0; lane < MULTI_LANES; lane++) some += (k[lane] == 0) | (k[lane] == last);
-    n += some;
-  }
-  return n;
 }
 
 /* -- encoder ---------------------------------------------------------------------------------------------------------------------- */
@@ -300,8 +287,7 @@ static int encode_channel(const chunk *c, int64_t channel, encoder *e) {
   multi_taps_of taps;
   multi_coder m;
   coder_open(&m, c, channel);
-  map_rows(c, channel);
-  s->beyond = count_beyond(c, channel);
+  s->beyond = map_rows(c, channel);
   if (s->beyond > c->l.frames / 8) {
     s->kind = KIND_RAW;
     return 1;
@@ -339,40 +325,17 @@ static int32_t fast_level(const int32_t *residual, int64_t from, int64_t to, int
   return steps;
 }
 
-/* Notes the residuals of the first step, and those that have no symbol; how many these are, or -1 if too many. */
-static int64_t note_residuals(const chunk *c, const fast_table *table, const int32_t *residual, int32_t *out) {
-  int32_t low = 1, high = FAST_SYMBOLS - 1;
-  int64_t n = 0;
-  const int64_t most = c->l.frames / 8 + MULTI_LANES;
-  while (low < FAST_ZERO && !table->of[low].frequency) low++;
-  while (high > FAST_ZERO && !table->of[high].frequency) high--;
-  for (int r = 0, active = active_lanes(c, 0); r < MULTI_LANES; r++)
-    if (multi_lane_of[r] < active) out[n++] = residual[r];
-  for (int64_t t = 1; t < c->l.steps; t++) {
-    const int32_t *now = residual + t * MULTI_LANES, active = active_lanes(c, t);
-    int32_t some = 0;
-    for (int r = 0; r < MULTI_LANES; r++) {
-      const int32_t k = (now[r] >> table->raw) + FAST_ZERO;
-      some |= (k < low) | (k > high);
-    }
-    for (int r = 0; some && r < MULTI_LANES; r++)
-      if (multi_lane_of[r] < active && !fast_symbol(table, now[r])) {
-        if (n == most) return -1;
-        out[n++] = now[r];
-      }
-  }
-  return n;
-}
-
 static int fast_encode_channel(const chunk *c, int64_t channel, encoder *e) {
   side *s = c->side + channel;
   const int64_t whole = whole_steps(c);
   int32_t *sum = c->sum + MULTI_ROW_0;
+  uint8_t *words = e->words;
+  uint32_t before[MULTI_LANES];
+  fast_list list;
   multi_taps_of taps;
   fast_table table;
   fast_coder m;
-  map_rows(c, channel);
-  s->beyond = count_beyond(c, channel);
+  s->beyond = map_rows(c, channel);
   regressors(c, channel, 1, &taps);
   begin_lanes(c, channel, 0);
   c->k->dot(&taps, 0, 1, sum);
@@ -382,16 +345,24 @@ static int fast_encode_channel(const chunk *c, int64_t channel, encoder *e) {
   c->fast->residuals(&m, c->codes + MULTI_ROW_0, 0, c->l.steps, sum);
   s->start = fast_level(sum, c->l.steps > 1, c->l.steps, c->l.steps > 1 ? MULTI_LANES : active_lanes(c, 0));
   fast_table_open(&table, c->model->tail, s->start);
-  s->residuals = e->residuals;
-  s->residuals_count = note_residuals(c, &table, sum, e->residuals);
-  if (s->residuals_count < 0 || s->beyond > c->l.frames / 8) {
+  list.at = e->residuals;
+  list.count = 0;
+  list.room = c->l.frames / 8 + MULTI_LANES;
+  memcpy(before, e->fast_state, sizeof before);
+  words = c->fast->put(&table, e->fast_state, sum, whole, c->l.steps, active_lanes(c, whole), words, e->end, &list);
+  if (words) words = c->fast->put(&table, e->fast_state, sum, 1, whole, MULTI_LANES, words, e->end, &list);
+  for (int r = MULTI_LANES, active = active_lanes(c, 0); r-- > 0;)
+    if (multi_lane_of[r] < active) fast_note(&list, sum[r]);
+  if (list.count > list.room || s->beyond > c->l.frames / 8) {
+    memcpy(e->fast_state, before, sizeof before);
     s->kind = KIND_RAW;
     return 1;
   }
-  e->residuals += s->residuals_count;
-  e->words = c->fast->put(&table, e->fast_state, sum, whole, c->l.steps, active_lanes(c, whole), e->words, e->end);
-  if (e->words) e->words = c->fast->put(&table, e->fast_state, sum, 1, whole, MULTI_LANES, e->words, e->end);
-  return e->words != NULL;
+  s->residuals = list.at;
+  s->residuals_count = list.count;
+  e->residuals += list.count;
+  e->words = words;
+  return words != NULL;
 }
 
 static void put_side(const chunk *c, n1c_encoder *e) {
@@ -412,8 +383,8 @@ static void put_side(const chunk *c, n1c_encoder *e) {
       number_put(e, &m.start, s->start - ch->start);
       if (!c->model->fast) number_put(e, &m.boost, s->boost);
     }
-    for (int64_t k = 0; s->kind == KIND_CODED && k < s->residuals_count; k++)
-      number_put(e, k < c->l.frames && k < MULTI_LANES ? &m.first : &m.residual, s->residuals[k]);
+    for (int64_t k = 0, n = s->kind == KIND_CODED ? s->residuals_count : 0; k < n; k++)
+      number_put(e, k < active_lanes(c, 0) ? &m.first : &m.residual, s->residuals[n - 1 - k]);
     for (int64_t t = 0; (s->beyond || s->kind == KIND_RAW) && t < c->l.steps; t++)
       for (int lane = 0, active = active_lanes(c, t); lane < active; lane++) {
         const int32_t v = rows[t * MULTI_LANES + lane], k = multi_code(ch, g, v);
@@ -492,17 +463,17 @@ static void close_rows(const chunk *c, int16_t *rows) {
 static void place_samples(const chunk *c, int64_t channel, n1c_decoder *d, number_model *beyond) {
   const multi_channel *ch = c->model->channel + channel;
   const multi_group *g = c->model->group + ch->group;
-  const uint16_t *restrict codes = c->codes + MULTI_ROW_0;
-  int16_t *restrict rows = rows_of(c, channel) + MULTI_ROW_0;
+  const uint16_t *codes = c->codes + MULTI_ROW_0;
+  int16_t *rows = rows_of(c, channel) + MULTI_ROW_0;
   const int64_t n = c->l.steps * MULTI_LANES;
   const uint16_t most = (uint16_t)(g->codes - 1);
-  const int64_t beyond_codes = count_beyond(c, channel);
+  int64_t outermost = 1;
   int32_t last = 0;
   if (ch->step)
     for (int64_t i = 0; i < n; i++) rows[i] = (int16_t)multi_sample(ch, g, codes[i]);
   else
-    for (int64_t i = 0; i < n; i++) rows[i] = (int16_t)(g->first + codes[i]);
-  for (int64_t t = 0; beyond_codes && t < c->l.steps; t++)
+    outermost = c->k->samples(codes, g->first, g->codes, c->l.steps, rows) - (n - c->l.frames); /* idle lanes have code 0 */
+  for (int64_t t = 0; outermost && t < c->l.steps; t++)
     for (int lane = 0, active = active_lanes(c, t); lane < active; lane++) {
       const int64_t i = t * MULTI_LANES + lane;
       if (codes[i] != 0 && codes[i] != most) continue;

@@ -200,6 +200,16 @@ typedef struct {
   int32_t (*next)(void *context);
 } fast_beyond;
 
+typedef struct {
+  int32_t *at;
+  int64_t count, room;          /* count goes on where there is no room left */
+} fast_list;
+
+static inline void fast_note(fast_list *list, int32_t residual) {
+  if (list->count < list->room) list->at[list->count] = residual;
+  list->count++;
+}
+
 /* The code and x of a prediction and a residual, both in codes less the mean. Codes stay in their range, come what may. */
 static inline int32_t fast_code(const fast_coder *c, int32_t value) {
   const int32_t code = (int32_t)((uint32_t)value + (uint32_t)c->mean);
@@ -236,8 +246,10 @@ typedef struct {
 } multi_coder;
 
 typedef struct {
-  /* From samples of the given codes' range to codes, and to x, `rows` rows. */
-  void (*codes)(const int16_t *samples, int32_t first, int32_t codes, int64_t rows, uint16_t *out);
+  /* From samples of the given codes' range to codes and back, and to x, `rows` rows. The first two return how many codes
+   * are outermost ones. */
+  int64_t (*codes)(const int16_t *samples, int32_t first, int32_t codes, int64_t rows, uint16_t *out);
+  int64_t (*samples)(const uint16_t *code, int32_t first, int32_t codes, int64_t rows, int16_t *out);
   void (*x)(const multi_coder *c, const uint16_t *codes, int64_t rows, int16_t *x);
   /* sum[row] = weights times rows, in the order of multi_lane_of; modulo 2^32. */
   void (*dot)(const multi_taps_of *taps, int64_t from, int64_t to, int32_t *sum);
@@ -267,8 +279,9 @@ typedef struct {
   void (*x)(const fast_coder *c, const uint16_t *codes, int64_t rows, int16_t *x);
   /* From sums of weights times x, in the order of multi_lane_of, to residuals. */
   void (*residuals)(const fast_coder *c, const uint16_t *codes, int64_t from, int64_t to, int32_t *sum);
+  /* Residuals without a symbol are added to a list, the last one first, while there is room. */
   uint8_t *(*put)(const fast_table *table, uint32_t *state, const int32_t *residuals, int64_t from, int64_t to,
-                  int32_t active, uint8_t *words, const uint8_t *end);
+                  int32_t active, uint8_t *words, const uint8_t *end, fast_list *beyond);
   const uint8_t *(*take)(const fast_coder *c, uint32_t *state, const int32_t *sum, int64_t from, int64_t to,
                          int32_t active, uint16_t *codes, int16_t *x, const uint8_t *in, const uint8_t *end,
                          const fast_beyond *beyond);

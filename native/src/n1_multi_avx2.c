@@ -16,13 +16,39 @@ INLINE floats to_floats(ints v) { return _mm256_castsi256_ps(v); }
 
 /* -- samples, codes, x --------------------------------------------------------------------------------------------------- */
 
-AVX2 static void codes(const int16_t *samples, int32_t first, int32_t count, int64_t rows, uint16_t *out) {
+/* Pairs of numbers of 16 bits, all ones or zeros: how many are ones, added to eight sums. */
+INLINE ints count_ones(ints sums, ints set) { return _mm256_sub_epi32(sums, _mm256_madd_epi16(set, _mm256_set1_epi16(1))); }
+
+INLINE int64_t sum_of(ints v) {
+  int32_t each[8];
+  int64_t sum = 0;
+  store(each, v);
+  for (int i = 0; i < 8; i++) sum += each[i];
+  return sum;
+}
+
+AVX2 static int64_t codes(const int16_t *sample, int32_t first, int32_t count, int64_t rows, uint16_t *out) {
   const int32_t last = first + count - 1;
   const ints low = _mm256_set1_epi16((int16_t)first), high = _mm256_set1_epi16((int16_t)(last > 32767 ? 32767 : last));
+  ints outermost = _mm256_setzero_si256();
   for (int64_t t = 0; t < rows; t++) {
-    const ints s = _mm256_min_epi16(_mm256_max_epi16(load(samples + t * MULTI_LANES), low), high);
+    const ints s = _mm256_min_epi16(_mm256_max_epi16(load(sample + t * MULTI_LANES), low), high);
     store(out + t * MULTI_LANES, _mm256_sub_epi16(s, low));
+    outermost = count_ones(outermost, _mm256_or_si256(_mm256_cmpeq_epi16(s, low), _mm256_cmpeq_epi16(s, high)));
   }
+  return sum_of(outermost);
+}
+
+AVX2 static int64_t samples(const uint16_t *code, int32_t first, int32_t count, int64_t rows, int16_t *out) {
+  const ints low = _mm256_set1_epi16((int16_t)first), last = _mm256_set1_epi16((int16_t)(uint16_t)(count - 1));
+  const ints zero = _mm256_setzero_si256();
+  ints outermost = zero;
+  for (int64_t t = 0; t < rows; t++) {
+    const ints k = load(code + t * MULTI_LANES);
+    store(out + t * MULTI_LANES, _mm256_add_epi16(k, low));
+    outermost = count_ones(outermost, _mm256_or_si256(_mm256_cmpeq_epi16(k, zero), _mm256_cmpeq_epi16(k, last)));
+  }
+  return sum_of(outermost);
 }
 
 /* Eight loads are faster than an instruction that gathers: of numbers, and of pairs of them. */
@@ -528,8 +554,14 @@ INLINE ints fast_put_symbols(ints state, ints low, ints frequency) {
   return _mm256_add_epi32(_mm256_blend_epi32(half[0], _mm256_slli_epi64(half[1], 32), 0xaa), low);
 }
 
+/* Notes the residuals of a set of lanes, the last one first. */
+AVX2 static void fast_note_all(fast_list *beyond, const int32_t *residual, int32_t set) {
+  for (int i = 8; i-- > 0;)
+    if (set >> i & 1) fast_note(beyond, residual[i]);
+}
+
 AVX2 static uint8_t *fast_put(const fast_table *table, uint32_t *state, const int32_t *residual, int64_t from, int64_t to,
-                              int32_t active, uint8_t *words, const uint8_t *end) {
+                              int32_t active, uint8_t *words, const uint8_t *end, fast_list *list) {
   const ints idle[2] = {idle_of(active, 0), idle_of(active, 1)}, zero = _mm256_setzero_si256();
   const ints beyond = _mm256_set1_epi32((int32_t)table->of[0].frequency);
   const __m128i raw = _mm_cvtsi32_si128(table->raw);
@@ -538,7 +570,7 @@ AVX2 static uint8_t *fast_put(const fast_table *table, uint32_t *state, const in
     __m128i given[2];
     int32_t gave[2];
     if (words - end < 6 * MULTI_LANES) return NULL;
-    for (int h = 0; h < 2; h++) {
+    for (int h = 2; h-- > 0;) {
       ints k = _mm256_add_epi32(_mm256_sra_epi32(load(residual + t * MULTI_LANES + 8 * h), raw),
                                 _mm256_set1_epi32(FAST_ZERO));
       const ints outside =
@@ -548,7 +580,11 @@ AVX2 static uint8_t *fast_put(const fast_table *table, uint32_t *state, const in
       k = _mm256_max_epi32(_mm256_andnot_si256(outside, k), zero);
       gather_pairs(table->of, k, &f, &l);
       frequency = from_floats(f);
-      none = _mm256_cmpeq_epi32(frequency, zero);
+      none = _mm256_or_si256(_mm256_cmpeq_epi32(frequency, zero), _mm256_cmpeq_epi32(k, zero));
+      {
+        const int32_t set = _mm256_movemask_ps(to_floats(_mm256_andnot_si256(idle[h], none)));
+        if (set) fast_note_all(list, residual + t * MULTI_LANES + 8 * h, set);
+      }
       frequency = _mm256_blendv_epi8(_mm256_blendv_epi8(frequency, beyond, none), _mm256_set1_epi32(FAST_TOTAL), idle[h]);
       low = _mm256_andnot_si256(_mm256_or_si256(none, idle[h]), from_floats(l));
       keep = _mm256_cmpgt_epi32(frequency, _mm256_srli_epi32(s[h], 20));
@@ -681,7 +717,7 @@ INLINE void transpose(ints *v) {
 
 #  define TOGETHER 2 /* rows that are written at a time: a line of the cache */
 
-AVX2 static void gather(const int16_t *samples, int64_t channels, int64_t from, int64_t to, const multi_lanes *l,
+AVX2 static void gather(const int16_t *frames, int64_t channels, int64_t from, int64_t to, const multi_lanes *l,
                         int16_t *rows) {
   const int64_t size = multi_row_size(l), blocks = (to - from) / MULTI_LANES * MULTI_LANES;
   for (int64_t t = -MULTI_PAD; t < l->steps + MULTI_PAD; t += TOGETHER)
@@ -690,17 +726,17 @@ AVX2 static void gather(const int16_t *samples, int64_t channels, int64_t from, 
         ints v[MULTI_LANES];
         for (int lane = 0; lane < MULTI_LANES; lane++) {
           const int64_t i = multi_lane_start(l, lane) + k;
-          v[lane] = load(samples + (i < 0 ? 0 : i >= l->frames ? l->frames - 1 : i) * channels + channel);
+          v[lane] = load(frames + (i < 0 ? 0 : i >= l->frames ? l->frames - 1 : i) * channels + channel);
         }
         transpose(v);
         for (int i = 0; i < MULTI_LANES; i++)
           store(rows + (channel - from + i) * size + MULTI_ROW_0 + k * MULTI_LANES, v[i]);
       }
-  multi_plain.gather(samples, channels, from + blocks, to, l, rows + blocks * size);
+  multi_plain.gather(frames, channels, from + blocks, to, l, rows + blocks * size);
 }
 
 AVX2 static void scatter(const int16_t *rows, int64_t channels, int64_t from, int64_t to, const multi_lanes *l,
-                         int16_t *samples) {
+                         int16_t *frames) {
   const int64_t size = multi_row_size(l), blocks = (to - from) / MULTI_LANES * MULTI_LANES;
   for (int64_t t = 0; t < l->steps; t += TOGETHER)
     for (int64_t channel = from; channel < from + blocks; channel += MULTI_LANES)
@@ -711,12 +747,12 @@ AVX2 static void scatter(const int16_t *rows, int64_t channels, int64_t from, in
           v[i] = load(rows + (channel - from + i) * size + MULTI_ROW_0 + k * MULTI_LANES);
         transpose(v);
         for (int lane = 0; lane < active; lane++)
-          store(samples + (multi_lane_start(l, lane) + k) * channels + channel, v[lane]);
+          store(frames + (multi_lane_start(l, lane) + k) * channels + channel, v[lane]);
       }
-  multi_plain.scatter(rows + blocks * size, channels, from + blocks, to, l, samples);
+  multi_plain.scatter(rows + blocks * size, channels, from + blocks, to, l, frames);
 }
 
-const multi_kernels multi_avx2 = {codes, x, dot, mean, intervals, put, take, gather, scatter};
+const multi_kernels multi_avx2 = {codes, samples, x, dot, mean, intervals, put, take, gather, scatter};
 
 #else
 

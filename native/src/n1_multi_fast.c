@@ -67,13 +67,15 @@ static void residuals(const fast_coder *c, const uint16_t *codes, int64_t from, 
 }
 
 static uint8_t *put(const fast_table *table, uint32_t *state, const int32_t *residual, int64_t from, int64_t to,
-                    int32_t active, uint8_t *words, const uint8_t *end) {
+                    int32_t active, uint8_t *words, const uint8_t *end, fast_list *beyond) {
   for (int64_t t = to; t-- > from;) {
     const int32_t *now = residual + t * MULTI_LANES;
     if (words - end < 6 * MULTI_LANES) return NULL;
     for (int r = MULTI_LANES; r-- > 0;) {
-      const fast_interval *i = table->of + fast_symbol(table, now[r]);
+      const int32_t symbol = fast_symbol(table, now[r]);
+      const fast_interval *i = table->of + symbol;
       if (multi_lane_of[r] >= active) continue;
+      if (!symbol) fast_note(beyond, now[r]);
       if (state[r] >> 20 >= i->frequency) {
         n1c_store_bytes(words -= 2, state[r], 2);
         state[r] >>= 16;

@@ -7,12 +7,24 @@
 
 /* x of row t is where lane multi_lane_of[r] is; sums, intervals and states are in the order of r. */
 
-static void codes(const int16_t *samples, int32_t first, int32_t count, int64_t rows, uint16_t *out) {
+static int64_t codes(const int16_t *sample, int32_t first, int32_t count, int64_t rows, uint16_t *out) {
   const int32_t last = first + count - 1;
+  int64_t outermost = 0;
   for (int64_t i = 0; i < rows * MULTI_LANES; i++) {
-    const int32_t s = samples[i] < first ? first : samples[i] > last ? last : samples[i];
+    const int32_t s = sample[i] < first ? first : sample[i] > last ? last : sample[i];
     out[i] = (uint16_t)(s - first);
+    outermost += (s == first) | (s == last);
   }
+  return outermost;
+}
+
+static int64_t samples(const uint16_t *code, int32_t first, int32_t count, int64_t rows, int16_t *out) {
+  int64_t outermost = 0;
+  for (int64_t i = 0; i < rows * MULTI_LANES; i++) {
+    out[i] = (int16_t)(first + code[i]);
+    outermost += (code[i] == 0) | (code[i] == count - 1);
+  }
+  return outermost;
 }
 
 static int16_t clamp16(int32_t v) { return (int16_t)(v < -32768 ? -32768 : v > 32767 ? 32767 : v); }
@@ -170,7 +182,7 @@ static const uint8_t *take(multi_coder *c, uint64_t *state, const int32_t *sum, 
 /* A few rows at a time, so that what is read of the frames stays in the cache. */
 #define BLOCK 64
 
-static void gather(const int16_t *samples, int64_t channels, int64_t from, int64_t to, const multi_lanes *l,
+static void gather(const int16_t *frames, int64_t channels, int64_t from, int64_t to, const multi_lanes *l,
                    int16_t *rows) {
   const int64_t size = multi_row_size(l);
   for (int64_t block = -MULTI_PAD; block < l->steps + MULTI_PAD; block += BLOCK)
@@ -180,13 +192,13 @@ static void gather(const int16_t *samples, int64_t channels, int64_t from, int64
         int16_t *row = rows + (channel - from) * size + MULTI_ROW_0 + lane;
         for (int64_t t = block; t < block + BLOCK && t < l->steps + MULTI_PAD; t++) {
           const int64_t i = start + t < 0 ? 0 : start + t >= l->frames ? l->frames - 1 : start + t;
-          row[t * MULTI_LANES] = samples[i * channels + channel];
+          row[t * MULTI_LANES] = frames[i * channels + channel];
         }
       }
 }
 
 static void scatter(const int16_t *rows, int64_t channels, int64_t from, int64_t to, const multi_lanes *l,
-                    int16_t *samples) {
+                    int16_t *frames) {
   const int64_t size = multi_row_size(l);
   for (int64_t block = 0; block < l->steps; block += BLOCK)
     for (int64_t channel = from; channel < to; channel++)
@@ -194,8 +206,8 @@ static void scatter(const int16_t *rows, int64_t channels, int64_t from, int64_t
         const int64_t start = multi_lane_start(l, lane), stop = l->length + (lane < l->longer);
         const int16_t *row = rows + (channel - from) * size + MULTI_ROW_0 + lane;
         for (int64_t t = block; t < block + BLOCK && t < stop; t++)
-          samples[(start + t) * channels + channel] = row[t * MULTI_LANES];
+          frames[(start + t) * channels + channel] = row[t * MULTI_LANES];
       }
 }
 
-const multi_kernels multi_plain = {codes, x, dot, mean, intervals, put, take, gather, scatter};
+const multi_kernels multi_plain = {codes, samples, x, dot, mean, intervals, put, take, gather, scatter};
