@@ -288,7 +288,7 @@ static int encode_channel(const chunk *c, int64_t channel, encoder *e) {
   multi_coder m;
   coder_open(&m, c, channel);
   s->beyond = map_rows(c, channel);
-  if (s->beyond > c->l.frames / 8) {
+  if (s->beyond > c->size / 8) {
     s->kind = KIND_RAW;
     return 1;
   }
@@ -353,7 +353,7 @@ static int fast_encode_channel(const chunk *c, int64_t channel, encoder *e) {
   if (words) words = c->fast->put(&table, e->fast_state, sum, 1, whole, MULTI_LANES, words, e->end, &list);
   for (int r = MULTI_LANES, active = active_lanes(c, 0); r-- > 0;)
     if (multi_lane_of[r] < active) fast_note(&list, sum[r]);
-  if (list.count > list.room || s->beyond > c->l.frames / 8) {
+  if (list.count > list.room || s->beyond > c->size / 8) {
     memcpy(e->fast_state, before, sizeof before);
     s->kind = KIND_RAW;
     return 1;
