@@ -111,20 +111,24 @@ static void fast_open(fast_coder *m, const chunk *c, int64_t channel, const fast
   memcpy(m->own, ch->weights, (size_t)m->order * sizeof *m->own);
 }
 
-/* Codes of all rows of a channel, those before and after the lanes' too; how many of them are outermost ones. */
+/* Codes of all rows of a channel, those before and after the lanes' too; how many of the lanes' are outermost ones. */
 static int64_t map_rows(const chunk *c, int64_t channel) {
   const multi_channel *ch = c->model->channel + channel;
   const multi_group *g = c->model->group + ch->group;
   const int16_t *samples = rows_of(c, channel);
-  const int64_t rows = c->size / MULTI_LANES;
+  const int64_t end = MULTI_ROW_0 + c->l.steps * MULTI_LANES;
   int64_t outermost = 0;
   int32_t last = samples[0], code;
-  if (!ch->step) return c->k->codes(samples, g->first, g->codes, rows, c->codes);
+  if (!ch->step) {
+    c->k->codes(samples, g->first, g->codes, MULTI_PAD, c->codes);
+    c->k->codes(samples + end, g->first, g->codes, MULTI_PAD, c->codes + end);
+    return c->k->codes(samples + MULTI_ROW_0, g->first, g->codes, c->l.steps, c->codes + MULTI_ROW_0);
+  }
   code = multi_code(ch, g, last);
   for (int64_t i = 0; i < c->size; i++) {
     if (samples[i] != last) code = multi_code(ch, g, last = samples[i]);
     c->codes[i] = (uint16_t)code;
-    outermost += (code == 0) | (code == g->codes - 1);
+    outermost += i >= MULTI_ROW_0 && i < end && (code == 0 || code == g->codes - 1);
   }
   return outermost;
 }
@@ -288,7 +292,7 @@ static int encode_channel(const chunk *c, int64_t channel, encoder *e) {
   multi_coder m;
   coder_open(&m, c, channel);
   s->beyond = map_rows(c, channel);
-  if (s->beyond > c->size / 8) {
+  if (s->beyond > c->l.frames / 8) {
     s->kind = KIND_RAW;
     return 1;
   }
@@ -353,7 +357,7 @@ static int fast_encode_channel(const chunk *c, int64_t channel, encoder *e) {
   if (words) words = c->fast->put(&table, e->fast_state, sum, 1, whole, MULTI_LANES, words, e->end, &list);
   for (int r = MULTI_LANES, active = active_lanes(c, 0); r-- > 0;)
     if (multi_lane_of[r] < active) fast_note(&list, sum[r]);
-  if (list.count > list.room || s->beyond > c->size / 8) {
+  if (list.count > list.room || s->beyond > c->l.frames / 8) {
     memcpy(e->fast_state, before, sizeof before);
     s->kind = KIND_RAW;
     return 1;
