@@ -9,8 +9,10 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from n1codec.codec import CodecError, Layout
+from n1codec.pipeline import Pipeline
 from n1codec.recordings import Recording
 from n1codec.study.methods import Method
+from n1codec.varint import Reader, put_bytes
 
 STRETCH_BYTES = 32 << 20
 """How much of a recording is compressed at a time, so that one of any length takes bounded memory."""
@@ -92,6 +94,8 @@ def measure(method: Method, excerpt: Excerpt) -> Row:
     size, encoding, decoding = 0, 0.0, 0.0
     try:
         codec = method.codec()
+        if isinstance(codec, Pipeline) and codec.model_coder:
+            codec = _WithConverters(codec, excerpt.converters)
         for x in excerpt.stretches():
             layout = Layout.of(x)
             data, seconds = _timed(lambda: codec.encode(x), repeat=method.timed)  # noqa: B023  (called at once)
@@ -109,6 +113,22 @@ def measure(method: Method, excerpt: Excerpt) -> Row:
         excerpt.nbytes / decoding / _MEGA if method.timed and decoding else None,
         method.published,
     )  # fmt: skip
+
+
+class _WithConverters:
+    """A codec whose model knows which converter sampled each channel, as it does where it writes a file."""
+
+    def __init__(self, codec: Pipeline, converters: np.ndarray | None) -> None:
+        self._codec, self._converters = codec, converters
+
+    def encode(self, x: np.ndarray) -> bytes:
+        model = self._codec.fit(x, self._converters)
+        return put_bytes(model) + self._codec.encode(x, model)
+
+    def decode(self, data: bytes, layout: Layout) -> np.ndarray:
+        reader = Reader(data)
+        model = reader.prefixed()
+        return self._codec.decode(reader.rest(), layout, model)
 
 
 def bound(name: str, group: str, how: str, bits: float, width: int, published_bits: float | None = None) -> Row:

@@ -124,6 +124,8 @@ METHODS: tuple[Method, ...] = (
     _house("pcodec 12, linear predictor", TODAY, "pcodec:level=12,delta=conv1,order=8"),
     _house("ours: linear predictor, adaptive range coder", TODAY, "remap|lpc|arange"),
     _house("ours: n1 for each channel", TODAY, "n1:profile=none"),
+    _house("ours: n1_multi, fast", TODAY, "n1_multi:preset=fast"),
+    _house("ours: n1_multi", TODAY, "n1_multi"),
 )  # fmt: skip
 
 PUBLISHED_BITS = {"entropy of samples": 3.53, "entropy of first differences": 3.37}
