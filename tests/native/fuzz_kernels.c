@@ -352,6 +352,103 @@ static int64_t unpack_n1_max(const uint8_t *in, int64_t length, int16_t *x, int6
   return result;
 }
 
+/* -- n1_multi ------------------------------------------------------------------------------------------------------- */
+
+/* How many channels n samples are of. */
+static int64_t channels_of(int64_t n, setting s) {
+  int64_t channels = 1 + s.variant % 12;
+  while (n % channels) channels--;
+  return channels;
+}
+
+/* Encodes with either kind of instructions: the bytes are the same. */
+static int64_t encode_multi(const int16_t *x, int64_t n, const uint8_t *model, int64_t model_length, int64_t frames,
+                            uint8_t *out, int64_t capacity) {
+  const int64_t room = n1c_multi_encode_work_size(model, model_length, frames);
+  uint8_t *work = (uint8_t *)allocate(room), *other = (uint8_t *)allocate(capacity);
+  const int64_t length = n1c_multi_encode(x, n, model, model_length, frames, work, room, out, capacity, 1);
+  if (n1c_multi_encode(x, n, model, model_length, frames, work, room, other, capacity, 0) != length) abort();
+  if (length > 0 && memcmp(out, other, (size_t)length)) abort();
+  if (n1c_multi_encode(x, n, model, model_length, frames, work, room - 1, other, capacity, 0) >= 0) abort();
+  free(work);
+  free(other);
+  return length;
+}
+
+/* The same for decoders, with good bytes and bad ones. */
+static int64_t decode_multi(const uint8_t *in, int64_t length, const uint8_t *model, int64_t model_length, int16_t *x,
+                            int64_t n, int64_t frames) {
+  const int64_t room = n1c_multi_decode_work_size(model, model_length, frames);
+  int16_t *other;
+  uint8_t *work;
+  int64_t result;
+  if (room < 0) return room;
+#ifdef N1C_LIBFUZZER
+  if (room > 1 << 23) return N1C_E_CORRUPT; /* a model may ask for some memory for each of its bytes, but that takes time */
+#endif
+  other = (int16_t *)allocate(2 * n);
+  work = (uint8_t *)workspace(room);
+  result = n1c_multi_decode(in, length, model, model_length, frames, work, room, x, n, 1);
+  if (n1c_multi_decode(in, length, model, model_length, frames, work, room, other, n, 0) != result) abort();
+  if (result >= 0 && memcmp(x, other, (size_t)(2 * n))) abort();
+  if (n1c_multi_decode(in, length, model, model_length, frames, work, room - 1, other, n, 0) >= 0) abort();
+  leave(work);
+  free(other);
+  return result;
+}
+
+/* A model behind its length, and a chunk. */
+static packet pack_n1_multi(const int16_t *x, int64_t n, setting s) {
+  const int64_t channels = channels_of(n, s), frames = n / channels, capacity = less(2 * n + 1, s);
+  const int64_t most = 2 * n + 64 * channels + 1024, room = n1c_multi_fit_work_size(frames, channels);
+  const int64_t fast = s.variant >> 9 & 1;
+  int32_t *converters = (int32_t *)allocate(4 * channels);
+  uint8_t *model = (uint8_t *)allocate(most), *other = (uint8_t *)allocate(most), *work = (uint8_t *)allocate(room);
+  packet p = {NULL, 0};
+  int64_t length;
+  for (int64_t i = 0; i < channels; i++) converters[i] = (int32_t)(i % (1 + (s.variant >> 10) % 3));
+  length = n1c_multi_fit(x, n, converters, channels, work, room, model, most, fast, 1);
+  if (length < 0 || n1c_multi_fit(x, n, converters, channels, work, room, other, most, fast, 0) != length) abort();
+  if (memcmp(model, other, (size_t)length)) abort();
+  if (n1c_multi_fit(x, n, converters, channels, work, room - 1, other, most, fast, 0) >= 0) abort();
+  if (n1c_multi_fit(x, n, converters, channels, work, room, other, length - 1, fast, 0) >= 0) abort();
+  p.bytes = (uint8_t *)allocate(2 + length + capacity);
+  p.bytes[0] = (uint8_t)length;
+  p.bytes[1] = (uint8_t)(length >> 8);
+  memcpy(p.bytes + 2, model, (size_t)length);
+  p.length = encode_multi(x, n, model, length, frames, p.bytes + 2 + length, capacity);
+  if (p.length >= 0) p.length += 2 + length;
+  free(converters);
+  free(model);
+  free(other);
+  free(work);
+  return p;
+}
+
+/* Whatever bytes a decoder takes as a model, an encoder can code with; a stored chunk's model is not looked at. */
+static int64_t unpack_n1_multi(const uint8_t *in, int64_t length, int16_t *x, int64_t n, setting s) {
+  const int64_t frames = n / channels_of(n, s), model_length = length < 2 ? 0 : in[0] | in[1] << 8;
+  uint8_t *model, *chunk;
+  int64_t result;
+  if (length < 2 + model_length) return N1C_E_CORRUPT;
+  model = (uint8_t *)copy(in + 2, model_length);
+  length -= 2 + model_length;
+  chunk = (uint8_t *)copy(in + 2 + model_length, length);
+  result = decode_multi(chunk, length, model, model_length, x, n, frames);
+  if (result >= 0 && chunk[0]) {
+    uint8_t *again = (uint8_t *)allocate(2 * n + 1);
+    int16_t *y = (int16_t *)allocate(2 * n);
+    const int64_t size = encode_multi(x, n, model, model_length, frames, again, 2 * n + 1);
+    if (again[0] && decode_multi(again, size, model, model_length, y, n, frames) < 0) abort();
+    if (again[0] && memcmp(x, y, (size_t)(2 * n))) abort();
+    free(again);
+    free(y);
+  }
+  free(model);
+  free(chunk);
+  return result;
+}
+
 /* -- streaming ----------------------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -531,7 +628,8 @@ typedef struct {
 static const kernel kernels[] = {
     KERNEL(huffman), KERNEL(range), KERNEL(rans), KERNEL(arange), KERNEL(rice), KERNEL(fixed),
     KERNEL(lpc),     KERNEL(slms),  KERNEL(nlms), KERNEL(kbit),   KERNEL(bitshuffle), SLOW_KERNEL(n1, 256),
-    KERNEL(n1_implant), KERNEL(stream), SLOW_KERNEL(n1_max, 24), KERNEL(kendall),
+    KERNEL(n1_implant), KERNEL(stream), SLOW_KERNEL(n1_max, 24), SLOW_KERNEL(n1_multi, 256),
+    KERNEL(kendall),
 };
 static const int kernel_count = (int)(sizeof kernels / sizeof *kernels);
 
