@@ -15,6 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from entropy_reference import Coder, Counters, Decoder, Encoder
 
+from n1codec import n1_mapping
+
 f = np.float32
 EIGHTHS = (65536, 71468, 77936, 84990, 92682, 101070, 110218, 120194)
 QUARTERS = (1, 1.18920708, 1.41421354, 1.68179286)
@@ -157,7 +159,11 @@ class Channel:
     """Weights of each neighbour, then of the mean, at lags -S .. S."""
 
     def samples(self, codes: np.ndarray) -> np.ndarray:
-        return self.group.first + codes if not self.step else self.first + ((codes * self.step + self.phase) >> 13)
+        if not self.step:
+            return self.group.first + codes
+        if self.step == 1:
+            return n1_mapping.values()[codes & 1023].astype(np.int64)
+        return self.first + ((codes * self.step + self.phase) >> 13)
 
     def codes(self, samples: np.ndarray) -> np.ndarray:
         last = self.group.codes - 1
@@ -165,6 +171,8 @@ class Channel:
             return np.clip(samples - self.group.first, 0, last)
         away = np.maximum(samples - self.first, 0)
         codes = np.minimum(((away << 13) + self.step // 2) // self.step, last)
+        if self.step == 1:
+            codes = np.minimum((samples + 32768) >> 6, last)
         return np.where(self.samples(codes) == samples, codes, 0)
 
 

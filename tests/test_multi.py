@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from n1codec import pipeline
+from n1codec import n1_mapping, pipeline
 from n1codec.codec import FormatError, Layout
 from n1codec.native import SCRATCH, Kernel, reads, writes
 
@@ -109,6 +109,18 @@ def test_steps_that_are_no_whole_numbers(step: float, fast: int) -> None:
     plain, scaled = (len(fit(y, fast=fast)) + len(encode(y, fit(y, fast=fast))) for y in (codes, x))
     assert scaled < 1.05 * plain
     np.testing.assert_array_equal(decode(encode(x, fit(x, fast=fast)), fit(x, fast=fast), x.shape), x)
+
+
+def test_codes_of_n1_are_known_as_what_they_are(fast: int) -> None:
+    codes = np.clip(probe(9000, 3) + 512, 0, 1023)
+    x = n1_mapping.values()[codes]
+    x[:, 2] = -32768
+    plain, stretched = (len(fit(y, fast=fast)) + len(encode(y, fit(y, fast=fast))) for y in (codes, x))
+    assert stretched < 1.02 * plain
+    assert encode(x, fit(x, fast=fast)) == encode(x, fit(x, fast=fast), 0)
+    later = x.copy()
+    later[5:9, 0] += 1
+    np.testing.assert_array_equal(decode(encode(later, fit(x, fast=fast)), fit(x, fast=fast), x.shape), later)
 
 
 def test_the_whole_range_of_sixteen_bits(fast: int) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from test_multi import decode, encode, fit, probe
 
-from n1codec import registry
+from n1codec import n1_mapping, registry
 from n1codec.codec import ModelCoder
 
 
@@ -45,6 +45,15 @@ def test_steps(step: float) -> None:
     check(x, model)
     x[5::19] += 1
     assert check(x, model).events["beyond"] > 60
+
+
+def test_codes_of_n1() -> None:
+    x = n1_mapping.values()[np.clip(probe(300, 3) + 512, 0, 1023)]
+    model = fit(x)
+    assert [channel.step for channel in reference.read(model).channels] == [1, 1, 1]
+    check(x, model)
+    x[::9] += 1
+    assert check(x, model).events["beyond"] > 100
 
 
 def test_all_kinds_of_channels() -> None:

@@ -57,7 +57,7 @@ typedef struct {
   int32_t group;
   int32_t shift;            /* x is the distance of a code's centre from the channel's mean in 2^-shift of a code */
   int32_t first;            /* sample of code 0, where the step is not 1 */
-  uint32_t step, phase;     /* sample = first + ((code * step + phase) >> 13); step 0: sample = group's first + code */
+  uint32_t step, phase;     /* sample = first + ((code * step + phase) >> 13); step 0: sample = group's first + code; or MULTI_STRETCH */
   int32_t mean, start;      /* what is usual for chunks: mean code, log2 of the residual's variance */
   int32_t neighbours[MULTI_MOST_NEIGHBOURS]; /* earlier channels, as many as the model says */
   int32_t count;            /* of neighbours */
@@ -120,17 +120,20 @@ void multi_learn(multi_expected *e, const multi_model *m, int32_t channel);
 /* -- the mapping of samples ---------------------------------------------------------------------------------------- */
 
 #define MULTI_STEP_BITS N1_STEP_BITS
+#define MULTI_STRETCH 1 /* a channel's step where its samples are N1's codes, stretched to 16 bits */
 
 /* The sample that a code stands for. */
 static inline int32_t multi_sample(const multi_channel *c, const multi_group *g, int32_t code) {
   if (!c->step) return g->first + code;
+  if (c->step == MULTI_STRETCH) return n1_sample_of(code & (N1_CODES - 1));
   return c->first + (int32_t)(((uint64_t)code * c->step + c->phase) >> MULTI_STEP_BITS);
 }
 
 /* The code nearest to a sample; the outermost ones where it is beyond. */
 static inline int32_t multi_nearest(const multi_channel *c, const multi_group *g, int32_t sample) {
   int64_t k = sample - (c->step ? c->first : g->first);
-  if (c->step && k > 0) k = (int64_t)((((uint64_t)k << MULTI_STEP_BITS) + c->step / 2) / c->step);
+  if (c->step == MULTI_STRETCH) k = n1_code_of((int16_t)sample);
+  else if (c->step && k > 0) k = (int64_t)((((uint64_t)k << MULTI_STEP_BITS) + c->step / 2) / c->step);
   return (int32_t)(k < 0 ? 0 : k >= g->codes ? g->codes - 1 : k);
 }
 

@@ -96,8 +96,37 @@ static const int16_t *samples_of(const fit *f, int64_t channel) {
   return (const int16_t *)f->codes + channel * f->frames;
 }
 
+/* Whether samples are N1's codes of 10 bits, stretched to 16, and not all the same. */
+static int is_stretched(const int16_t *x, int64_t n) {
+  int32_t changes = 0;
+  for (int64_t t = 0; t < n; t++) {
+    if (n1_sample_of(n1_code_of(x[t])) != x[t]) return 0;
+    changes |= x[t] ^ x[0];
+  }
+  return changes != 0;
+}
+
+static int is_constant(const int16_t *x, int64_t n) {
+  for (int64_t t = 1; t < n; t++)
+    if (x[t] != x[0]) return 0;
+  return 1;
+}
+
+/* N1's mapping is taken where all channels have it. */
+static int find_stretch(const fit *f) {
+  int32_t some = 0;
+  for (int32_t c = 0; c < f->channels; c++) {
+    const int16_t *x = samples_of(f, c);
+    if (is_stretched(x, f->frames)) some = 1;
+    else if (!is_constant(x, f->frames)) return 0;
+  }
+  for (int32_t c = 0; some && c < f->channels; c++) f->model->channel[c].step = MULTI_STRETCH;
+  return some;
+}
+
 /* Steps of all channels, 0 where they are 1, and for now as their starts how many codes they ask for. */
 static void find_steps(const fit *f, uint32_t *used) {
+  if (find_stretch(f)) return;
   for (int32_t c = 0; c < f->channels; c++) {
     multi_channel *ch = f->model->channel + c;
     n1_steps steps;
@@ -123,6 +152,9 @@ static void find_steps(const fit *f, uint32_t *used) {
   }
 }
 
+/* Whether the codes of a channel say nothing of its converter's: each channel has steps of its own. */
+static int is_stepped(const multi_channel *c) { return c->step > MULTI_STRETCH; }
+
 /* Channels that a converter sampled in steps of 1 share the widths of its codes, or all of them do; all others are one
  * group. Returns which group that is, or -1. */
 static int32_t find_groups(const fit *f, int together) {
@@ -132,14 +164,14 @@ static int32_t find_groups(const fit *f, int together) {
   for (int32_t c = 0; c < f->channels; c++) {
     multi_channel *ch = m->channel + c;
     int32_t same = last;
-    if (ch->step) {
+    if (is_stepped(ch)) {
       if (stepped < 0) stepped = m->groups++, m->group[stepped].codes = 2, m->group[stepped].first = 0;
       ch->group = stepped;
       if (ch->start > m->group[stepped].codes) m->group[stepped].codes = ch->start;
       continue;
     }
-    if (same < c && (m->channel[same].step || (!together && f->converters[same] != f->converters[c])))
-      for (same = 0; same < c && (m->channel[same].step || (!together && f->converters[same] != f->converters[c])); same++) continue;
+    if (same < c && (is_stepped(m->channel + same) || (!together && f->converters[same] != f->converters[c])))
+      for (same = 0; same < c && (is_stepped(m->channel + same) || (!together && f->converters[same] != f->converters[c])); same++) continue;
     ch->group = same < c ? m->channel[same].group : m->groups++;
     last = c;
     low = f->low[c] < low ? f->low[c] : low;
@@ -151,6 +183,9 @@ static int32_t find_groups(const fit *f, int together) {
     m->group[g].widths = NULL;
     if (g == stepped) {
       m->group[g].codes = m->group[g].codes < MULTI_MOST_CODES ? m->group[g].codes : MULTI_MOST_CODES;
+    } else if (m->channel->step == MULTI_STRETCH) {
+      m->group[g].first = 0;
+      m->group[g].codes = N1_CODES;
     } else {
       m->group[g].first = low;
       m->group[g].codes = high - low + 1;
@@ -314,7 +349,7 @@ static void count_codes(const fit *f, const histograms *h) {
     const double unit = ch->shift > Y_SHIFT ? 1.0 / (1 << (ch->shift - Y_SHIFT)) : 1 << (Y_SHIFT - ch->shift);
     double w[OWN], left;
     int32_t low = h->places, high = 0, reach;
-    if (ch->step) continue;
+    if (is_stepped(ch)) continue;
     left = own_predictor(f, y, w) * unit * unit;
     memset(h->one, 0, (size_t)h->places * sizeof *h->one);
     for (int64_t t = 0; t < f->frames; t += every) {
