@@ -1,6 +1,7 @@
 """Write the golden files that are missing: one of each kind of source, one of each filter and codec, N1's with samples.
 
-Those of version 2 are one of each kind of recording (tests/test_version2_golden.py).
+Those of version 2 are one of each kind of recording (tests/test_version2_golden.py); those of n1_multi are models
+and chunks (tests/test_multi_golden.py).
 
     python tests/make_golden.py
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import test_multi_golden
 import test_version2_golden
 from test_container import GOLDEN, golden_wavs
 
@@ -50,6 +52,7 @@ def main() -> None:
             path.write_bytes(encode_bytes(sources[kind], get_codec(spec)))
     with TemporaryDirectory() as folder:
         test_version2_golden.write_missing(Path(folder))
+    test_multi_golden.write_missing()
 
 
 if __name__ == "__main__":
