@@ -87,7 +87,8 @@ def test_golden_chunks_decode_for_ever(name: str) -> None:
 
 
 MACHINES = {
-    "aarch64": (["aarch64-linux-gnu-gcc", "-static"], ["qemu-aarch64-static"]),
+    "aarch64": (["aarch64-linux-gnu-gcc"], ["qemu-aarch64-static"]),
+    "i686": (["i686-linux-gnu-gcc", "-msse2", "-mfpmath=sse"], []),
 }
 """What compiles for each, and what runs it."""
 
@@ -119,7 +120,7 @@ int main(void) {
 @pytest.mark.slow
 @pytest.mark.parametrize("machine", MACHINES)
 def test_other_machines_decode_and_encode_the_same(machine: str, tmp_path: Path) -> None:
-    """The packages gcc-aarch64-linux-gnu and qemu-user-static have what it takes."""
+    """The packages gcc-aarch64-linux-gnu, gcc-i686-linux-gnu and qemu-user-static have what it takes."""
     compiler, runner = MACHINES[machine]
     for tool in (*compiler[:1], *runner):
         if not shutil.which(tool):
@@ -130,7 +131,15 @@ def test_other_machines_decode_and_encode_the_same(machine: str, tmp_path: Path)
     main, program = tmp_path / "main.c", tmp_path / "main"
     main.write_text(ROUND_TRIP)
     native = ROOT / "native"
-    flags = ["-std=c99", "-O3", "-ffp-contract=off", "-DN1C_BUILD", f"-I{native / 'include'}", f"-I{native / 'src'}"]
+    flags = [
+        "-static",
+        "-std=c99",
+        "-O3",
+        "-ffp-contract=off",
+        "-DN1C_BUILD",
+        f"-I{native / 'include'}",
+        f"-I{native / 'src'}",
+    ]
     parts = [str(native / "src" / f"{name}.c") for name in PARTS]
     subprocess.run([*compiler, *flags, *parts, str(main), "-lm", "-o", str(program)], check=True, timeout=300)
     for name in sources():

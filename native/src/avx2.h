@@ -1,10 +1,10 @@
-/* What all kernels with AVX2 share. N1C_AVX2 is defined where the compiler can make them. */
+/* What all kernels with AVX2 share. N1C_AVX2 is defined where compilers can make them, and numbers of 64 bits are cheap. */
 #ifndef N1C_AVX2_H
 #define N1C_AVX2_H
 
 #include <stdint.h>
 
-#if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
+#if defined(__GNUC__) && defined(__x86_64__)
 #  define N1C_AVX2
 #  include <immintrin.h>
 #  define AVX2 __attribute__((target("avx2")))
