@@ -35,7 +35,7 @@ class N1Multi(ModelCoder):
     preset: str
     params = {"preset": Choice("best", "fast", help="best: the smallest files; fast: several times as fast")}
     grid = ("n1_multi", "n1_multi:preset=fast")
-    floor_xrt = 4
+    floor_xrt = 200
 
     def fit(self, x: np.ndarray, converters: np.ndarray | None = None) -> bytes:
         x = _some(_signed(x.reshape(len(x), -1)))
