@@ -45,6 +45,13 @@ def tables() -> np.ndarray:
     return found
 
 
+def distribution(tail: int) -> np.ndarray:
+    """Return the distribution function, and its last entry once more."""
+    normal, tailed = tables()
+    half = (normal * (256 - tail) + tailed * tail) >> 8
+    return np.concatenate([MOST - half[:0:-1], half, half[-1:]])
+
+
 def power(quarters: int) -> np.float32:
     return f(QUARTERS[quarters % 4]) * f(2.0 ** (quarters // 4))
 
@@ -137,10 +144,7 @@ class Group:
         self.cells = codes if widths is None else int(edges[-1]) * 8 // 1024 + 1
         self.threshold = edges.astype(f) * f(2.0**-10)
         self.threshold[[0, -1]] = -1e30, 1e30
-        n, t = tables()
-        half = (n * (256 - tail) + t * tail) >> 8
-        shape = np.concatenate([MOST - half[:0:-1], half, half[-1:]])
-        self.shape = (shape * (MOST - codes)) >> 24
+        self.shape = (distribution(tail) * (MOST - codes)) >> 24
 
 
 @dataclass
@@ -185,6 +189,7 @@ class Head(NamedTuple):
     precision: int
     mean: bool
     """Whether the mean of earlier channels is a regressor."""
+    fast: bool = False
 
 
 class Model:
@@ -255,10 +260,11 @@ class Model:
 
 def read(data: bytes) -> Model:
     source = Bytes(data)
-    assert source.take(1) == b"\1"
+    preset = source.take(1)[0]
+    assert preset in (1, 2)
     channels, groups, codes, cells = (source.uint() for _ in range(4))
     order, reach, precision = source.take(3)
-    head = Head(channels, groups, order, reach >> 4, reach & 15, precision >> 1, bool(precision & 1))
+    head = Head(channels, groups, order, reach >> 4, reach & 15, precision >> 1, bool(precision & 1), preset == 2)
     model = Model(head, Numbers(Decoder(data[source.at :])))
     assert codes >= sum(group.codes for group in model.groups)
     assert cells >= sum(group.cells for group in model.groups)
@@ -272,17 +278,31 @@ def write(head: Head, wanted: Iterable[int]) -> bytes:
     codes, cells = sum(group.codes for group in model.groups), sum(group.cells for group in model.groups)
     sizes = b"".join(map(uint, (head.channels, head.groups, codes, cells)))
     parts = head.order, head.neighbours << 4 | head.reach, head.precision << 1 | head.mean
-    return b"\1" + sizes + bytes(parts) + coder.end()
+    return bytes([1 + head.fast]) + sizes + bytes(parts) + coder.end()
 
 
 class States:
     """Sixteen rANS states that share one stream of words."""
 
-    def __init__(self, data: bytes, events: Counter[str]) -> None:
+    def __init__(self, data: bytes, fast: bool, events: Counter[str]) -> None:
+        size, self.least = (4, 1 << 16) if fast else (6, 1 << 32)
         self.state = [0] * LANES
         for i, lane in enumerate(ORDER):
-            self.state[lane] = int.from_bytes(data[6 * i : 6 * i + 6], "little")
-        self.data, self.at, self.events = data, 6 * LANES, events
+            self.state[lane] = int.from_bytes(data[size * i : size * i + size], "little")
+        self.data, self.at, self.events = data, size * LANES, events
+
+    def word(self) -> int:
+        self.at += 2
+        return int.from_bytes(self.data[self.at - 2 : self.at], "little")
+
+    def refill(self) -> int:
+        """Give a word to each state that is too small; return how many there were."""
+        count = 0
+        for lane in ORDER:
+            if self.state[lane] < self.least:
+                self.state[lane] = self.state[lane] << 16 | self.word()
+                count += 1
+        return count
 
     def take(self, below: Callable[[np.ndarray], np.ndarray], codes: int, alive: int) -> np.ndarray:
         """Return each lane's code; ``below`` gives the frequencies below codes, one of each lane."""
@@ -303,12 +323,8 @@ class States:
         for lane in range(alive):
             s = self.state[lane]
             self.state[lane] = int(end[lane] - start[lane]) * (s >> 24) + s % MOST - int(start[lane])
-        for round in range(2):
-            for lane in ORDER:
-                if self.state[lane] < 1 << 32:
-                    word = int.from_bytes(self.data[self.at : self.at + 2], "little")
-                    self.state[lane], self.at = self.state[lane] << 16 | word, self.at + 2
-                    self.events["two words"] += round
+        self.refill()
+        self.events["two words"] += self.refill()
         return low
 
 
@@ -327,7 +343,7 @@ class Chunk:
             self.out[:] = np.frombuffer(source.take(2 * self.out.size), "<i2").reshape(self.out.shape)
             return
         self.number = Numbers(Decoder(source.take(source.uint())))
-        self.states = States(data[source.at :], self.events)
+        self.states = States(data[source.at :], model.head.fast, self.events)
         lengths = np.full(LANES, frames // LANES) + (np.arange(LANES) < frames % LANES)
         self.begins = np.concatenate([[0], np.cumsum(lengths)[:-1]])
         self.steps = [(t, int((t < lengths).sum())) for t in range(lengths[0])]
@@ -336,10 +352,11 @@ class Chunk:
         self.least = min(channel.shift for channel in channels)
         for c in range(len(channels)):
             self.kinds.append(self.number(0, "kind"))
-            (self.coded, self.constant, self.copy, self.stored)[self.kinds[-1]](c)
+            coded = self.coded_fast if model.head.fast else self.coded
+            (coded, self.constant, self.copy, self.stored)[self.kinds[-1]](c)
             if self.kinds[-1] in (0, 3):
                 self.sum, self.count = self.sum + (self.x[:, c] >> channels[c].shift - self.least), self.count + 1
-        assert set(self.states.state) == {1 << 32} or 0 not in self.kinds
+        assert set(self.states.state) == {self.states.least} or 0 not in self.kinds
 
     def at(self, x: np.ndarray, times: np.ndarray) -> np.ndarray:
         return x[np.clip(times, 0, self.frames - 1)]
@@ -354,6 +371,10 @@ class Chunk:
         self.x[:, c] = self.expect(channel, channel.codes(self.out[:, c]), channel.mean)
 
     def expect(self, channel: Channel, codes: np.ndarray, mean: int) -> np.ndarray:
+        if self.model.head.fast:
+            most = 32767 >> max(channel.shift, 0)
+            v = np.clip(codes - mean, -most, most) if channel.shift >= 0 else codes - mean
+            return shifted(v, -channel.shift)
         exact = shifted(channel.group.centre[codes] - 1024 * mean, 10 - channel.shift)
         self.events["clamped"] += int((clamp16(exact) != exact).sum())
         return clamp16(exact)
@@ -367,22 +388,16 @@ class Chunk:
                 self.out[self.begins[lane] + t, c] = value - (value >> 15 << 16)
         self.x[:, c] = self.expect(channel, channel.codes(self.out[:, c]), mean)
 
-    def coded(self, c: int) -> None:
-        model, channel = self.model, self.model.channels[c]
-        group = channel.group
-        mean = self.number(channel.mean, "mean")
-        start = self.number(channel.start, "start")
-        boost = self.number(0, "boost")
-        scale = f(2.0 ** -(model.head.precision + channel.shift))
+    def sums(self, c: int) -> Callable[[int], np.ndarray]:
+        """Return what gives the weighted sums of a step, of all lanes."""
+        model, channel, x = self.model, self.model.channels[c], self.x[:, c]
         all_mean = np.zeros(self.frames, np.int64)
         if self.count:
             all_mean = np.trunc(self.sum.astype(f) * (f(1) / f(self.count))).astype(np.int64)
         regressors = [self.x[:, n] for n in channel.neighbours] + [all_mean] * model.head.mean
         first = regressors[0] if channel.neighbours else np.zeros(self.frames, np.int64)
-        a = [np.full(LANES, power(start)) for _ in range(3)]
-        x = self.x[:, c]
-        last = 0
-        for t, alive in self.steps:
+
+        def step(t: int) -> np.ndarray:
             now = np.minimum(self.begins + t, self.frames - 1)
             total = np.zeros(LANES, np.int64)
             for i, w in enumerate(channel.own, 1):
@@ -393,8 +408,36 @@ class Chunk:
             for w_of_lags, other in zip(channel.others, regressors, strict=True):
                 for lag, w in enumerate(w_of_lags, -model.head.reach):
                     total += w * self.at(other, now - lag)
-            self.events["wrapped"] += int((wrapped(total) != total)[:alive].sum())
-            total = wrapped(total)
+            self.events["wrapped"] += int((wrapped(total) != total).sum())
+            return wrapped(total)
+
+        return step
+
+    def place(self, c: int, t: int, codes: np.ndarray, mean: int) -> None:
+        """Note the codes of a step."""
+        channel, now = self.model.channels[c], self.begins[: len(codes)] + t
+        self.x[now, c] = self.expect(channel, codes, mean)
+        self.out[now, c] = channel.samples(codes)
+        self.outermost += now[(codes == 0) | (codes == channel.group.codes - 1)].tolist()
+
+    def beyond(self, c: int) -> None:
+        """Take the samples whose codes are the outermost ones."""
+        last = 0
+        for i in self.outermost:
+            last = self.out[i, c] = self.number(last or int(self.out[i, c]), "beyond")
+        self.events["beyond"] += len(self.outermost)
+
+    def coded(self, c: int) -> None:
+        model, channel = self.model, self.model.channels[c]
+        group = channel.group
+        mean = self.number(channel.mean, "mean")
+        start = self.number(channel.start, "start")
+        boost = self.number(0, "boost")
+        scale = f(2.0 ** -(model.head.precision + channel.shift))
+        a = [np.full(LANES, power(start)) for _ in range(3)]
+        x, sums, self.outermost = self.x[:, c], self.sums(c), []
+        for t, alive in self.steps:
+            total = sums(t)
             at = total.astype(f) * scale + f(mean)
             v = (a[0] * f(0.3125) + a[1] * f(0.5625)) + a[2] * f(0.125)
             if not t:
@@ -407,18 +450,57 @@ class Chunk:
                 low = group.shape[i].astype(f)
                 return np.trunc(low + (group.shape[i + 1].astype(f) - low) * (z - i.astype(f))).astype(np.int64) + k
 
-            codes = self.states.take(below, group.codes, alive)[:alive]
-            now = now[:alive]
-            x[now] = self.expect(channel, codes, mean)
-            self.out[now, c] = channel.samples(codes)
-            for i in now[(codes == 0) | (codes == group.codes - 1)]:
-                self.events["beyond"] += 1
-                last = self.out[i, c] = self.number(last or int(self.out[i, c]), "beyond")
+            self.place(c, t, self.states.take(below, group.codes, alive)[:alive], mean)
             if t:
-                e = wrapped((x[now] << model.head.precision) - total[:alive]).astype(f) * scale
+                now = x[self.begins[:alive] + t]
+                e = wrapped((now << model.head.precision) - total[:alive]).astype(f) * scale
                 s = np.maximum(e * e, f(2.0**-8))
                 for old, window in zip(a, (4096, 128, 8), strict=True):
                     old[:alive] = old[:alive] + (s - old[:alive]) / f(window)
+        self.beyond(c)
+
+    def coded_fast(self, c: int) -> None:
+        channel, states = self.model.channels[c], self.states
+        mean = self.number(channel.mean, "mean")
+        raw, sizes = symbols(self.number(channel.start, "start"), self.model.tail)
+        starts = np.cumsum(sizes) - sizes
+        down = max(self.model.head.precision + channel.shift, 0)
+        sums, self.outermost = self.sums(c), []
+        for t, alive in self.steps:
+            planes = [states.word() for _ in range(raw if t else 0)]
+            residuals = [0] * LANES
+            for place, lane in enumerate(ORDER):
+                if lane >= alive:
+                    continue
+                if not t:
+                    residuals[lane] = self.number(0, "first residual")
+                    continue
+                slot = states.state[lane] % 4096
+                symbol = int(np.searchsorted(starts, slot, "right")) - 1
+                bits = sum((plane >> place & 1) << bit for bit, plane in enumerate(planes))
+                residuals[lane] = (symbol - 128) * (1 << raw) + bits if symbol else self.number(0, "residual")
+                self.events["no symbol"] += not symbol
+                states.state[lane] = int(sizes[symbol]) * (states.state[lane] >> 12) + slot - int(starts[symbol])
+            codes = wrapped((sums(t) >> down) + np.array(residuals) + mean)
+            self.place(c, t, np.clip(codes, 0, channel.group.codes - 1)[:alive], mean)
+            if t:
+                states.refill()
+        self.beyond(c)
+
+
+def symbols(start: int, tail: int) -> tuple[int, np.ndarray]:
+    """Return how many low bits of residuals are stored as they are, and the frequencies of the fast way's symbols."""
+    sigma, raw = np.sqrt(power(start)), 0
+    while sigma > 34:
+        sigma, raw = sigma * f(0.5), raw + 1
+    edges = np.arange(1, 257).astype(f) - f(128) - f(0 if raw else 0.5)
+    z = np.clip(edges * (f(32) / max(sigma, f(0.125))) + f(256), f(0), f(511))
+    i = np.trunc(z).astype(np.int64)
+    shape = distribution(tail)
+    below = shape[i] + np.trunc((shape[i + 1] - shape[i]).astype(f) * (z - i.astype(f))).astype(np.int64)
+    sizes = np.concatenate([[1], (np.diff(below) + 2048) >> 12])
+    sizes[128 if sizes[128] == sizes.max() else sizes.argmax()] += 4096 - sizes.sum()
+    return raw, sizes
 
 
 def decode(data: bytes, model: bytes, frames: int) -> np.ndarray:
