@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -154,6 +160,41 @@ def test_unsigned_samples_stay_neighbours() -> None:
     unsigned = (x.astype(np.int32) + 32768).astype(np.uint16)
     assert len(codec.encode(unsigned)) == len(codec.encode(x))
     np.testing.assert_array_equal(codec.decode(codec.encode(unsigned), Layout.of(unsigned)), unsigned)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+@pytest.mark.parametrize("level", ["-O0", "-O3"])
+def test_every_compiler_fits_and_writes_the_same(compiler: str, level: str, tmp_path: Path) -> None:
+    if not shutil.which(compiler):
+        pytest.skip(f"{compiler} is not here")
+    native, target = Path(__file__).parent.parent / "native", tmp_path / "multi.so"
+    flags = ["-std=c99", level, "-ffp-contract=off", "-shared", "-fPIC", f"-I{native / 'include'}", "-o", target]
+    subprocess.run([compiler, *flags, *(native / "src").glob("*.c"), "-lm"], check=True)
+    built = ctypes.CDLL(str(target))
+    for fast in (0, 1):
+        x = probe(3000, 20)
+        model = fit(x, np.arange(20) % 3, fast=fast)
+        data = encode(x, model)
+        for simd in (0, 1):
+            out, work = np.empty(4 * x.size, np.uint8), np.empty(FIT_SIZE(*x.shape), np.uint8)
+            size = _call(built.n1c_multi_fit, x, (np.arange(20) % 3).astype(np.int32), work, out, fast, simd)
+            assert out[:size].tobytes() == model
+            out, work = np.empty(2 * x.size + 1, np.uint8), np.empty(ENCODE_SIZE(model, len(x)), np.uint8)
+            size = _call(built.n1c_multi_encode, x, np.frombuffer(model, np.uint8), len(x), work, out, simd)
+            assert out[:size].tobytes() == data
+
+
+def _call(function: Any, *values: Any) -> int:
+    """Call a kernel of another library than the one that is installed."""
+    flat: list[Any] = []
+    for value in values:
+        if isinstance(value, np.ndarray):
+            flat += [ctypes.c_void_p(value.ctypes.data), ctypes.c_int64(value.size)]
+        else:
+            flat.append(ctypes.c_int64(value))
+    function.restype = ctypes.c_int64
+    return int(function(*flat))
 
 
 def test_bytes_that_are_no_payload_or_no_model(fast: int) -> None:

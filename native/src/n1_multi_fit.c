@@ -401,7 +401,7 @@ static void expect_codes(const fit *f, const histograms *h) {
 }
 
 static int8_t stored_width(double width, double trust, int32_t guess) {
-  const double exact = 8 * log2(width > 1e-3 ? width : 1e-3), reach = 44 / (trust + 1);
+  const double exact = 8 * log2(width > 1e-3 ? width : 1e-3), reach = 100 / (trust + 1);
   double off = exact - guess; /* a width that few samples tell of stays near to what is expected */
   off = off > reach ? off - reach : off < -reach ? off + reach : 0;
   return (int8_t)n1_clamp((int32_t)floor(guess + off + 0.5), -64, 32);
