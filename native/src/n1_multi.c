@@ -395,7 +395,7 @@ static void put_side(const chunk *c, n1c_encoder *e) {
         if (s->kind == KIND_RAW) {
           n1c_encode_interval(e, (uint16_t)v, 1, 16);
         } else if (k == 0 || k == g->codes - 1) {
-          number_put(e, &m.beyond, v - (last ? last : multi_sample(ch, g, k)));
+          number_put(e, &m.beyond, (int32_t)((uint32_t)v - (uint32_t)(last ? last : multi_sample(ch, g, k))));
           last = v;
         }
       }

@@ -126,7 +126,7 @@ void multi_learn(multi_expected *e, const multi_model *m, int32_t channel);
 static inline int32_t multi_sample(const multi_channel *c, const multi_group *g, int32_t code) {
   if (!c->step) return g->first + code;
   if (c->step == MULTI_STRETCH) return n1_sample_of(code & (N1_CODES - 1));
-  return c->first + (int32_t)(((uint64_t)code * c->step + c->phase) >> MULTI_STEP_BITS);
+  return (int32_t)((uint32_t)c->first + (uint32_t)(((uint64_t)code * c->step + c->phase) >> MULTI_STEP_BITS));
 }
 
 /* The code nearest to a sample; the outermost ones where it is beyond. */

@@ -64,15 +64,20 @@ INLINE ints gather_ints(const void *table, ints index) {
   return _mm256_inserti128_si256(_mm256_castsi128_si256(a), b, 1);
 }
 
+/* Two numbers of 32 bits that need not lie at a multiple of 8 bytes, as _mm_load_sd asks for. */
+INLINE __m128d load_pair(const double *at) {
+  return _mm_castsi128_pd(_mm_loadl_epi64((const __m128i *)(const void *)at));
+}
+
 INLINE void gather_pairs(const void *table, ints index, floats *first, floats *second) {
   const double *at = table;
   const __m128i low = _mm256_castsi256_si128(index), high = _mm256_extracti128_si256(index, 1);
   const uint64_t i0 = (uint64_t)_mm_cvtsi128_si64(low), i2 = (uint64_t)_mm_extract_epi64(low, 1);
   const uint64_t i4 = (uint64_t)_mm_cvtsi128_si64(high), i6 = (uint64_t)_mm_extract_epi64(high, 1);
-  const __m128d a = _mm_loadh_pd(_mm_load_sd(at + (uint32_t)i0), at + (i0 >> 32));
-  const __m128d b = _mm_loadh_pd(_mm_load_sd(at + (uint32_t)i2), at + (i2 >> 32));
-  const __m128d c = _mm_loadh_pd(_mm_load_sd(at + (uint32_t)i4), at + (i4 >> 32));
-  const __m128d d = _mm_loadh_pd(_mm_load_sd(at + (uint32_t)i6), at + (i6 >> 32));
+  const __m128d a = _mm_loadh_pd(load_pair(at + (uint32_t)i0), at + (i0 >> 32));
+  const __m128d b = _mm_loadh_pd(load_pair(at + (uint32_t)i2), at + (i2 >> 32));
+  const __m128d c = _mm_loadh_pd(load_pair(at + (uint32_t)i4), at + (i4 >> 32));
+  const __m128d d = _mm_loadh_pd(load_pair(at + (uint32_t)i6), at + (i6 >> 32));
   const floats even = _mm256_castpd_ps(_mm256_insertf128_pd(_mm256_castpd128_pd256(a), c, 1));
   const floats odd = _mm256_castpd_ps(_mm256_insertf128_pd(_mm256_castpd128_pd256(b), d, 1));
   *first = _mm256_shuffle_ps(even, odd, 0x88);
