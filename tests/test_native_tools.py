@@ -292,7 +292,10 @@ def test_containers_under_sanitizers(check: str, tmp_path: Path) -> None:
     sources = [
         ROOT / "tests/native/fuzz_container.c",
         native / "tools/container.c",
-        *(native / "src" / f"{name}.c" for name in ("crc32", "n1", "n1_model", "n1_lanes", "n1_avx2", "n1_tables")),
+        *(
+            native / "src" / f"{name}.c"
+            for name in ("crc32", "n1", "n1_model", "n1_lanes", "n1_avx2", "n1_tables", "n1_steps")
+        ),
     ]
     command = [compiler, "-std=c99", sanitize, "-g", "-O1", "-fno-sanitize-recover=all", "-Wall", "-Wextra", "-Werror"]
     folders = [f"-I{native / name}" for name in ("include", "src", "tools")]
