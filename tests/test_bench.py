@@ -84,7 +84,10 @@ def command(data: Path, *options: str) -> list[str]:
 
 
 def grid(data: Path, *options: str, code: int = 0) -> SimpleNamespace:
-    done = called(*command(data, *options)[2:])
+    if "N1CODEC_PATH" in os.environ:  # a process loads a test's codec once, as it then is
+        done = subprocess.run(command(data, *options), capture_output=True, text=True, timeout=120)
+    else:
+        done = called(*command(data, *options)[2:])
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     folder = data.parent / "results" / data.name
