@@ -374,7 +374,7 @@ class Chunk:
         if self.model.head.fast:
             most = 32767 >> max(channel.shift, 0)
             v = np.clip(codes - mean, -most, most) if channel.shift >= 0 else codes - mean
-            return shifted(v, -channel.shift)
+            return np.clip(shifted(v, -channel.shift), -32768, 32767)
         exact = shifted(channel.group.centre[codes] - 1024 * mean, 10 - channel.shift)
         self.events["clamped"] += int((clamp16(exact) != exact).sum())
         return clamp16(exact)

@@ -225,6 +225,11 @@ def test_a_damaged_profile_is_named(tmp_path: Path) -> None:
 # -- the library -----------------------------------------------------------------------------------------------------
 
 
+def test_a_library_without_a_kernel_is_told() -> None:
+    with pytest.raises(UnavailableError, match=r"do not have n1c_no_such_kernel: .*make install"):
+        Kernel("n1c_no_such_kernel", int)(1)
+
+
 def test_the_interface_is_the_headers() -> None:
     numbers = re.findall(r"#define N1C_VERSION (\d+)", "".join(path.read_text() for path in HEADERS))
     assert numbers == [str(native.VERSION)]

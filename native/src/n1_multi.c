@@ -43,7 +43,7 @@ typedef struct {
   const fast_kernels *fast;
   multi_lanes l;
   int64_t channels, size; /* numbers in the rows of a channel */
-  int16_t *rows;          /* samples; of one block of channels after the other */
+  int16_t *rows;          /* samples, channel after channel */
   int16_t *x;
   uint16_t *codes;        /* of one channel */
   int32_t *total;         /* sum of earlier channels, row -MULTI_PAD on */

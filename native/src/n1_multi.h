@@ -221,7 +221,8 @@ static inline int32_t fast_code(const fast_coder *c, int32_t value) {
 
 static inline int16_t fast_x(const fast_coder *c, int32_t code) {
   const int32_t v = code - c->mean, most = 32767 >> (c->shift > 0 ? c->shift : 0);
-  return (int16_t)(c->shift < 0 ? v >> -c->shift : (v < -most ? -most : v > most ? most : v) * (1 << c->shift));
+  const int32_t x = c->shift < 0 ? v >> -c->shift : (v < -most ? -most : v > most ? most : v) * (1 << c->shift);
+  return (int16_t)(x < -32768 ? -32768 : x > 32767 ? 32767 : x);
 }
 
 /* -- kernels: with and without AVX2, and the same bits ----------------------------------------------------------------- */
