@@ -13,9 +13,13 @@ unset CDPATH
 if [ "${1:-}" = --one ]; then
     file=$2
     work=$N1_EVAL_TMP/$$
-    # Whoever removes the file "first" is the first that fails, and alone speaks. Removing takes no space on a full disk.
+    # Whoever renames the file "first" is the first that fails, and alone speaks. Renaming takes no space on a full disk.
+    # While the file "speaking" is there, nobody stops the worker.
     fail() {
-        rm "$N1_EVAL_TMP/first" && printf '%s\n' ${said:+"$said"} "eval.sh: $file: $1" >&3
+        if mv "$N1_EVAL_TMP/first" "$N1_EVAL_TMP/speaking"; then
+            printf '%s\n' ${said:+"$said"} "eval.sh: $file: $1" >&3
+            rm "$N1_EVAL_TMP/speaking"
+        fi
         exit 255
     }
     said=
@@ -75,7 +79,7 @@ stop() {
     exit 1
 }
 
-for tool in awk basename cmp cp dirname mkdir mktemp rm sleep wc xargs; do
+for tool in awk basename cmp cp dirname mkdir mktemp mv rm sleep wc xargs; do
     command -v "$tool" >/dev/null || stop "$tool: there is no such program on the PATH, and eval.sh needs it"
 done
 
@@ -170,6 +174,7 @@ xargs -0 -n 1 -P "$jobs" bash "$self" --one 3>&2 2>/dev/null < <(printf '%s\0' "
 workers=$!
 wait "$workers"
 status=$?
+while [ -e "$N1_EVAL_TMP/speaking" ] && kill -0 -- "-$workers" 2>/dev/null; do sleep 0.1; done
 [ -e "$N1_EVAL_TMP/first" ] || exit 1
 done=0
 [ -f "$N1_EVAL_TMP/sizes" ] && done=$(($(wc -l <"$N1_EVAL_TMP/sizes")))

@@ -162,6 +162,24 @@ def test_stops_at_the_first_failure(
     assert snapshot(data) == before
 
 
+def test_what_failed_is_told_to_a_reader_that_is_slow(tmp_path: Path, gzipped: dict[str, str]) -> None:
+    """The message fills the pipe, and the other worker ends meanwhile."""
+    folder = tmp_path / "two"
+    folder.mkdir()
+    for name in "ab":
+        (folder / f"{name}.wav").write_bytes(b"a recording")
+    script(Path(gzipped["ENCODE"]), "head -c 300000 /dev/zero | tr '\\0' x >&2; exit 7")
+    call, env = ["bash", str(ROOT / "eval.sh")], environment(tmp_path / "scratch", DATA=folder, JOBS=2, **gzipped)
+    with subprocess.Popen(call, cwd=tmp_path, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as running:
+        time.sleep(2)
+        assert running.stderr is not None
+        said = running.stderr.read()
+    assert running.returncode == 1
+    assert said.startswith(b"x" * 300000 + b"\neval.sh: ")
+    assert said.count(b"\n") == 2
+    assert b"failed with exit code 7" in said
+
+
 def test_nothing_is_started_after_a_failure(tmp_path: Path, gzipped: dict[str, str]) -> None:
     folder = tmp_path / "many"
     folder.mkdir()
@@ -265,6 +283,7 @@ def test_a_tool_that_is_missing_is_named(tmp_path: Path, data: Path, gzipped: di
         "gzip",
         "mkdir",
         "mktemp",
+        "mv",
         "rm",
         "sh",
         "sleep",

@@ -129,10 +129,10 @@ def work(what: str, item: str) -> str:
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_what_crashes_or_hangs_costs_itself_alone(jobs: int) -> None:
     tasks = [
-        Task(prepare, work, ("",), ("a", "raise", "b", "crash", "c", "hang", "d"), 3.0),
-        Task(prepare, work, ("raise",), ("e", "f"), 3.0),
-        Task(prepare, work, ("crash",), ("g",), 3.0),
-        Task(prepare, work, ("",), ("h",), 3.0),
+        Task(prepare, work, ("",), ("a", "raise", "b", "crash", "c", "hang", "d"), 20.0),
+        Task(prepare, work, ("raise",), ("e", "f"), 20.0),
+        Task(prepare, work, ("crash",), ("g",), 20.0),
+        Task(prepare, work, ("",), ("h",), 20.0),
     ]
     with Pool(jobs) as pool:
         found = [(item, result) for _, item, result in pool.run(tasks)]
@@ -142,7 +142,7 @@ def test_what_crashes_or_hangs_costs_itself_alone(jobs: int) -> None:
     assert results["raise"] == Failure("a wrong spec")
     assert results["e"] == results["f"] == Failure("ValueError: not today")
     assert results["g"] == Failure("its process was ended by exit code 3")
-    assert results["hang"] == Failure("it took longer than 3 s")
+    assert results["hang"] == Failure("it took longer than 20 s")
     assert isinstance(results["crash"], Failure) and "ended by" in results["crash"].reason
 
 
