@@ -319,9 +319,18 @@ class ModelCoder(Coder):
                 memory that they do not back must not be touched.
         """
 
+    def needs_with(self, model: bytes) -> str:
+        """Return what coding with a model takes beside it, in words, such as a profile; empty for nothing."""
+        return ""
+
     @classmethod
     def capabilities(cls) -> list[str]:
         return sorted([*super().capabilities(), "model"])
+
+    def needs(self, data: bytes) -> str:
+        from n1codec.varint import Reader
+
+        return self.needs_with(Reader(data).prefixed())
 
     def encode(self, x: np.ndarray) -> bytes:
         from n1codec.varint import put_bytes

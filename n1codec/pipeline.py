@@ -224,8 +224,10 @@ class Pipeline:
             layout = _output(stage, layout, side)
         return steps, reader.rest(), layout
 
-    def needs(self, payload: Buffer, layout: Layout) -> str:
+    def needs(self, payload: Buffer, layout: Layout, model: bytes | None = None) -> str:
         """Return what decoding a payload takes beside this program, in words, such as a profile; empty for nothing.
+
+        The model is that which ``encode`` was given.
 
         Raises:
             FormatError: the payload is not one of this codec, or not of this layout.
@@ -233,8 +235,9 @@ class Pipeline:
         _, data, layout = self._unpacked(payload, layout)
         if not layout.size:
             return ""
-        parts = _unpack(data, len(_piece_layouts(layout, self.coder)))
-        return ", ".join(dict.fromkeys(filter(None, map(self.coder.needs, parts))))
+        parts = _unpack(data if model is None else model, len(_piece_layouts(layout, self.coder)))
+        asked = self.coder.needs if model is None else _with_models(self.coder).needs_with
+        return ", ".join(dict.fromkeys(filter(None, map(asked, parts))))
 
 
 def get_codec(spec: str) -> Pipeline:

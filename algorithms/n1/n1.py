@@ -11,14 +11,10 @@ codes' widths are then learned on the way, too.
 
 from __future__ import annotations
 
-import os
-import zlib
-from pathlib import Path
-
 import numpy as np
 
-from n1codec import files
-from n1codec.codec import Coder, Layout, SpecError, Text, UnavailableError
+from n1codec import profiles
+from n1codec.codec import Coder, Layout, SpecError, Text
 from n1codec.native import SCRATCH, SIMD, Kernel, KernelError, reads, writes
 
 _work_size = Kernel("n1c_n1_work_size", int)
@@ -57,7 +53,7 @@ class N1(Coder):
 
     def decode(self, data: bytes, layout: Layout) -> np.ndarray:
         checksum = _other_profile(data)
-        profile = _NONE if checksum is None else _find(checksum)
+        profile = _NONE if checksum is None else profiles.find(checksum)
         x = np.empty(layout.shape, np.int16)
         work = np.empty(_work_size(x.size), np.uint8)
         _decode(data, profile, work, x, SIMD)
@@ -65,18 +61,12 @@ class N1(Coder):
 
     def needs(self, data: bytes) -> str:
         checksum = _other_profile(data)
-        return "" if checksum is None else f"the profile {checksum:08x} (let N1CODEC_PROFILES name its .n1p file)"
+        return "" if checksum is None else profiles.wanted(checksum)
 
     def _profile(self) -> bytes:
         if self.profile in ("n1", "none"):
             return _BUILT_IN if self.profile == "n1" else _NONE
-        try:
-            data = files.read(self.profile)
-        except OSError as error:
-            raise SpecError(f"n1: profile {files.explain(error)}") from error
-        if data[:4] != b"N1P\1":
-            raise SpecError(f"n1: profile {self.profile}: it is none (make one with n1codec train)")
-        return data
+        return profiles.read(self.name, self.profile, profiles.OF_CODES)
 
 
 def _other_profile(data: bytes) -> int | None:
@@ -84,16 +74,3 @@ def _other_profile(data: bytes) -> int | None:
     if len(data) > 4 and data[0] >> 3 & 3 == _OTHER and data[0] & 3 == 2:
         return int.from_bytes(data[1:5], "little")
     return None
-
-
-def _find(checksum: int) -> bytes:
-    """Return the profile of this CRC-32 from the files and folders that $N1CODEC_PROFILES names."""
-    for place in filter(None, os.environ.get("N1CODEC_PROFILES", "").split(os.pathsep)):
-        for path in sorted(Path(place).glob("*.n1p")) if Path(place).is_dir() else [Path(place)]:
-            data = path.read_bytes() if path.is_file() else b""
-            if zlib.crc32(data) == checksum:
-                return data
-    raise UnavailableError(
-        f"it was encoded with the profile {checksum:08x}, which is not here (let N1CODEC_PROFILES name its .n1p file "
-        "or the folder that holds it)"
-    )

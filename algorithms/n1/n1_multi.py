@@ -5,15 +5,20 @@ A model is fitted to a stretch of the recording and travels in the file: which e
 from past and future of these neighbours and from the mean of all earlier channels (least squares), and how wide the
 codes of each converter are (how often they came against how often they were expected). Chunks are coded with it
 independently of each other: residuals of a distribution of fitted shape, scaled by three running means of squares, and
-rANS (Duda 2013) with sixteen interleaved states. docs/multi.md describes the format and the model.
+rANS (Duda 2013) with sixteen interleaved states. A profile is a model of an earlier recording with the same probe:
+files name it instead of holding a model of their own. docs/multi.md describes the format and the model.
 """
 
 from __future__ import annotations
 
+import zlib
+
 import numpy as np
 
-from n1codec.codec import Choice, Layout, ModelCoder
-from n1codec.native import SCRATCH, SIMD, Kernel, reads, writes
+from n1codec import profiles
+from n1codec.codec import Choice, FormatError, Layout, ModelCoder, SpecError, Text
+from n1codec.native import SCRATCH, SIMD, Kernel, KernelError, reads, writes
+from n1codec.varint import Reader
 
 _fit_work_size = Kernel("n1c_multi_fit_work_size", int, int)
 _fit = Kernel("n1c_multi_fit", reads(np.int16), reads(np.int32), SCRATCH, writes(np.uint8), int, int)
@@ -26,6 +31,9 @@ _FITTED = 1 << 23
 """Samples that a model is fitted to at most: more make it no better, only slower."""
 _STRETCHES = 4
 """Stretches of a longer array that are looked at, spread evenly over it."""
+_NAMED = b"\3"
+"""First byte of a model that is a profile's; the profile's CRC-32 follows. Others begin with their preset."""
+_PRESETS = {b"\1": "best", b"\2": "fast"}
 
 
 class N1Multi(ModelCoder):
@@ -33,30 +41,84 @@ class N1Multi(ModelCoder):
     dtypes = ("int16", "uint16")
     chunk_seconds = 10
     preset: str
-    params = {"preset": Choice("best", "fast", help="best: the smallest files; fast: several times as fast")}
+    profile: str
+    params = {
+        "preset": Choice("best", "fast", help="best: the smallest files; fast: several times as fast"),
+        "profile": Text(
+            "none", "none, or a file made by n1codec train, which is taken where that makes a file smaller"
+        ),
+    }
     grid = ("n1_multi", "n1_multi:preset=fast")
     floor_xrt = 200
 
     def fit(self, x: np.ndarray, converters: np.ndarray | None = None) -> bytes:
-        x = _some(_signed(x.reshape(len(x), -1)))
+        every, x = x, _some(_signed(x.reshape(len(x), -1)))
         channels = x.shape[1]
         groups = np.zeros(channels, np.int32) if converters is None else np.ascontiguousarray(converters, np.int32)
         out = np.empty(2 * x.size + 64 * channels + 1024, np.uint8)
         work = np.empty(_fit_work_size(len(x), channels), np.uint8)
         size = _fit(x, groups, work, out, int(self.preset == "fast"), SIMD)
-        return out[:size].tobytes()
+        model = out[:size].tobytes()
+        if self.profile == "none":
+            return model
+        given = self._profile()
+        try:
+            if Reader(given[1:]).uint() != channels:
+                return model
+            gain = _coded(x, model).size - _coded(x, given).size
+        except (FormatError, KernelError) as error:
+            raise SpecError(f"n1_multi: profile {self.profile}: it is damaged (make one with n1codec train)") from error
+        named = _NAMED + zlib.crc32(profiles.OF_CHANNELS + given).to_bytes(4, "little")
+        return named if len(named) <= len(model) + gain * every.size / x.size else model
 
     def encode_with(self, x: np.ndarray, model: bytes) -> bytes:
-        out = np.empty(2 * x.size + 1, np.uint8)
-        work = np.empty(_encode_work_size(model, len(x)), np.uint8)
-        size = _encode(_signed(x), model, len(x), work, out, SIMD)
-        return out[:size].tobytes()
+        return _coded(_signed(x), self._whole(model)).tobytes()
 
     def decode_with(self, data: bytes, layout: Layout, model: bytes) -> np.ndarray:
+        model = self._whole(model)
         work = np.empty(_decode_work_size(model, layout.shape[0]), np.uint8)
         x = np.empty(layout.shape, np.int16)
         _decode(data, model, layout.shape[0], work, x, SIMD)
         return x if layout.dtype == np.int16 else (x.view(np.uint16) ^ np.uint16(1 << 15))
+
+    def needs_with(self, model: bytes) -> str:
+        return profiles.wanted(_checksum(model)) if model[:1] == _NAMED else ""
+
+    def _profile(self) -> bytes:
+        """Return the model in the profile that the user named."""
+        model = profiles.read(self.name, self.profile, profiles.OF_CHANNELS)[len(profiles.OF_CHANNELS) :]
+        preset = _PRESETS.get(model[:1], "")
+        if preset and preset != self.preset:
+            raise SpecError(f"n1_multi: profile {self.profile}: it was trained with preset={preset} (name that preset)")
+        return model
+
+    def _whole(self, model: bytes) -> bytes:
+        """Return a model, where it is named that of the profile."""
+        if model[:1] != _NAMED:
+            return model
+        checksum = _checksum(model)
+        if self.profile != "none":
+            own = self._profile()
+            if zlib.crc32(profiles.OF_CHANNELS + own) == checksum:
+                return own
+        found = profiles.find(checksum)
+        if not found.startswith(profiles.OF_CHANNELS):
+            raise FormatError(f"the profile {checksum:08x} is not one of n1_multi")
+        return found[len(profiles.OF_CHANNELS) :]
+
+
+def _checksum(model: bytes) -> int:
+    """Return the CRC-32 of the profile that a model names."""
+    if len(model) != 5:
+        raise FormatError("a model that names a profile has 5 bytes")
+    return int.from_bytes(model[1:], "little")
+
+
+def _coded(x: np.ndarray, model: bytes) -> np.ndarray:
+    """Return the bytes, uint8, of int16 samples of shape (frames, channels) or (frames,)."""
+    out = np.empty(2 * x.size + 1, np.uint8)
+    work = np.empty(_encode_work_size(model, len(x)), np.uint8)
+    return out[: _encode(x, model, len(x), work, out, SIMD)]
 
 
 def _signed(x: np.ndarray) -> np.ndarray:

@@ -160,7 +160,7 @@ def _needs(archive: Archive, chunks: list[Chunk]) -> str:
     for chunk in {chunk.group: chunk for chunk in chunks}.values():
         try:
             _, payload, layout = archive.payload(chunk)
-            needs = archive.pipeline(chunk.stream, chunk.group).needs(payload, layout)
+            needs = archive.pipeline(chunk.stream, chunk.group).needs(payload, layout, archive.model(chunk))
         except CodecError as error:
             needs = str(error)
         if needs:

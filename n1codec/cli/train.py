@@ -15,6 +15,8 @@ from n1codec.codec import CodecError, SpecError
 if TYPE_CHECKING:
     import numpy as np
 
+    from n1codec.datasets.dataset import Dataset
+    from n1codec.pipeline import Pipeline
     from n1codec.recordings import Reading
 
 
@@ -48,28 +50,38 @@ if TYPE_CHECKING:
 def command(
     data: str, output: Path | None, check: bool, c_source: Path | None, codec: str, quiet: bool, reading: Reading
 ) -> None:
-    """Make a profile for an ADC or a probe from the recordings of DATA, for the codec n1.
+    """Make a profile for an ADC or a probe from the recordings of DATA, for the codec n1 or n1_multi.
 
     DATA is a recording, a folder of WAV files or a zip archive. Every channel is a recording to train on; of more than
-    134 million samples the first frames are taken.
+    134 million samples the first frames are taken. For n1_multi the channels belong together, and 8 million samples are
+    enough.
 
-    The profile holds what all recordings of the converter share: the widths of its codes, the shape of the residual
-    and a prior for the predictor. The codec n1:profile=FILE.n1p uses it. Files that it writes can be decoded only where
-    the environment variable N1CODEC_PROFILES names the profile or its folder.
+    The profile of n1 holds what all recordings of the converter share: the widths of its codes, the shape of the
+    residual and a prior for the predictor; that of n1_multi holds what a probe's channels tell of each other, and the
+    widths of each converter. The codecs n1:profile=FILE.n1p and n1_multi:profile=FILE.n1p use it. Files that they write
+    can be decoded only where the environment variable N1CODEC_PROFILES names the profile or its folder.
 
     \b
     Examples:
       n1codec train recordings/ -o my.n1p --check
+      n1codec train run_g0_t0.imec0.ap.bin --codec n1_multi -o probe.n1p
       n1codec train recordings/ --codec n1_max --check
     """
     from n1codec import files
     from n1codec.cli._text import count
     from n1codec.datasets import dataset
+    from n1codec.pipeline import get_codec
     from n1codec.train import fit, unseen
 
     if not (output or check or c_source):
         raise click.UsageError("nothing to do: name the profile with -o, or ask for --check")
     try:
+        stages = get_codec(codec)
+        if stages.model_coder:
+            if c_source:
+                raise click.UsageError(f"{codec} has no tables to build in: name the profile with -o")
+            _train_together(dataset.resolve(data, reading=reading), stages, output, check)
+            return
         trainer = unseen.trainer(codec)
     except SpecError as error:
         raise click.UsageError(str(error)) from error
@@ -105,6 +117,36 @@ def command(
         for rungs in zip(*ladders, strict=True):
             size = sum(trainer.measure(others, part) for (_, others), (_, part) in zip(pairs, rungs, strict=True))
             _show(rungs[0][0], codec, recordings, size)
+
+
+def _train_together(found: Dataset, codec: Pipeline, output: Path | None, check: bool) -> None:
+    from n1codec import files
+    from n1codec.cli._text import count
+    from n1codec.train import multi
+
+    if codec.coder.get_config().get("profile", "none") != "none":
+        raise click.UsageError("a profile is trained without another one: leave profile= out")
+    recordings = multi.load(found.recordings())
+    click.echo(count(len(recordings), "recording"))
+    if output:
+        profile = multi.train(codec, multi.part(recordings))
+        files.write(output, profile)
+        click.echo(f"a profile of {len(profile)} bytes, {zlib.crc32(profile):08x}")
+    if check:
+        click.echo("trained on one half of the time, measured on the other, and the reverse:")
+        halves = [multi.part(recordings, *ends) for ends in ((0, 0.5), (0.5, 1))]
+        samples = sum(half.frames.size for half in halves)
+        for what, sizes in (
+            ("each half's own model, which is in the file", [multi.measure(codec, half) for half in halves]),
+            (
+                "the profile of the other half",
+                [
+                    multi.measure(codec, half, multi.train(codec, other))
+                    for half, other in zip(halves, reversed(halves), strict=True)
+                ],
+            ),
+        ):
+            click.echo(f"{8 * sum(sizes) / samples:9.4f} bits per sample, ratio {2 * samples / sum(sizes):.4f}  {what}")
 
 
 def _show(what: str, codec: str, recordings: list[np.ndarray], payload: float) -> None:

@@ -36,7 +36,15 @@ def looked_at(coder: ModelCoder, rate: float, start: int, stop: int) -> list[tup
         rate: frames a second; 0 where it is not known.
         start, stop: the frames that the model serves.
     """
-    frames, most = stop - start, max(1, round(coder.fit_seconds * (rate or _ASSUMED)))
+    return stretches(start, stop, max(1, round(coder.fit_seconds * (rate or _ASSUMED))))
+
+
+def stretches(start: int, stop: int, most: int) -> list[tuple[int, int]]:
+    """Return so many of the frames from ``start`` to ``stop`` - 1 at most, as (first, behind the last) of each stretch.
+
+    Stretches are equally long and evenly spread; where there are no more frames, all are one.
+    """
+    frames = stop - start
     if frames <= most:
         return [(start, stop)]
     count = min(_STRETCHES, most)

@@ -24,8 +24,8 @@ from typing import NamedTuple
 import numpy as np
 
 from n1codec.codec import FormatError
+from n1codec.profiles import OF_CODES as MAGIC
 
-MAGIC = b"N1P\1"
 ORDER = 32
 CELLS = 512
 _HEAD = struct.Struct("<4sBBHHHHxx")
