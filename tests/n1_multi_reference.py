@@ -282,14 +282,21 @@ def write(head: Head, wanted: Iterable[int]) -> bytes:
 
 
 class States:
-    """Sixteen rANS states that share one stream of words."""
+    """Sixteen rANS states that share one stream of words; in the fast way a set for even and one for odd steps."""
 
     def __init__(self, data: bytes, fast: bool, events: Counter[str]) -> None:
         size, self.least = (4, 1 << 16) if fast else (6, 1 << 32)
-        self.state = [0] * LANES
-        for i, lane in enumerate(ORDER):
-            self.state[lane] = int.from_bytes(data[size * i : size * i + size], "little")
-        self.data, self.at, self.events = data, size * LANES, events
+        self.data, self.at, self.events = data, 0, events
+        self.sets = [[0] * LANES for _ in range(2 if fast else 1)]
+        for states in self.sets:
+            for lane in ORDER:
+                states[lane] = int.from_bytes(data[self.at : self.at + size], "little")
+                self.at += size
+        self.step(0)
+
+    def step(self, t: int) -> None:
+        """Turn to the states of a step."""
+        self.state = self.sets[t % len(self.sets)]
 
     def word(self) -> int:
         self.at += 2
@@ -356,7 +363,7 @@ class Chunk:
             (coded, self.constant, self.copy, self.stored)[self.kinds[-1]](c)
             if self.kinds[-1] in (0, 3):
                 self.sum, self.count = self.sum + (self.x[:, c] >> channels[c].shift - self.least), self.count + 1
-        assert set(self.states.state) == {self.states.least} or 0 not in self.kinds
+        assert set(sum(self.states.sets, [])) == {self.states.least} or 0 not in self.kinds
 
     def at(self, x: np.ndarray, times: np.ndarray) -> np.ndarray:
         return x[np.clip(times, 0, self.frames - 1)]
@@ -467,6 +474,7 @@ class Chunk:
         down = max(self.model.head.precision + channel.shift, 0)
         sums, self.outermost = self.sums(c), []
         for t, alive in self.steps:
+            states.step(t)
             planes = [states.word() for _ in range(raw if t else 0)]
             residuals = [0] * LANES
             for place, lane in enumerate(ORDER):

@@ -48,6 +48,7 @@ def sources() -> dict[str, tuple[np.ndarray, list[int], int]]:
         "together": (together.astype(np.int16), [0] * 12, 500),
         "converters": (np.concatenate(two, axis=1).astype(np.int16), [0, 0, 0, 1, 1, 1], 300),
         "kinds": (kinds.astype(np.int16), [0] * 7, 200),
+        "fast": (kinds.astype(np.int16) * 16, [0] * 7, 217),
     }
 
 
@@ -55,7 +56,7 @@ def write_missing() -> None:
     for name, (x, converters, frames) in sources().items():
         path = GOLDEN / f"n1_multi-{name}.payload"
         if not path.exists():
-            model = fit(x[frames:], np.array(converters))
+            model = fit(x[frames:], np.array(converters), fast=int(name == "fast"))
             path.write_bytes(len(model).to_bytes(2, "little") + model + encode(x[:frames], model))
 
 
@@ -72,6 +73,7 @@ def test_what_golden_files_hold() -> None:
     assert {path.name for path in GOLDEN.glob("n1_multi-*")} == {f"n1_multi-{name}.payload" for name in sources()}
     models = {name: reference.read(golden(name)[1]) for name in sources()}
     assert models["together"].head.mean and not models["kinds"].head.mean
+    assert [model.head.fast for model in models.values()] == [False, False, False, True]
     assert [group.widths is None for group in models["converters"].groups] == [False, False]
     assert any(channel.step for channel in models["kinds"].channels)
     x, _, chunk = golden("kinds")

@@ -9,10 +9,11 @@
 
 #define BACKING 65536 /* a payload byte may stand for so many samples at most */
 #define STATE_BYTES 6
-#define STATES_SIZE (STATE_BYTES * MULTI_LANES)
+#define STATES_SIZE (4 * FAST_STATES) /* or less: STATE_BYTES * MULTI_LANES */
 #define SLACK 64      /* bytes before the words that may be overwritten */
 #define COPIES 5000     /* earlier channels of which one may be a copy */
 #define LEVEL_STEPS 256 /* that tell how large residuals are */
+#define TABLES 16       /* of the fast way that are kept: those of sixteen starts in a row */
 #define MOST_BOOST 64 /* of the first step's variance, in steps of MULTI_SCALE_STEPS to the octave */
 
 enum { MODE_RAW, MODE_CODED };
@@ -50,16 +51,18 @@ typedef struct {
   int16_t *mean;
   int32_t *sum;
   side *side;
+  fast_table *tables;     /* TABLES of them, of the fast way */
 } chunk;
 
 static int16_t *rows_of(const chunk *c, int64_t channel) { return c->rows + channel * c->size; }
 static int16_t *x_of(const chunk *c, int64_t channel) { return c->x + channel * c->size; }
 
-static int64_t chunk_bytes(int64_t frames, int64_t channels) {
+static int64_t chunk_bytes(int64_t frames, const multi_model *model) {
+  const int64_t channels = model->channels;
   const multi_lanes l = multi_lanes_of(frames);
   const int64_t size = multi_row_size(&l);
   return 2 * N1C_ROUND64(2 * channels * size) + 2 * N1C_ROUND64(2 * size) + 2 * N1C_ROUND64(4 * size) +
-         N1C_ROUND64(channels * (int64_t)sizeof(side));
+         N1C_ROUND64(channels * (int64_t)sizeof(side)) + (model->fast ? TABLES * (int64_t)sizeof(fast_table) : 0);
 }
 
 static uint8_t *chunk_open(chunk *c, const multi_model *model, int64_t frames, uint8_t *memory, int64_t simd) {
@@ -76,6 +79,9 @@ static uint8_t *chunk_open(chunk *c, const multi_model *model, int64_t frames, u
   c->total = (int32_t *)memory, memory += N1C_ROUND64(4 * c->size);
   c->sum = (int32_t *)memory, memory += N1C_ROUND64(4 * c->size);
   c->side = (side *)memory, memory += N1C_ROUND64(c->channels * (int64_t)sizeof(side));
+  c->tables = (fast_table *)memory;
+  if (model->fast) memory += TABLES * sizeof(fast_table);
+  for (int i = 0; model->fast && i < TABLES; i++) c->tables[i].start = INT32_MIN;
   memset(c->total, 0, (size_t)(4 * c->size));
   memset(c->mean, 0, (size_t)(2 * c->size));
   return memory;
@@ -99,9 +105,15 @@ static void coder_open(multi_coder *m, const chunk *c, int64_t channel) {
   for (int i = 0; i < MULTI_LANES; i++) m->a1[i] = m->a2[i] = m->a3[i] = variance;
 }
 
-static void fast_open(fast_coder *m, const chunk *c, int64_t channel, const fast_table *table) {
+/* Channels whose residuals are alike have the same table. */
+static const fast_table *table_of(const chunk *c, int32_t start) {
+  fast_table *t = c->tables + (uint32_t)start % TABLES;
+  if (t->start != start) fast_table_open(t, c->model->tail, start);
+  return t;
+}
+
+static void fast_open(fast_coder *m, const chunk *c, int64_t channel) {
   const multi_channel *ch = c->model->channel + channel;
-  m->table = table;
   m->down = c->model->bits + ch->shift;
   m->down = m->down > 0 ? m->down : 0;
   m->mean = c->side[channel].mean;
@@ -142,7 +154,7 @@ static void map_codes(const chunk *c, int64_t channel) {
   }
   if (c->model->fast) {
     fast_coder f;
-    fast_open(&f, c, channel, NULL);
+    fast_open(&f, c, channel);
     c->fast->x(&f, c->codes, c->size / MULTI_LANES, x_of(c, channel));
     return;
   }
@@ -186,6 +198,8 @@ static void begin_lanes(const chunk *c, int64_t channel, int known) {
       x[lane - t * MULTI_LANES] = (int16_t)n1_clamp(v, -32768, 32767);
     }
 }
+
+static int64_t lane_length(const multi_lanes *l, int lane) { return l->length + (lane < l->longer); }
 
 static int32_t active_lanes(const chunk *c, int64_t step) {
   return step < c->l.length ? MULTI_LANES : c->l.longer;
@@ -276,7 +290,7 @@ static int32_t level_of(const multi_coder *m, const int16_t *x, const int32_t *s
 typedef struct {
   uint32_t *coded;
   uint64_t state[MULTI_LANES];
-  uint32_t fast_state[MULTI_LANES];
+  uint32_t fast_state[FAST_STATES];
   int32_t *residuals; /* where those that have no symbol go */
   uint8_t *words, *end;
 } encoder;
@@ -334,10 +348,10 @@ static int fast_encode_channel(const chunk *c, int64_t channel, encoder *e) {
   const int64_t whole = whole_steps(c);
   int32_t *sum = c->sum + MULTI_ROW_0;
   uint8_t *words = e->words;
-  uint32_t before[MULTI_LANES];
+  uint32_t before[FAST_STATES];
+  const fast_table *table;
   fast_list list;
   multi_taps_of taps;
-  fast_table table;
   fast_coder m;
   s->beyond = map_rows(c, channel);
   regressors(c, channel, 1, &taps);
@@ -345,16 +359,16 @@ static int fast_encode_channel(const chunk *c, int64_t channel, encoder *e) {
   c->k->dot(&taps, 0, 1, sum);
   begin_lanes(c, channel, 1);
   c->k->dot(&taps, 1, c->l.steps, sum);
-  fast_open(&m, c, channel, &table);
+  fast_open(&m, c, channel);
   c->fast->residuals(&m, c->codes + MULTI_ROW_0, 0, c->l.steps, sum);
   s->start = fast_level(sum, c->l.steps > 1, c->l.steps, c->l.steps > 1 ? MULTI_LANES : active_lanes(c, 0));
-  fast_table_open(&table, c->model->tail, s->start);
+  table = table_of(c, s->start);
   list.at = e->residuals;
   list.count = 0;
   list.room = c->l.frames / 8 + MULTI_LANES;
   memcpy(before, e->fast_state, sizeof before);
-  words = c->fast->put(&table, e->fast_state, sum, whole, c->l.steps, active_lanes(c, whole), words, e->end, &list);
-  if (words) words = c->fast->put(&table, e->fast_state, sum, 1, whole, MULTI_LANES, words, e->end, &list);
+  words = c->fast->put(table, e->fast_state, sum, whole, c->l.steps, active_lanes(c, whole), words, e->end, &list);
+  if (words) words = c->fast->put(table, e->fast_state, sum, 1, whole, MULTI_LANES, words, e->end, &list);
   for (int r = MULTI_LANES, active = active_lanes(c, 0); r-- > 0;)
     if (multi_lane_of[r] < active) fast_note(&list, sum[r]);
   if (list.count > list.room || s->beyond > c->l.frames / 8) {
@@ -415,7 +429,8 @@ static int64_t encode_chunk(chunk *c, encoder *e, uint32_t *prints, const int16_
     map_codes(c, i);
     if (counts(c, i)) count_channel(c, i, 1, ++counted);
   }
-  for (int lane = 0; lane < MULTI_LANES; lane++) e->state[lane] = MULTI_STATE, e->fast_state[lane] = FAST_STATE;
+  for (int lane = 0; lane < MULTI_LANES; lane++) e->state[lane] = MULTI_STATE;
+  for (int i = 0; i < FAST_STATES; i++) e->fast_state[i] = FAST_STATE;
   for (int64_t i = c->channels; i-- > 0;) {
     if (c->side[i].kind != KIND_CODED) continue;
     count_channel(c, i, -1, --counted);
@@ -435,8 +450,8 @@ static int64_t encode_chunk(chunk *c, encoder *e, uint32_t *prints, const int16_
   }
   if (any) {
     if (capacity - (at - out) < STATES_SIZE + (top - e->words)) return N1C_E_CAPACITY;
-    for (int r = 0; r < MULTI_LANES; r++)
-      at = c->model->fast ? n1c_store_bytes(at, e->fast_state[r], 4) : n1c_store_bytes(at, e->state[r], STATE_BYTES);
+    for (int i = 0; c->model->fast && i < FAST_STATES; i++) at = n1c_store_bytes(at, e->fast_state[i], 4);
+    for (int r = 0; !c->model->fast && r < MULTI_LANES; r++) at = n1c_store_bytes(at, e->state[r], STATE_BYTES);
     memcpy(at, e->words, (size_t)(top - e->words));
     at += top - e->words;
   }
@@ -449,16 +464,22 @@ static int64_t encode_chunk(chunk *c, encoder *e, uint32_t *prints, const int16_
 /* Fills what stands before and after the lanes: samples of the lanes beside them. */
 static void close_rows(const chunk *c, int16_t *rows) {
   const multi_lanes *l = &c->l;
-  const int64_t longer = l->longer * (l->length + 1);
+  const int last = (l->frames < MULTI_LANES ? (int)l->frames : MULTI_LANES) - 1;
   for (int lane = 0; lane < MULTI_LANES; lane++) {
-    const int64_t start = multi_lane_start(l, lane), stop = l->length + (lane < l->longer);
-    for (int64_t t = -MULTI_PAD; t < l->steps + MULTI_PAD; t++) {
-      int64_t i = start + t, from, step;
-      if (t == 0) t = stop, i = start + t;
-      i = i < 0 ? 0 : i >= l->frames ? l->frames - 1 : i;
-      from = i < longer ? i / (l->length + 1) : l->longer + (i - longer) / l->length;
-      step = i - multi_lane_start(l, (int32_t)from);
+    const int64_t stop = lane_length(l, lane);
+    int64_t step = 0;
+    int from = lane;
+    for (int64_t t = -1; t >= -MULTI_PAD; t--) {
+      while (!step && from > 0) step = lane_length(l, --from);
+      step -= step > 0;
       rows[t * MULTI_LANES + lane] = rows[step * MULTI_LANES + from];
+    }
+    from = lane < last ? lane + 1 : last;
+    step = lane < last ? 0 : lane_length(l, last) - 1;
+    for (int64_t t = stop; t < l->steps + MULTI_PAD; t++) {
+      rows[t * MULTI_LANES + lane] = rows[step * MULTI_LANES + from];
+      if (step + 1 < lane_length(l, from)) step++;
+      else if (from < last) from++, step = 0;
     }
   }
 }
@@ -528,15 +549,14 @@ static int fast_decode_channel(const chunk *c, int64_t channel, uint32_t *state,
   residual_source source;
   const fast_beyond beyond = {&source, next_residual};
   multi_taps_of taps;
-  fast_table table;
   fast_coder m;
   source.d = d;
   source.model = &models->residual;
   regressors(c, channel, 0, &taps);
   c->k->dot(&taps, 0, c->l.steps, sum);
   begin_lanes(c, channel, 0);
-  fast_table_open(&table, c->model->tail, c->side[channel].start);
-  fast_open(&m, c, channel, &table);
+  fast_open(&m, c, channel);
+  m.table = table_of(c, c->side[channel].start);
   for (int k = 0, active = active_lanes(c, 0); k < MULTI_LANES; k++) {
     const int lane = multi_lane_of[k];
     uint32_t s = (uint32_t)sum[k];
@@ -583,8 +603,9 @@ static int take_side(const chunk *c, int64_t channel, n1c_decoder *d, side_model
 
 static int64_t decode_chunk(chunk *c, n1c_reader r, int16_t *samples) {
   const uint64_t least = c->model->fast ? FAST_STATE : MULTI_STATE;
+  const int states = c->model->fast ? FAST_STATES : MULTI_LANES;
   uint64_t state[MULTI_LANES];
-  uint32_t fast_state[MULTI_LANES];
+  uint32_t fast_state[FAST_STATES];
   n1c_decoder d;
   side_models m;
   int32_t counted = 0, begun = 0;
@@ -598,10 +619,11 @@ static int64_t decode_chunk(chunk *c, n1c_reader r, int16_t *samples) {
     int16_t *rows = rows_of(c, i);
     if (!take_side(c, i, &d, &m)) return N1C_E_CORRUPT;
     if (s->kind == KIND_CODED) {
-      for (int lane = 0; !begun && lane < MULTI_LANES; lane++) {
-        state[lane] = n1c_read_bytes(&r, c->model->fast ? 4 : STATE_BYTES);
-        fast_state[lane] = (uint32_t)state[lane];
-        if (r.bad || state[lane] < least) return N1C_E_CORRUPT;
+      for (int k = 0; !begun && k < states; k++) {
+        const uint64_t s = n1c_read_bytes(&r, c->model->fast ? 4 : STATE_BYTES);
+        if (r.bad || s < least) return N1C_E_CORRUPT;
+        if (c->model->fast) fast_state[k] = (uint32_t)s;
+        else state[k] = s;
       }
       begun = 1;
       if (!(c->model->fast ? fast_decode_channel(c, i, fast_state, &r, &d, &m) : decode_channel(c, i, state, &r)))
@@ -624,8 +646,8 @@ static int64_t decode_chunk(chunk *c, n1c_reader r, int16_t *samples) {
     if (n1c_decoder_overrun(&d)) return N1C_E_CORRUPT;
     if (counts(c, i)) count_channel(c, i, 1, ++counted);
   }
-  for (int lane = 0; begun && lane < MULTI_LANES; lane++)
-    if ((c->model->fast ? fast_state[lane] : state[lane]) != least) return N1C_E_CORRUPT;
+  for (int k = 0; begun && k < states; k++)
+    if ((c->model->fast ? fast_state[k] : state[k]) != least) return N1C_E_CORRUPT;
   c->k->scatter(c->rows, c->channels, 0, c->channels, &c->l, samples);
   return c->l.frames * c->channels;
 }
@@ -638,7 +660,7 @@ static int64_t work_size(const uint8_t *model, int64_t length, int64_t frames, i
   if (frames < 1 || frames > (int64_t)1 << 31) return N1C_E_ARGUMENT;
   if (tables < 0 || !multi_model_head(model, length, &m)) return encode ? N1C_E_ARGUMENT : N1C_E_CORRUPT;
   *channels = m.channels;
-  return N1C_SLACK + tables + chunk_bytes(frames, m.channels) + (encode ? 2 * frames * m.channels + 4 * m.channels : 0) +
+  return N1C_SLACK + tables + chunk_bytes(frames, &m) + (encode ? 2 * frames * m.channels + 4 * m.channels : 0) +
          (encode ? 8 * MULTI_LANES * (frames / MULTI_LANES + 1 + 2 * MULTI_PAD) : 0) +
          (encode && m.fast ? 4 * m.channels * (frames / 8 + MULTI_LANES) : 0) + SLACK + 7 * 64;
 }

@@ -175,16 +175,20 @@ static inline int64_t multi_row_size(const multi_lanes *l) { return (l->steps + 
 #define FAST_TOTAL (1 << FAST_BITS)
 #define FAST_SYMBOLS 256        /* 0: what is beyond the others, which are residuals from -127 on */
 #define FAST_ZERO 128
+#define FAST_IDLE FAST_SYMBOLS  /* of lanes that have no sample: a symbol that leaves states as they are */
 #define FAST_STATE ((uint32_t)1 << 16)
+#define FAST_STATES (2 * MULTI_LANES) /* even steps have the first half of them, odd ones the other: neither waits */
 
 typedef struct {
   uint32_t frequency, low;
+  double reciprocal;            /* 1 / frequency */
 } fast_interval;
 
 /* The table of a channel in a chunk: its residuals are normally distributed, with tails. */
 typedef struct {
+  int32_t start;                /* of the channel */
   int32_t raw;                  /* low bits of residuals that are stored as they are */
-  fast_interval of[FAST_SYMBOLS];
+  fast_interval of[FAST_SYMBOLS + 1];
   uint32_t at[FAST_TOTAL];      /* for each slot: symbol, frequency - 1 << 8, distance from the interval's start << 20 */
 } fast_table;
 
@@ -283,7 +287,8 @@ typedef struct {
   void (*x)(const fast_coder *c, const uint16_t *codes, int64_t rows, int16_t *x);
   /* From sums of weights times x, in the order of multi_lane_of, to residuals. */
   void (*residuals)(const fast_coder *c, const uint16_t *codes, int64_t from, int64_t to, int32_t *sum);
-  /* Residuals without a symbol are added to a list, the last one first, while there is room. */
+  /* Takes steps to - 1 .. from into FAST_STATES. Residuals without a symbol are added to a list, the last one first, while
+   * there is room. */
   uint8_t *(*put)(const fast_table *table, uint32_t *state, const int32_t *residuals, int64_t from, int64_t to,
                   int32_t active, uint8_t *words, const uint8_t *end, fast_list *beyond);
   const uint8_t *(*take)(const fast_coder *c, uint32_t *state, const int32_t *sum, int64_t from, int64_t to,
@@ -292,6 +297,9 @@ typedef struct {
 } fast_kernels;
 
 extern const fast_kernels fast_plain, fast_avx2;
+
+/* The states that a step has. */
+static inline uint32_t *fast_states(uint32_t *state, int64_t step) { return state + (step & 1) * MULTI_LANES; }
 
 /* The symbol of a residual. */
 static inline int32_t fast_symbol(const fast_table *t, int32_t residual) {

@@ -546,17 +546,36 @@ AVX2 static void fast_residuals(const fast_coder *c, const uint16_t *code, int64
   }
 }
 
-/* Eight states of 32 bits after a symbol each. */
-INLINE ints fast_put_symbols(ints state, ints low, ints frequency) {
+/* What lies below the symbols of eight lanes, their frequencies, and the reciprocals of these: of the even and of the odd
+ * lanes. */
+INLINE void fast_intervals(const fast_table *table, ints k, ints *low, ints *frequency, __m256d *reciprocal) {
+  const __m128i first = _mm256_castsi256_si128(k), last = _mm256_extracti128_si256(k, 1);
+  const uint64_t i0 = (uint64_t)_mm_cvtsi128_si64(first), i2 = (uint64_t)_mm_extract_epi64(first, 1);
+  const uint64_t i4 = (uint64_t)_mm_cvtsi128_si64(last), i6 = (uint64_t)_mm_extract_epi64(last, 1);
   const ints mask = _mm256_set1_epi64x(0xffffffff);
-  ints half[2];
+#  define ONE(i) _mm_loadu_si128((const __m128i *)(const void *)(table->of + (i)))
+#  define TWO(i, k) _mm256_inserti128_si256(_mm256_castsi128_si256(ONE(i)), ONE(k), 1)
+  const ints a[2] = {TWO((uint32_t)i0, (uint32_t)i4), TWO(i0 >> 32, i4 >> 32)};
+  const ints b[2] = {TWO((uint32_t)i2, (uint32_t)i6), TWO(i2 >> 32, i6 >> 32)};
+#  undef TWO
+#  undef ONE
+#  pragma GCC unroll 2
   for (int odd = 0; odd < 2; odd++) {
-    const ints s = odd ? _mm256_srli_epi64(state, 32) : _mm256_and_si256(state, mask);
-    const ints f = odd ? _mm256_srli_epi64(frequency, 32) : _mm256_and_si256(frequency, mask);
-    const ints q = as_number(_mm256_floor_pd(_mm256_div_pd(as_double(s), as_double(f))));
-    half[odd] = _mm256_add_epi64(_mm256_slli_epi64(q, FAST_BITS), _mm256_sub_epi64(s, _mm256_mul_epu32(q, f)));
+    const ints both = _mm256_unpacklo_epi64(a[odd], b[odd]);
+    frequency[odd] = _mm256_and_si256(both, mask);
+    low[odd] = _mm256_srli_epi64(both, 32);
+    reciprocal[odd] = to_doubles(_mm256_unpackhi_epi64(a[odd], b[odd]));
   }
-  return _mm256_add_epi32(_mm256_blend_epi32(half[0], _mm256_slli_epi64(half[1], 32), 0xaa), low);
+}
+
+/* Four states after a symbol each. With half a 1 more, a state over its frequency is at least 2^-13 away from whole
+ * numbers, and below 2^20: rounding errors do not matter. */
+INLINE ints fast_put_symbols(ints state, ints low, ints frequency, __m256d reciprocal) {
+  const ints magic = _mm256_set1_epi64x(0x4330000000000000);
+  const __m256d more = _mm256_sub_pd(to_doubles(_mm256_or_si256(state, magic)), _mm256_set1_pd(4503599627370495.5));
+  const ints q = _mm256_cvtepi32_epi64(_mm256_cvttpd_epi32(_mm256_mul_pd(more, reciprocal)));
+  const ints rest = _mm256_sub_epi64(state, _mm256_mul_epu32(q, frequency));
+  return _mm256_add_epi64(_mm256_add_epi64(_mm256_slli_epi64(q, FAST_BITS), rest), low);
 }
 
 /* Notes the residuals of a set of lanes, the last one first. */
@@ -568,47 +587,50 @@ AVX2 static void fast_note_all(fast_list *beyond, const int32_t *residual, int32
 AVX2 static uint8_t *fast_put(const fast_table *table, uint32_t *state, const int32_t *residual, int64_t from, int64_t to,
                               int32_t active, uint8_t *words, const uint8_t *end, fast_list *list) {
   const ints idle[2] = {idle_of(active, 0), idle_of(active, 1)}, zero = _mm256_setzero_si256();
-  const ints beyond = _mm256_set1_epi32((int32_t)table->of[0].frequency);
   const __m128i raw = _mm_cvtsi32_si128(table->raw);
-  ints s[2] = {load(state), load(state + 8)};
+  ints s[2][2][2]; /* of even and odd steps, of both halves, of even and odd lanes */
+  for (int i = 0; i < 4; i++) {
+    const ints both = load(state + 8 * i);
+    s[i >> 1][i & 1][0] = _mm256_and_si256(both, _mm256_set1_epi64x(0xffffffff));
+    s[i >> 1][i & 1][1] = _mm256_srli_epi64(both, 32);
+  }
   for (int64_t t = to; t-- > from;) {
+    const int32_t *now = residual + t * MULTI_LANES;
     __m128i given[2];
     int32_t gave[2];
     if (words - end < 6 * MULTI_LANES) return NULL;
+#  pragma GCC unroll 2
     for (int h = 2; h-- > 0;) {
-      ints k = _mm256_add_epi32(_mm256_sra_epi32(load(residual + t * MULTI_LANES + 8 * h), raw),
-                                _mm256_set1_epi32(FAST_ZERO));
-      const ints outside =
-          _mm256_cmpgt_epi32(_mm256_and_si256(k, _mm256_set1_epi32(~(FAST_SYMBOLS - 1))), zero);
-      floats f, l;
-      ints frequency, low, none, keep, packed;
-      k = _mm256_max_epi32(_mm256_andnot_si256(outside, k), zero);
-      gather_pairs(table->of, k, &f, &l);
-      frequency = from_floats(f);
-      none = _mm256_or_si256(_mm256_cmpeq_epi32(frequency, zero), _mm256_cmpeq_epi32(k, zero));
-      {
-        const int32_t set = _mm256_movemask_ps(to_floats(_mm256_andnot_si256(idle[h], none)));
-        if (set) fast_note_all(list, residual + t * MULTI_LANES + 8 * h, set);
+      ints *even = &s[t & 1][h][0], *odd = &s[t & 1][h][1], low[2], frequency[2], none;
+      __m256d reciprocal[2];
+      ints k = _mm256_add_epi32(_mm256_sra_epi32(load(now + 8 * h), raw), _mm256_set1_epi32(FAST_ZERO));
+      int32_t set;
+      none = _mm256_cmpgt_epi32(_mm256_and_si256(k, _mm256_set1_epi32(~(FAST_SYMBOLS - 1))), zero);
+      k = _mm256_max_epi32(_mm256_andnot_si256(none, k), zero);
+      k = _mm256_blendv_epi8(k, _mm256_set1_epi32(FAST_IDLE), idle[h]);
+      fast_intervals(table, k, low, frequency, reciprocal);
+      none = _mm256_blend_epi32(frequency[0], _mm256_slli_epi64(frequency[1], 32), 0xaa);
+      none = _mm256_cmpeq_epi32(_mm256_min_epu32(k, none), zero);
+      set = _mm256_movemask_ps(to_floats(none));
+      if (set) {
+        fast_note_all(list, now + 8 * h, set);
+        fast_intervals(table, _mm256_andnot_si256(none, k), low, frequency, reciprocal);
       }
-      frequency = _mm256_blendv_epi8(_mm256_blendv_epi8(frequency, beyond, none), _mm256_set1_epi32(FAST_TOTAL), idle[h]);
-      low = _mm256_andnot_si256(_mm256_or_si256(none, idle[h]), from_floats(l));
-      keep = _mm256_cmpgt_epi32(frequency, _mm256_srli_epi32(s[h], 20));
-      packed = _mm256_and_si256(s[h], _mm256_set1_epi32(0xffff));
-      given[h] = _mm256_castsi256_si128(_mm256_permute4x64_epi64(_mm256_packus_epi32(packed, packed), 0xd8));
-      gave[h] = _mm256_movemask_ps(to_floats(keep)) ^ 0xff;
-      s[h] = fast_put_symbols(_mm256_blendv_epi8(_mm256_srli_epi32(s[h], 16), s[h], keep), low, frequency);
+      gave[h] = give(even, odd, _mm256_slli_epi64(frequency[0], 20), _mm256_slli_epi64(frequency[1], 20), given + h);
+      *even = fast_put_symbols(*even, low[0], frequency[0], reciprocal[0]);
+      *odd = fast_put_symbols(*odd, low[1], frequency[1], reciprocal[1]);
     }
     words = write_words(words, given[1], gave[1]);
     words = write_words(words, given[0], gave[0]);
     for (int32_t bit = table->raw; bit-- > 0;) {
       const __m128i up = _mm_cvtsi32_si128(31 - bit);
-      const int32_t a = _mm256_movemask_ps(to_floats(_mm256_sll_epi32(load(residual + t * MULTI_LANES), up)));
-      const int32_t b = _mm256_movemask_ps(to_floats(_mm256_sll_epi32(load(residual + t * MULTI_LANES + 8), up)));
+      const int32_t a = _mm256_movemask_ps(to_floats(_mm256_sll_epi32(load(now), up)));
+      const int32_t b = _mm256_movemask_ps(to_floats(_mm256_sll_epi32(load(now + 8), up)));
       n1c_store_bytes(words -= 2, (uint64_t)(a | b << 8), 2);
     }
   }
-  store(state, s[0]);
-  store(state + 8, s[1]);
+  for (int i = 0; i < 4; i++)
+    store(state + 8 * i, _mm256_or_si256(s[i >> 1][i & 1][0], _mm256_slli_epi64(s[i >> 1][i & 1][1], 32)));
   return words;
 }
 
@@ -630,13 +652,15 @@ AVX2 static const uint8_t *fast_take(const fast_coder *c, uint32_t *state, const
   const ints level = _mm256_set1_epi32(c->mean), last_code = _mm256_set1_epi32(c->codes - 1);
   const __m128i down = _mm_cvtsi32_si128(c->down), raw = _mm_cvtsi32_si128(table->raw);
   const int32_t pairs = (c->order + 1) / 2;
-  ints weight[MULTI_MOST_ORDER / 2], s[2] = {load(state), load(state + 8)};
+  ints weight[MULTI_MOST_ORDER / 2], states[2][2];
+  for (int i = 0; i < 4; i++) states[i >> 1][i & 1] = load(state + 8 * i);
   for (int32_t i = 0; i < pairs; i++) {
     const int32_t second = 2 * i + 1 < c->order ? c->own[2 * i + 1] : 0;
     weight[i] = _mm256_set1_epi32((int32_t)((uint32_t)second << 16 | (uint16_t)c->own[2 * i]));
   }
   for (int64_t t = from; t < to; t++) {
     const uint8_t *planes = in;
+    ints *s = states[t & 1];
     uint8_t near_end[2 * MULTI_LANES + 16];
     int16_t *now = row + t * MULTI_LANES;
     ints sums[2] = {load(sum + t * MULTI_LANES), load(sum + t * MULTI_LANES + 8)}, codes_of[2], x_now;
@@ -648,6 +672,7 @@ AVX2 static const uint8_t *fast_take(const fast_coder *c, uint32_t *state, const
       sums[0] = _mm256_add_epi32(sums[0], _mm256_madd_epi16(_mm256_unpacklo_epi16(one, two), weight[i]));
       sums[1] = _mm256_add_epi32(sums[1], _mm256_madd_epi16(_mm256_unpackhi_epi16(one, two), weight[i]));
     }
+#  pragma GCC unroll 2
     for (int h = 0; h < 2; h++) {
       const ints entry = gather_ints(table->at, _mm256_and_si256(s[h], _mm256_set1_epi32(FAST_TOTAL - 1)));
       const ints symbol = _mm256_and_si256(entry, _mm256_set1_epi32(255));
@@ -676,6 +701,7 @@ AVX2 static const uint8_t *fast_take(const fast_coder *c, uint32_t *state, const
       memcpy(near_end, in, (size_t)(end - in));
       planes = near_end;
     }
+#  pragma GCC unroll 2
     for (int h = 0; h < 2; h++) {
       const ints is_dry = _mm256_cmpeq_epi32(_mm256_srli_epi32(s[h], 16), zero);
       const int32_t set = _mm256_movemask_ps(to_floats(is_dry));
@@ -688,8 +714,7 @@ AVX2 static const uint8_t *fast_take(const fast_coder *c, uint32_t *state, const
     if (end - in < taken) return NULL;
     in += taken;
   }
-  store(state, s[0]);
-  store(state + 8, s[1]);
+  for (int i = 0; i < 4; i++) store(state + 8 * i, states[i >> 1][i & 1]);
   return in;
 }
 
@@ -720,7 +745,7 @@ INLINE void transpose(ints *v) {
   }
 }
 
-#  define TOGETHER 2 /* rows that are written at a time: a line of the cache */
+#  define TOGETHER 8 /* rows that are transposed at a time: few pages of memory are visited in turn */
 
 AVX2 static void gather(const int16_t *frames, int64_t channels, int64_t from, int64_t to, const multi_lanes *l,
                         int16_t *rows) {

@@ -31,6 +31,7 @@ void fast_table_open(fast_table *t, int32_t tail, int32_t start) {
   float sigma = sqrtf(multi_power(start)), per_symbol;
   uint32_t total = 0, last, at = 0;
   int32_t most = FAST_ZERO;
+  t->start = start;
   for (t->raw = 0; sigma > MOST_SIGMA; t->raw++) sigma *= 0.5f;
   if (sigma < 0.125f) sigma = 0.125f;
   per_symbol = (float)(MULTI_SHAPE / 16) / sigma;
@@ -48,6 +49,9 @@ void fast_table_open(fast_table *t, int32_t tail, int32_t start) {
     if (t->of[k].frequency > t->of[most].frequency) most = k;
   }
   t->of[most].frequency += FAST_TOTAL - total; /* may be less than 0, which wraps and is right */
+  t->of[FAST_IDLE].frequency = FAST_TOTAL;
+  t->of[FAST_IDLE].low = 0;
+  for (uint32_t k = 0; k <= FAST_IDLE; k++) t->of[k].reciprocal = t->of[k].frequency ? 1.0 / t->of[k].frequency : 0;
   for (uint32_t k = 0; k < FAST_SYMBOLS; k++) {
     t->of[k].low = at;
     for (uint32_t i = 0; i < t->of[k].frequency; i++, at++) t->at[at] = k | (t->of[k].frequency - 1) << 8 | i << 20;
@@ -70,17 +74,18 @@ static uint8_t *put(const fast_table *table, uint32_t *state, const int32_t *res
                     int32_t active, uint8_t *words, const uint8_t *end, fast_list *beyond) {
   for (int64_t t = to; t-- > from;) {
     const int32_t *now = residual + t * MULTI_LANES;
+    uint32_t *s = fast_states(state, t);
     if (words - end < 6 * MULTI_LANES) return NULL;
     for (int r = MULTI_LANES; r-- > 0;) {
       const int32_t symbol = fast_symbol(table, now[r]);
       const fast_interval *i = table->of + symbol;
       if (multi_lane_of[r] >= active) continue;
       if (!symbol) fast_note(beyond, now[r]);
-      if (state[r] >> 20 >= i->frequency) {
-        n1c_store_bytes(words -= 2, state[r], 2);
-        state[r] >>= 16;
+      if (s[r] >> 20 >= i->frequency) {
+        n1c_store_bytes(words -= 2, s[r], 2);
+        s[r] >>= 16;
       }
-      state[r] = n1c_rans_put32(state[r], i->low, i->frequency, FAST_BITS);
+      s[r] = n1c_rans_put32(s[r], i->low, i->frequency, FAST_BITS);
     }
     for (int32_t bit = table->raw; bit-- > 0;) {
       uint32_t plane = 0;
@@ -97,29 +102,30 @@ static const uint8_t *take(const fast_coder *c, uint32_t *state, const int32_t *
   const fast_table *table = c->table;
   for (int64_t t = from; t < to; t++) {
     const uint8_t *planes = in;
+    uint32_t *s = fast_states(state, t);
     if (end - in < 2 * table->raw) return NULL;
     in += 2 * table->raw;
     for (int r = 0; r < MULTI_LANES; r++) {
       const int64_t i = t * MULTI_LANES + multi_lane_of[r];
-      const uint32_t entry = table->at[n1c_rans_slot(state[r], FAST_BITS)];
-      uint32_t s = (uint32_t)sum[t * MULTI_LANES + r];
+      const uint32_t entry = table->at[n1c_rans_slot(s[r], FAST_BITS)];
+      uint32_t value = (uint32_t)sum[t * MULTI_LANES + r];
       int32_t residual = ((int32_t)(entry & 255) - FAST_ZERO) * (1 << table->raw);
       if (multi_lane_of[r] >= active) {
         codes[i] = 0, x[i] = 0;
         continue;
       }
-      for (int32_t k = 0; k < c->order; k++) s += (uint32_t)(c->own[k] * x[i - (k + 1) * MULTI_LANES]);
+      for (int32_t k = 0; k < c->order; k++) value += (uint32_t)(c->own[k] * x[i - (k + 1) * MULTI_LANES]);
       for (int32_t bit = 0; bit < table->raw; bit++)
         residual |= (int32_t)(n1c_load16(planes + 2 * bit) >> r & 1) << bit;
       if (!(entry & 255)) residual = beyond->next(beyond->context);
-      codes[i] = (uint16_t)fast_code(c, (int32_t)((uint32_t)((int32_t)s >> c->down) + (uint32_t)residual));
+      codes[i] = (uint16_t)fast_code(c, (int32_t)((uint32_t)((int32_t)value >> c->down) + (uint32_t)residual));
       x[i] = fast_x(c, codes[i]);
-      state[r] = ((entry >> 8 & 4095) + 1) * (state[r] >> FAST_BITS) + (entry >> 20);
+      s[r] = ((entry >> 8 & 4095) + 1) * (s[r] >> FAST_BITS) + (entry >> 20);
     }
     for (int r = 0; r < MULTI_LANES; r++)
-      if (state[r] < FAST_STATE) {
+      if (s[r] < FAST_STATE) {
         if (end - in < 2) return NULL;
-        state[r] = state[r] << 16 | n1c_load16(in);
+        s[r] = s[r] << 16 | n1c_load16(in);
         in += 2;
       }
   }
