@@ -363,7 +363,7 @@ class Chunk:
             (coded, self.constant, self.copy, self.stored)[self.kinds[-1]](c)
             if self.kinds[-1] in (0, 3):
                 self.sum, self.count = self.sum + (self.x[:, c] >> channels[c].shift - self.least), self.count + 1
-        assert set(sum(self.states.sets, [])) == {self.states.least} or 0 not in self.kinds
+        assert {s for states in self.states.sets for s in states} == {self.states.least} or 0 not in self.kinds
 
     def at(self, x: np.ndarray, times: np.ndarray) -> np.ndarray:
         return x[np.clip(times, 0, self.frames - 1)]

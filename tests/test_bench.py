@@ -653,7 +653,7 @@ def test_a_cluster_that_loses_a_worker(data: Path, module, tmp_path: Path) -> No
     note = tmp_path / "scheduler.json"
     try:
         start("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(note))
-        _wait_for(note.exists, 60)
+        _wait_for(lambda: note.exists() and note.read_text().endswith("}"), 60)
         address = json.loads(note.read_text())["address"]
         for _ in range(2):
             start("worker", address, "--no-nanny", "--nthreads", "1", "--local-directory", str(tmp_path / "dask"))
