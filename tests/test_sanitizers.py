@@ -2,7 +2,7 @@
 
 The libFuzzer targets run for a moment each; `make fuzz` runs them for long.
 
-$N1C_FUZZ_ITERATIONS sets the rounds per kernel, 400 by default.
+$N1C_FUZZ_ITERATIONS sets the rounds per kernel, 150 by default.
 """
 
 from __future__ import annotations
