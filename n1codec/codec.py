@@ -289,6 +289,8 @@ class ModelCoder(Coder):
     """Seconds of a recording that one model serves; they are made a whole number of chunks."""
     fit_seconds: ClassVar[float] = 4
     """Seconds of these at most that the model is fitted to."""
+    block: int = 0
+    """Channels of a recording that are coded together at most, so that others need not be decoded with them; 0: all."""
 
     @abstractmethod
     def fit(self, x: np.ndarray, converters: np.ndarray | None = None) -> bytes:

@@ -269,6 +269,25 @@ def test_groups_have_models_of_their_own(tmp_path: Path) -> None:
     verify(tmp_path / "a.n1c", jobs=2)
 
 
+def test_channels_in_blocks_are_read_without_the_others(tmp_path: Path) -> None:
+    x = signal(3000, 10)
+    wide = tmp_path / "wide.wav"
+    wide.write_bytes(wav.write(x, RATE))
+    encode_file(wide, tmp_path / "a.n1c", "n1_multi:block=4")
+    encode_file(wide, tmp_path / "all.n1c", "n1_multi")
+    data = (tmp_path / "a.n1c").read_bytes()
+    archive = Archive(Memory(data))
+    assert [group.channels for group in archive.head.streams[0].groups] == [(0, 1, 2, 3), (4, 5, 6, 7), (8, 9)]
+    file = _Counted(data)
+    rec = n1codec.open(file)
+    file.reads.clear()
+    np.testing.assert_array_equal(rec[10:20, 5], x[10:20, 5])
+    assert file.reads == [place_of(archive.chunks[1]), place_of(archive.models[0, 1, archive.chunks[1].model])]
+    verify(tmp_path / "a.n1c")
+    with n1codec.open(tmp_path / "all.n1c") as whole:
+        np.testing.assert_array_equal(whole[:], rec[:])
+
+
 def test_each_channel_by_itself_keeps_its_converter(run_folder: Path, tmp_path: Path) -> None:
     encode_file(run_folder / "run_g0_t0.imec0.ap.bin", tmp_path / "a.n1c", "middles")
     assert [known.tolist() for _, known in fits("middles") if known is not None] == [[0], [1], [0], [1]] * 2
@@ -391,6 +410,10 @@ class _Counted(io.BytesIO):
         return data
 
 
+def place_of(part: Any) -> tuple[int, int]:
+    return part.offset, part.length
+
+
 def test_tail_index_chunk_and_model_are_read_and_no_more(packed: Path, samples: np.ndarray) -> None:
     data = packed.read_bytes()
     archive = Archive(Memory(data))
@@ -403,14 +426,11 @@ def test_tail_index_chunk_and_model_are_read_and_no_more(packed: Path, samples: 
     ], "besides the head"
     file.reads.clear()
 
-    def place(of: Any) -> tuple[int, int]:
-        return of.offset, of.length
-
     np.testing.assert_array_equal(rec[4000:4010], samples[4000:4010])
-    assert file.reads == [place(archive.chunks[4]), place(archive.models[0, 0, 2])]
+    assert file.reads == [place_of(archive.chunks[4]), place_of(archive.models[0, 0, 2])]
     file.reads.clear()
     np.testing.assert_array_equal(rec[5990:6010, 2], samples[5990:6010, 2])
-    assert file.reads == [place(archive.chunks[5]), place(archive.chunks[6]), place(archive.models[0, 0, 3])]
+    assert file.reads == [place_of(archive.chunks[5]), place_of(archive.chunks[6]), place_of(archive.models[0, 0, 3])]
 
 
 def test_threads_read_a_model_once(packed: Path, samples: np.ndarray) -> None:

@@ -16,7 +16,7 @@ import zlib
 import numpy as np
 
 from n1codec import profiles
-from n1codec.codec import Choice, FormatError, Layout, ModelCoder, SpecError, Text
+from n1codec.codec import Choice, FormatError, Int, Layout, ModelCoder, SpecError, Text
 from n1codec.native import SCRATCH, SIMD, Kernel, KernelError, reads, writes
 from n1codec.varint import Reader
 
@@ -46,6 +46,12 @@ class N1Multi(ModelCoder):
         "preset": Choice("best", "fast", help="best: the smallest files; fast: several times as fast"),
         "profile": Text(
             "none", "none, or a file made by n1codec train, which is taken where that makes a file smaller"
+        ),
+        "block": Int(
+            0,
+            0,
+            1 << 20,
+            "channels of a recording that know of each other, so that reading one decodes no more; 0: all",
         ),
     }
     grid = ("n1_multi", "n1_multi:preset=fast")

@@ -201,6 +201,9 @@ class Packing:
         opaque = self._is_opaque(stream)
         if not (opaque or isinstance(stream, wav.Wav)) or max(len(file.prefix), len(file.suffix)) > MOST_AROUND:
             return None
+        coder = stages.model_coder if stages else None
+        if coder and 0 < coder.block < stream.channels:
+            return None
         whole = self.codec.external or stream.frames <= chunk
         if not whole or stream.frames * max(stream.channels, 1) >= 1 << 48:
             return None
@@ -401,8 +404,11 @@ class SourceChecksums:
 
 
 def groups_of(channels: Sequence[int], codec: Pipeline) -> list[tuple[int, ...]]:
-    """Return which channels are coded together: all of them, or some at a time where the codec codes each by itself."""
+    """Return which channels are coded together: all of them, or some at a time where the codec codes each by itself or
+    is told how many."""
     width = _BLOCK if codec.coder.per_channel else max(1, len(channels))
+    if codec.model_coder and codec.model_coder.block:
+        width = codec.model_coder.block
     return [tuple(channels[first : first + width]) for first in range(0, len(channels), width)]
 
 

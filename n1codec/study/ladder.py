@@ -44,6 +44,8 @@ class Step(NamedTuple):
     """Which of their samples: 0 is the one at the same time, -1 the one before, 1 the one after."""
     learned: str = ""
     """Whose codes' widths are learned: ``common`` for one converter in place of all, ``own`` for each its own."""
+    mean: bool = False
+    """Whether the mean of all channels that were coded before is taken as one more of these other channels."""
 
 
 STEPS: tuple[Step, ...] = (
@@ -55,6 +57,7 @@ STEPS: tuple[Step, ...] = (
     Step("ideal: and 2 neighbours, frames -1 and 0", 16, 2, (-1, 0), "own"),
     Step("ideal: and 2 neighbours, frames -2 to 2", 16, 2, (-2, -1, 0, 1, 2), "own"),
     Step("ideal: and 4 neighbours, frames -2 to 2", 16, 4, (-2, -1, 0, 1, 2), "own"),
+    Step("ideal: and 4 neighbours and the mean, frames -2 to 2", 16, 4, (-2, -1, 0, 1, 2), "own", mean=True),
     Step("ideal: and 8 neighbours, frames -2 to 2", 16, 8, (-2, -1, 0, 1, 2), "own"),
 )
 _FIRST = max(max(step.own for step in STEPS), max(max(step.lags) - min(step.lags) for step in STEPS))
@@ -87,11 +90,20 @@ class Ladder:
             return None
         x = converter.centre(self.codes)
         x = np.ascontiguousarray((x - x[: self.half].mean(axis=0)).T)
-        return float(np.mean([self._bits(step, converter, x, channel) for channel in range(len(x))]))
+        bits, total = [], np.zeros(x.shape[1])
+        for channel in range(len(x)):
+            others = [x[other] for other in self.order[channel][: step.neighbours]]
+            if step.mean and channel:
+                others.append(total / channel)
+            bits.append(self._bits(step, converter, x[channel], others, channel))
+            total += x[channel]
+        return float(np.mean(bits))
 
-    def _bits(self, step: Step, converter: Converter, x: np.ndarray, channel: int) -> float:
-        """Return the bits of one of the channels ``x``, shape (channels, frames)."""
-        wanted, past = _regressors(x, channel, step.own, self.order[channel][: step.neighbours], step.lags)
+    def _bits(
+        self, step: Step, converter: Converter, x: np.ndarray, others: Sequence[np.ndarray], channel: int
+    ) -> float:
+        """Return the bits of a channel's samples ``x``, predicted from themselves and ``others``."""
+        wanted, past = _regressors(x, step.own, others, step.lags)
         split = self.half - _FIRST
         weights = _fit(past[:, :split], wanted[:split])
         error = wanted - np.einsum("r,rt->t", weights, past)
@@ -134,13 +146,13 @@ def _nearest(rest: np.ndarray) -> list[np.ndarray]:
 
 
 def _regressors(
-    x: np.ndarray, channel: int, own: int, others: np.ndarray, lags: Sequence[int]
+    x: np.ndarray, own: int, others: Sequence[np.ndarray], lags: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a channel's samples without the first and last _FIRST, and what predicts them, (regressors, frames)."""
-    stop = x.shape[1] - _FIRST
-    past = [x[channel, _FIRST - lag : stop - lag] for lag in range(1, own + 1)]
-    past += [x[other, _FIRST + lag : stop + lag] for other in others for lag in lags]
-    return x[channel, _FIRST:stop], np.stack(past)
+    stop = len(x) - _FIRST
+    past = [x[_FIRST - lag : stop - lag] for lag in range(1, own + 1)]
+    past += [other[_FIRST + lag : stop + lag] for other in others for lag in lags]
+    return x[_FIRST:stop], np.stack(past)
 
 
 def _fit(past: np.ndarray, wanted: np.ndarray) -> np.ndarray:
