@@ -353,7 +353,7 @@ def test_a_file_that_was_replaced_makes_another_data_set(data: Path) -> None:
 
 
 @pytest.mark.slow
-def test_what_is_no_recording_has_no_speed(data: Path) -> None:
+def test_what_is_no_recording_has_bytes_a_second_alone(data: Path) -> None:
     for path in data.iterdir():
         path.write_bytes(b"junk" * 500)
     got = grid(data, "--codecs", "copy bz2")
@@ -361,9 +361,12 @@ def test_what_is_no_recording_has_no_speed(data: Path) -> None:
         assert line["status"] == "ok"
         assert {line["average_compression_speed_xRT"], line["average_decompression_speed_xRT"]} == {""}
         assert line["bits_per_sample"] == ""
+        for direction in ("encode", "decode"):
+            rate = int(line["total_original_size_bytes"]) / float(line[f"{direction}_seconds"]) / 1e6
+            assert float(line[f"{direction}_MB_per_second"]) == pytest.approx(rate)
     assert "xRT" not in got.err
     shown = got.out.splitlines()[1].split()
-    assert (len(shown), shown[0]) == (6, "bz2")
+    assert (len(shown), shown[0]) == (8, "bz2")
     done = subprocess.run(
         [sys.executable, "-m", "n1codec", "eval", "--codec", "bz2", "--data", str(data)],
         capture_output=True, text=True, timeout=120,

@@ -189,7 +189,8 @@ def figures(result: Result) -> dict[str, Any]:
     }
 
 
-_HEADINGS = ("codec", "ratio", "encode xRT", "decode xRT", "bits/sample", "bytes", "verified", "family", "status")
+_FIGURES = ("ratio", "encode xRT", "decode xRT", "encode MB/s", "decode MB/s", "bits/sample", "bytes")
+_HEADINGS = ("codec", *_FIGURES, "verified", "family", "status")
 
 
 def table(summary: pd.DataFrame) -> list[tuple[str, ...]]:
@@ -199,12 +200,14 @@ def table(summary: pd.DataFrame) -> list[tuple[str, ...]]:
         good = row.status == "ok"
         about = row.warning if good else row.reason
         status = f"{row.status}: {about}" if about else row.status
-        figures = ("", "", "", "", "")
+        figures: tuple[str, ...] = ("",) * len(_FIGURES)
         if good:
             figures = (
                 f"{row.compression_ratio:#.10g}",
                 speed(row.average_compression_speed_xRT),
                 speed(row.average_decompression_speed_xRT),
+                speed(row.encode_MB_per_second),
+                speed(row.decode_MB_per_second),
                 "" if isnan(row.bits_per_sample) else f"{row.bits_per_sample:#.10g}",
                 str(int(row.total_compressed_size_bytes)),
             )
@@ -223,7 +226,7 @@ def show(summary: pd.DataFrame) -> None:
 
         out = Table(box=box.SIMPLE_HEAD)
         for index, heading in enumerate(_HEADINGS):
-            out.add_column(heading, justify="right" if 1 <= index <= 6 else "left", overflow="fold")
+            out.add_column(heading, justify="right" if 1 <= index <= len(_FIGURES) + 1 else "left", overflow="fold")
         for line, status in zip(lines, summary["status"], strict=True):
             out.add_row(*map(Text, line), style=_STYLES.get(status, ""))
         Console().print(out)

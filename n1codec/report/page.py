@@ -62,8 +62,9 @@ def _head(found: pd.DataFrame, good: pd.DataFrame) -> list[str]:
         f"# Results: {only('dataset')}",
         "",
         f"{len(good)} codecs, {good['files'].max() if len(good) else 0:.0f} files, each file by itself, each",
-        "round trip compared byte for byte. Sizes are whole .n1c files against whole WAV files. xRT is",
-        f"seconds of recording / seconds of the codec's own work, one core.{rough}",
+        "round trip compared byte for byte. Sizes are whole .n1c files against whole files of the recordings. xRT is",
+        "seconds of recording / seconds of the codec's own work, MB/s is millions of their bytes / the same seconds,",
+        f"one core.{rough}",
         "",
         f"Machine: {only('cpu')}. Python {only('python')}, n1codec {only('n1codec')}.",
         "",
@@ -76,7 +77,7 @@ def _all(good: pd.DataFrame) -> list[str]:
     def rough(value: float, jobs: float) -> str:
         return f"~{speed(value)}" if jobs > 1 and not isnan(value) else speed(value)
 
-    headings = ("codec", "ratio", "bits/sample", "encode xRT", "decode xRT", "family")
+    headings = ("codec", "ratio", "bits/sample", "encode xRT", "decode xRT", "encode MB/s", "decode MB/s", "family")
     rows = [
         (
             _code(row.mode),
@@ -84,6 +85,8 @@ def _all(good: pd.DataFrame) -> list[str]:
             "" if isnan(row.bits_per_sample) else f"{row.bits_per_sample:.3f}",
             rough(row.average_compression_speed_xRT, row.jobs),
             rough(row.average_decompression_speed_xRT, row.jobs),
+            rough(row.encode_MB_per_second, row.jobs),
+            rough(row.decode_MB_per_second, row.jobs),
             row.family,
         )
         for row in good.itertuples()

@@ -208,7 +208,7 @@ def _ratio(page: _Page) -> Figure:
     page.lollipops(axes, low, good["compression_ratio"], np.arange(len(good)), lambda ratio: f"{ratio:.3f}")
     page.names(axes, list(good["mode"]))
     axes.set_xlim(low, high + 0.09 * (high - low))
-    axes.set_xlabel("bytes of the WAV files / bytes of the .n1c files, over all files")
+    axes.set_xlabel("bytes of the recordings / bytes of the .n1c files, over all files")
     page.legend(axes, loc="lower right")
     return figure
 

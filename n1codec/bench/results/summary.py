@@ -51,6 +51,8 @@ COLUMNS = (
     "encode_instructions",  # per sample, over the files where they were counted
     "decode_instructions",
     "recording_seconds",
+    "encode_MB_per_second",  # millions of bytes of the original files
+    "decode_MB_per_second",
     "repeats",  # the fewest of any file and direction
     "jobs",  # the most codecs that were measured at the same time
     "settings",
@@ -162,6 +164,8 @@ def _figures(files: Cells, jobs: int) -> dict[str, Any]:
         **{f"{d}_memory_bytes": _most(files[f"{d}_memory_bytes"]) for d in DIRECTIONS},
         **{f"{d}_instructions": _per_sample(files, f"{d}_instructions") for d in DIRECTIONS},
         "recording_seconds": recording,
+        "encode_MB_per_second": original / encode / 1e6 if encode else None,
+        "decode_MB_per_second": original / decode / 1e6 if decode else None,
         "repeats": None if repeats is None else int(repeats),
     }
 

@@ -234,8 +234,8 @@
     fact("Family", c.family);
     fact("Ratio", `${c.ratio.toPrecision(10)} (${c.bytes.toLocaleString("en")} bytes)`);
     fact("Bits/sample", c.bits === null ? "" : c.bits.toPrecision(10));
-    fact("Encode", c.encode === null ? "" : `${c.warning ? "~" : ""}${short(c.encode)} xRT`);
-    fact("Decode", c.decode === null ? "" : `${c.warning ? "~" : ""}${short(c.decode)} xRT`);
+    fact("Encode", c.encode === null ? "" : `${c.warning ? "~" : ""}${short(c.encode)} xRT, ${short(c.encodeRate)} MB/s`);
+    fact("Decode", c.decode === null ? "" : `${c.warning ? "~" : ""}${short(c.decode)} xRT, ${short(c.decodeRate)} MB/s`);
     fact("Rough", c.warning);
     fact("Memory", c.memory === null ? "" : `${short(c.memory / 1e6)} MB`);
     fact("Instructions", c.encodeInstructions === null ? "" : `${short(c.encodeInstructions)} to encode a sample, ${short(c.decodeInstructions)} to decode it`);
@@ -299,7 +299,7 @@
   };
   for (const button of document.querySelectorAll("#codecs thead button")) {
     button.addEventListener("click", () => {
-      const key = button.dataset.sort, rising = !["ratio", "encode", "decode", "p50"].includes(key); // where less is better, or A comes first
+      const key = button.dataset.sort, rising = !["ratio", "encode", "decode", "encodeRate", "decodeRate", "p50"].includes(key); // where less is better, or A comes first
       state.down = state.sort === key ? !state.down : !rising;
       state.sort = key;
       table();

@@ -62,6 +62,8 @@ def draw(table: pd.DataFrame, speed: str, height: float, style: Theme, narrow: b
                 row["average_compression_speed_xRT"],
                 row["average_decompression_speed_xRT"],
                 row["bits_per_sample"],
+                row["encode_MB_per_second"],
+                row["decode_MB_per_second"],
             ]
             for _, row in rows.iterrows()
         ]
@@ -81,7 +83,8 @@ def draw(table: pd.DataFrame, speed: str, height: float, style: Theme, narrow: b
                     "line": {"width": 0.7, "color": style.soft},
                 },
                 "hovertemplate": "<b>%{customdata[0]}</b><br>ratio %{y:.4f}, %{customdata[4]:.3f} bits per sample<br>"
-                "encode %{customdata[2]:,.0f} xRT, decode %{customdata[3]:,.0f} xRT<extra>%{fullData.name}</extra>",
+                "encode %{customdata[2]:,.0f} xRT, decode %{customdata[3]:,.0f} xRT<br>"
+                "encode %{customdata[5]:,.0f} MB/s, decode %{customdata[6]:,.0f} MB/s<extra>%{fullData.name}</extra>",
             }
         )
     legend: dict[str, Any] = {"font": {"size": 12, "color": style.ink}, "bgcolor": "rgba(0,0,0,0)"}
