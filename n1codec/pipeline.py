@@ -251,12 +251,6 @@ def get_codec(spec: str) -> Pipeline:
     return Pipeline([registry.find(name)(**values) for name, values in parse(spec)])
 
 
-def default_spec() -> str:
-    """Return the spec of the codec of integers where nobody names one, which $N1_CODEC overrides."""
-    spec = os.environ.get("N1_CODEC") or registry.AUTO
-    return registry.DEFAULT if spec == registry.AUTO else spec
-
-
 def default_codec() -> Pipeline | None:
     """Return the codec that the environment variable N1_CODEC names; None where none is, and the recording decides."""
     spec = os.environ.get("N1_CODEC") or registry.AUTO

@@ -396,3 +396,15 @@ def test_eval_sh_takes_a_recording_with_what_belongs_to_it(tmp_path: Path, sampl
     before, after = (int(word) for word in line.split() if word.isdigit())
     assert before == size and after < 0.9 * size
     assert [kept.name for kept in tmp_path.iterdir()] == ["in"]
+
+
+def test_eval_takes_the_codec_that_suits_each_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("N1_CODEC", raising=False)
+    folder = tmp_path / "both"
+    folder.mkdir()
+    (folder / "one.wav").write_bytes(wav.write(signal(3000), 19531))
+    (folder / "two.wav").write_bytes(wav.write(signal(3000, 2, seed=1), 19531))
+    told = call("eval", str(folder)).output
+    assert "codec: n1, n1_multi\n" in told
+    assert sorted(line.split()[0] for line in told.splitlines() if "losslessly" in line) == ["one.wav", "two.wav"]
+    assert f"Original size (bytes): {sum(path.stat().st_size for path in folder.iterdir())}\n" in told

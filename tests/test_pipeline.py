@@ -25,7 +25,7 @@ from n1codec.codec import (
     Text,
     UnavailableError,
 )
-from n1codec.pipeline import Pipeline, _quote, _split, _unpack, get_codec, parse
+from n1codec.pipeline import Pipeline, _quote, _split, _unpack, default_codec, get_codec, parse
 from n1codec.varint import Reader, put_bytes, put_uint
 
 
@@ -94,13 +94,14 @@ def test_family_is_the_coders_or_predictive() -> None:
     assert get_codec("bitshuffle|zstd").family == "dictionary"
 
 
-def test_a_default_codec_is_always_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    from n1codec.pipeline import default_spec
-
+def test_the_environment_names_the_codec_where_nobody_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("N1_CODEC", raising=False)
-    assert not get_codec(default_spec()).unavailable()
+    assert default_codec() is None
+    monkeypatch.setenv("N1_CODEC", "auto")
+    assert default_codec() is None
     monkeypatch.setenv("N1_CODEC", "zstd:level=1")
-    assert default_spec() == "zstd:level=1"
+    named = default_codec()
+    assert named is not None and named.spec == "zstd:level=1"
 
 
 # -- a new algorithm is one file --------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--codec", metavar="SPEC", help="The codec; without it $N1_CODEC or the default.")
+@click.option("--codec", metavar="SPEC", help="The codec; else $N1_CODEC, or the one that suits each recording.")
 @takes_data()
 def command(codec: str | None, data: str | None, reading: Reading) -> None:
     """Run one codec over all recordings and verify that each comes back bit for bit.
@@ -38,35 +38,41 @@ def command(codec: str | None, data: str | None, reading: Reading) -> None:
     from n1codec.cli._progress import progress
     from n1codec.cli._sweep_view import stored
     from n1codec.codec import CodecError
+    from n1codec.container import Packing
     from n1codec.datasets import dataset
-    from n1codec.pipeline import default_spec
+    from n1codec.pipeline import default_codec, get_codec
 
-    (case,) = cases.make([codec or default_spec()])
+    named = get_codec(codec) if codec else default_codec()
     recordings = dataset.resolve(data, reading=reading)
-    sources = [cases.source(place) for place in recordings.places]
-    click.echo(f"Data set: {recordings}, codec: {case.spec}")
-    for line in stored(sources):
+    coded_by: dict[str, list[cases.Source]] = {}
+    for place in recordings.places:
+        coded_by.setdefault(named.spec if named else Packing(place).spec, []).append(cases.source(place))
+    work = list(zip(cases.make(coded_by), coded_by.values(), strict=True))
+    click.echo(f"Data set: {recordings}, codec: {', '.join(case.spec for case, _ in work)}")
+    for line in stored([source for _, sources in work for source in sources]):
         fail("n1codec eval", line)
-    with TemporaryDirectory(prefix="n1-eval-") as folder, progress(2 * len(sources), case.mode) as advance:
+    rows = []
+    with TemporaryDirectory(prefix="n1-eval-") as folder, progress(2 * len(recordings.places), "eval") as advance:
 
         def report(step: Progress) -> None:
             advance(f"{step.phase} {step.file}")
 
-        outcome = run(case, sources, Path(folder) / "work", Settings(inf, 0.0, 1), report, Event())
-    for row in outcome.rows:
+        for case, sources in work:
+            rows += run(case, sources, Path(folder) / "work", Settings(inf, 0.0, 1), report, Event()).rows
+    for row in rows:
         if row["status"] != "ok":
-            raise CodecError(f"{row.get('file', case.spec)}: {row['reason']}")
+            raise CodecError(f"{row.get('file', row['spec'])}: {row['reason']}")
         sizes = f"from {row['original_bytes']} to {row['compressed_bytes']} bytes"
         click.echo(f"{row['file']} losslessly compressed {sizes}")
-    before, after = (sum(row[f"{size}_bytes"] for row in outcome.rows) for size in ("original", "compressed"))
-    seconds = sum(row["recording_seconds"] for row in outcome.rows)
+    before, after = (sum(row[f"{size}_bytes"] for row in rows) for size in ("original", "compressed"))
+    seconds = sum(row["recording_seconds"] for row in rows)
     click.echo("All recordings successfully compressed.")
     click.echo(f"Original size (bytes): {before}")
     click.echo(f"Compressed size (bytes): {after}")
     click.echo(f"Compression ratio: {before / after:.9g}")
     for direction in ("encode", "decode") if seconds else ():  # files that are no recordings last no time
-        work = sum(row[f"{direction}_seconds"] for row in outcome.rows)
-        click.echo(f"{direction.capitalize()} speed (xRT): {seconds / work if work else inf:.9g}")
-        if case.external:
-            start = median(float(row[f"{direction}_start_seconds"]) for row in outcome.rows)
+        took = sum(row[f"{direction}_seconds"] for row in rows)
+        click.echo(f"{direction.capitalize()} speed (xRT): {seconds / took if took else inf:.9g}")
+        if named and named.external:
+            start = median(float(row[f"{direction}_start_seconds"]) for row in rows)
             click.echo(f"Start of a process, not in it (s): {start:.9g}")
