@@ -9,7 +9,7 @@ from pathlib import Path
 from n1codec import files
 from n1codec.codec import SpecError, UnavailableError
 
-OF_CODES = b"N1P\1"
+OF_CODES = b"N1P\3"
 """What a profile of one converter's codes begins with (:mod:`n1codec.train.profile`)."""
 OF_CHANNELS = b"N1P\2"
 """What a profile of many channels begins with; a model of n1_multi follows."""

@@ -9,7 +9,8 @@ from collections import Counter
 import numpy as np
 
 EIGHTHS = (65536, 71468, 77936, 84990, 92682, 101070, 110218, 120194)
-SCALES, Z_MAX, FULL = 400, 1 << 14, 1 << 20
+SCALES, Z_MAX, FULL, ONE, BOUND = 400, 1 << 14, 1 << 20, 1 << 22, 1 << 30
+PAIRS = [(i, j) for j in range(8) for i in range(j + 1)]
 
 
 def clamp(x: int, low: int, high: int) -> int:
@@ -33,19 +34,52 @@ def to_int32(x: int) -> int:
 class Profile:
     def __init__(self, data: bytes) -> None:
         magic, stretch, self.floor, self.codes, first, self.step, self.weight = struct.unpack_from("<4sBBHHHHxx", data)
-        assert magic == b"N1P\1"
+        assert magic == b"N1P\3"
         self.stretch, self.first = bool(stretch), first - 32768
-        self.prior = struct.unpack_from("<33i", data, 16)
-        self.shape = struct.unpack_from("<513I", data, 148)
-        self.widths = struct.unpack_from(f"<{self.codes}H", data, 2200)
+        self.prior = struct.unpack_from("<36i", data, 16)
+        self.shape = struct.unpack_from("<513I", data, 160)
+        self.widths = struct.unpack_from(f"<{self.codes}H", data, 2212)
+
+
+class Lane:
+    """What is known of one lane's past, which begins with errors of a scale."""
+
+    def __init__(self, model: Model, start: int) -> None:
+        self.power = model.power(start)
+        self.moments, self.block = [0] * 36, [0] * 36
+        self.new = True
+        self.fill(0)
+
+    def fill(self, c: int) -> None:
+        self.levels, self.sums = [c] * 8, [c << 2 * i + 1 for i in range(5)]
+        self.means = [self.power << 8, self.power << 3, self.power >> 1]
+
+    def learn(self, c: int, p: int, shift: int) -> None:
+        if self.new:
+            self.new = False
+            self.fill(c)
+            return
+        last = self.levels[0]
+        square = clamp((c - (p >> 5)) >> shift, -1023, 1023) ** 2
+        for i, window in enumerate((12, 7, 3)):
+            self.means[i] += square - (self.means[i] >> window)
+        steps = [clamp((x - last) >> shift, -2000, 2000) for x in (c, *self.levels[1:])]
+        for n, (i, j) in enumerate(PAIRS):
+            self.block[n] += steps[i] * steps[j]
+        for i in range(5):
+            self.sums[i] += last - (self.sums[i] >> 2 * i + 1)
+        self.levels = [c, last, self.levels[1], *(v >> 2 * i + 1 for i, v in enumerate(self.sums))]
+
+    def end_block(self) -> None:
+        self.moments = [m + (b + 32 >> 6) for m, b in zip(self.moments, self.block, strict=True)]
+        self.block = [0] * 36
 
 
 class Model:
     def __init__(self, profile: Profile, codes: int, origin: int, lanes: int, start: int) -> None:
-        self.codes, self.lanes, self.floor = codes, lanes, profile.floor
+        self.codes, self.floor, self.profile, self.start = codes, profile.floor, profile, start
         self.adaptive = not profile.codes and codes <= 4096
         self.cold = not profile.codes
-        self.corr_shift = 0 if self.cold else 3
         twice = (origin << 20) // codes + ((origin + 1 << 20) // codes)
         self.origin = (twice >> 6) - (FULL >> 6) if origin else 0
         self.set_widths(profile.widths or [1] * codes)
@@ -53,19 +87,17 @@ class Model:
         self.shape = [v * mass >> 24 for v in (*profile.shape, profile.shape[-1])]
         self.count = [0] * codes
         self.shift = start // 16 - 5 if start >= 96 else 0
-        rest = start - 16 * self.shift
-        mean = max((EIGHTHS[rest % 8] << rest // 8) >> 12, 1)
-        self.means = [[mean << 8, mean << 3, mean >> 1] for _ in range(lanes)]
+        self.lanes = [Lane(self, start) for _ in range(lanes)]
         self.recip = []
         for i in range(SCALES):
             square = ((1 << 53) // (33 + 2 * (i % 16))) >> (i // 16 + 2 * self.shift)
             self.recip.append(max(math.isqrt(square), 160))
-        down = 28 + 2 * self.corr_shift - start // 8
-        prior = [r * profile.weight * (EIGHTHS[start % 8] >> 4) for r in profile.prior]
-        self.prior = [r >> down if down >= 0 else r << -down for r in prior]
-        self.corr = [0] * 33
-        self.past = [[0] * 32 for _ in range(lanes)]
-        self.done = self.next = 0
+        self.next = 128 // lanes
+        self.solve([])
+
+    def power(self, start: int) -> int:
+        rest = start - 16 * self.shift
+        return max((EIGHTHS[rest % 8] << rest // 8) >> 12, 1)
 
     def set_widths(self, widths: list[int]) -> None:
         total, edges = sum(widths) or 1, [0]
@@ -86,54 +118,55 @@ class Model:
             widths.append(((self.count[k] + 16) << 20) // smooth + 1)
         self.set_widths(widths)
 
-    def solve(self, step: int) -> None:
-        for past in self.past:
-            x = [c >> self.corr_shift for c in past]
-            for t in range(self.done + 32, step + 32):
-                for lag in range(33):
-                    self.corr[lag] += x[t] * x[t - lag]
-        self.done = step
-        r = [c + p for c, p in zip(self.corr, self.prior, strict=True)]
-        r[0] += (r[0] >> (24 if self.cold else 14)) + 1
-        down = r[0].bit_length() - 30
-        r = [v >> down if down >= 0 else v << -down for v in r]
-        a, error = [0] * 33, r[0]
-        self.weights, self.weight_shift, logs = [[0] * 32], [13], [log16(error >> 7 | 1)]
-        for order in range(1, 33):
-            total = (r[order] << 22) + sum(a[i] * r[order - i] for i in range(1, order))
-            k = -quotient(total, error)
-            b = a[:]
-            for i in range(1, order):
-                b[i] += k * a[order - i] >> 22
-            b[order] = k
-            most = max(abs(v) for v in b)
-            left = error - ((error * k >> 22) * k >> 22)
-            if abs(k) >= 1 << 22 or most >= 1 << 26 or left < 64:
-                break
-            a, error = b, left
-            logs.append(log16(error >> 7 | 1))
-            shift = next(s for s in range(13, 0, -1) if most + 2 < 32767 << (22 - s))
-            self.weights.append([-((a[i] + (1 << (21 - shift))) >> (22 - shift)) for i in range(1, 33)])
-            self.weights[order][order:] = [0] * (32 - order)
-            self.weight_shift.append(shift)
-        for column in (self.weights, self.weight_shift, logs):
-            column += [column[-1]] * (33 - len(column))
-        self.extra = [v - logs[32] for v in logs]
-        if self.adaptive and step:
-            self.adapt()
-        for means in self.means if self.cold else []:
-            if means[0] >> 6 > means[1]:
-                means[0] = means[1] << 5
-        first, period = 128 // self.lanes, 4096 // self.lanes
-        self.next = first if step < first else 2 * step if step < period else step + period
+    def solve(self, lanes: list[Lane]) -> None:
+        a = [[0] * 8 for _ in range(8)]
+        for n, (i, j) in enumerate(PAIRS):
+            prior = (self.profile.prior[n] * self.profile.weight >> 10) * self.power(self.start) >> 16
+            a[i][j] = prior + sum(lane.moments[n] for lane in lanes)
+            a[i][j] += (a[i][j] >> 14) + 1 if i == j else 0
+        down = max(1, *(a[i][i] for i in range(8))).bit_length() - 30
+        for i, j in PAIRS:
+            a[i][j] = clamp(a[i][j] >> down if down >= 0 else a[i][j] << -down, -BOUND, BOUND)
+        for k in range(7, 0, -1):
+            for j in range(k) if a[k][k] >= 64 else ():
+                part = clamp(quotient(a[j][k] * ONE, a[k][k]), -64 * ONE, 64 * ONE)
+                for i in range(j + 1):
+                    a[i][j] = clamp(a[i][j] - (part * a[i][k] >> 22), -BOUND, BOUND)
+        w = [ONE] + [0] * 7
+        for k in range(1, 8):
+            if a[k][k] >= 64:
+                rest = a[0][k] * ONE - sum(a[i][k] * w[i] for i in range(1, k))
+                w[k] = clamp(quotient(rest, a[k][k]), -16 * ONE, 16 * ONE)
+            w[0] -= w[k]
+        most = max(abs(v) for v in w)
+        q = next(q for q in range(13, 0, -1) if most < 32760 << (22 - q))
+        rounded = [(v + (1 << (21 - q))) >> (22 - q) for v in w[1:]]
+        self.weights, self.weight_shift = [(1 << q) - sum(rounded), *rounded], q
+        for lane in lanes:
+            lane.moments = [m - (m >> 3) for m in lane.moments]
 
-    def predict(self, lane: int, step: int) -> tuple[int, int]:
-        order = min(step, 32)
-        total = sum(w * c for w, c in zip(self.weights[order], reversed(self.past[lane]), strict=False))
-        p = clamp(to_int32(total) >> (self.weight_shift[order] - 5), -FULL, FULL)
-        slow, middle, fast = self.means[lane]
+    def before(self, step: int) -> None:
+        if step != self.next and step % 128:
+            return
+        for lane in self.lanes:
+            lane.end_block()
+        if step != self.next:
+            return
+        self.solve(self.lanes)
+        if self.adaptive:
+            self.adapt()
+        for lane in self.lanes if self.cold else []:
+            if lane.means[0] >> 6 > lane.means[1]:
+                lane.means[0] = lane.means[1] << 5
+        self.next += min(step, 4096 // len(self.lanes))
+
+    def predict(self, lane: int) -> tuple[int, int]:
+        state = self.lanes[lane]
+        total = sum(w * x for w, x in zip(self.weights, state.levels, strict=True))
+        slow, middle, fast = state.means
         v = (5 * (slow >> 8) + 9 * (middle >> 3) + 2 * (fast << 1)) >> 4
-        return p, clamp(log16(v | 1) + self.extra[order], 0, SCALES - 1)
+        scale = clamp(log16(v | 1) + (96 if state.new else 0), 0, SCALES - 1)
+        return clamp(to_int32(total) >> (self.weight_shift - 5), -FULL, FULL), scale
 
     def below(self, code: int, p: int, scale: int) -> int:
         recip = self.recip[scale]
@@ -142,28 +175,22 @@ class Model:
         low, high = self.shape[z >> 6 : (z >> 6) + 2]
         return low + ((high - low) * (z & 63) >> 6) + code * self.floor
 
-    def take(self, lane: int, step: int, slot: int) -> tuple[int, int, int]:
+    def take(self, lane: int, slot: int) -> tuple[int, int, int]:
         """Return the code whose interval holds a slot, the interval's start and length; learn from it."""
-        p, scale = self.predict(lane, step)
+        p, scale = self.predict(lane)
         low, high = 0, self.codes
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if slot >= self.below(middle, p, scale) else (low, middle)
-        return low, *self.learn(lane, step, low, p, scale)
+        return low, *self.learn(lane, low, p, scale)
 
-    def give(self, lane: int, step: int, code: int) -> tuple[int, int]:
+    def give(self, lane: int, code: int) -> tuple[int, int]:
         """Return the start and the length of a code's interval; learn from it."""
-        return self.learn(lane, step, code, *self.predict(lane, step))
+        return self.learn(lane, code, *self.predict(lane))
 
-    def learn(self, lane: int, step: int, code: int, p: int, scale: int) -> tuple[int, int]:
-        centre = self.centre[code]
-        self.past[lane].append(centre)
+    def learn(self, lane: int, code: int, p: int, scale: int) -> tuple[int, int]:
+        self.lanes[lane].learn(self.centre[code], p, self.shift)
         self.count[code] += 1
-        if step >= 32:
-            square = clamp((centre - (p >> 5)) >> self.shift, -1023, 1023) ** 2
-            means = self.means[lane]
-            for i, window in enumerate((12, 7, 3)):
-                means[i] += square - (means[i] >> window)
         start = self.below(code, p, scale)
         return start, self.below(code + 1, p, scale) - start
 
@@ -173,7 +200,7 @@ class Head:
 
     def __init__(self, payload: bytes, n: int, profiles: dict[int, bytes]) -> None:
         head = payload[0]
-        assert head & 3 == 2
+        assert head & 3 == 3
         profile = Profile(profiles[head >> 3 & 3])
         codes, at = profile.codes or 1024, 1
         origin = 0
@@ -189,6 +216,8 @@ class Head:
         length = n // self.lanes
         self.steps = 0 if self.lanes == 1 else length - 8
         self.ends = [length] * (self.lanes - 1) + [n - length * (self.lanes - 1)]
+        self.tail = [(t, lane) for t in range(self.steps, self.ends[-1]) for lane in range(self.lanes)]
+        self.tail = [(t, lane) for t, lane in self.tail if t < self.ends[lane]]
 
 
 def decode(payload: bytes, n: int, profiles: dict[int, bytes]) -> np.ndarray:
@@ -206,10 +235,9 @@ def decode(payload: bytes, n: int, profiles: dict[int, bytes]) -> np.ndarray:
             states.append(int.from_bytes(payload[at : at + size], "little"))
             at += size
         for t in range(steps):
-            if t == model.next:
-                model.solve(t)
+            model.before(t)
             for lane, s in enumerate(states):
-                code, low, frequency = model.take(lane, t, s % (1 << 24))
+                code, low, frequency = model.take(lane, s % (1 << 24))
                 out[lane][t] = code
                 s = frequency * (s >> 24) + s % (1 << 24) - low
                 if s < 1 << 32:
@@ -220,15 +248,14 @@ def decode(payload: bytes, n: int, profiles: dict[int, bytes]) -> np.ndarray:
         tail = b"".join((s % (1 << 32)).to_bytes(4, "little") for s in states)
     tail += payload[at:]
     state, at = int.from_bytes(tail[:4], "big"), 4
-    for lane in range(lanes):
-        for t in range(steps, head.ends[lane]):
-            if lanes == 1 and t == model.next:
-                model.solve(t)
-            code, low, frequency = model.take(lane, t, state % (1 << 24))
-            out[lane][t] = code
-            state = frequency * (state >> 24) + state % (1 << 24) - low
-            while state < 1 << 24 and at < len(tail):
-                state, at = state << 8 | tail[at], at + 1
+    for t, lane in head.tail:
+        if lanes == 1:
+            model.before(t)
+        code, low, frequency = model.take(lane, state % (1 << 24))
+        out[lane][t] = code
+        state = frequency * (state >> 24) + state % (1 << 24) - low
+        while state < 1 << 24 and at < len(tail):
+            state, at = state << 8 | tail[at], at + 1
     assert state == 1 << 24
     return np.array([table[code] for lane in out for code in lane], np.int16)
 
@@ -242,15 +269,13 @@ def encode(x: np.ndarray, payload: bytes, profiles: dict[int, bytes]) -> tuple[b
     starts = [0] + [sum(head.ends[: lane + 1]) for lane in range(lanes)]
     lockstep: list[list[tuple[int, int]]] = []
     for t in range(steps):
-        if t == model.next:
-            model.solve(t)
-        lockstep.append([model.give(lane, t, codes[starts[lane] + t]) for lane in range(lanes)])
+        model.before(t)
+        lockstep.append([model.give(lane, codes[starts[lane] + t]) for lane in range(lanes)])
     tail = []
-    for lane in range(lanes):
-        for t in range(steps, head.ends[lane]):
-            if lanes == 1 and t == model.next:
-                model.solve(t)
-            tail.append(model.give(lane, t, codes[starts[lane] + t]))
+    for t, lane in head.tail:
+        if lanes == 1:
+            model.before(t)
+        tail.append(model.give(lane, codes[starts[lane] + t]))
     body, events = ans(tail, lockstep, lanes > 1)
     return (payload[: head.end] + body).ljust(x.size // 2048 + 1, b"\0"), events
 

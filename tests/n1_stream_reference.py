@@ -8,7 +8,7 @@ import zlib
 from collections import Counter
 
 from n1_implant_reference import Channel, Coder, Tables
-from n1_reference import EIGHTHS, Model, Profile, ans, clamp, log16
+from n1_reference import Lane, Model, Profile, ans, clamp, log16
 
 Row = list[int]
 
@@ -104,13 +104,10 @@ class N1Packets(Packets):
     def __init__(self, profile: bytes, channels: int, frames: int, period: int) -> None:
         self._begin(profile, channels, frames, period)
         self.model = Model(Profile(profile), 1024, 0, channels, self.START)
-        self.model.solve(0)
         self.age = [0] * channels
 
     def _restart(self, c: int, start: int) -> None:
-        rest = start - 16 * self.model.shift
-        mean = max((EIGHTHS[rest % 8] << rest // 8) >> 12, 1)
-        self.model.past[c], self.model.means[c] = [0] * 32, [mean << 8, mean << 3, mean >> 1]
+        self.model.lanes[c] = Lane(self.model, start)
         self.age[c] = 0
 
     def _section(self, i: int, rows: list[Row]) -> bytes:
@@ -118,7 +115,7 @@ class N1Packets(Packets):
         key = self._key(i)
         starts = b""
         for c in members if key else ():
-            start = clamp(log16(self.model.means[c][0] >> 8 | 1) // 2 + 16 * (self.model.shift - 2), 32, 191)
+            start = clamp(log16(self.model.lanes[c].means[0] >> 8 | 1) // 2 + 16 * (self.model.shift - 2), 32, 191)
             start = self.START if self.sequence == 0 else start
             self._restart(c, start)
             starts += bytes([start])
@@ -131,7 +128,7 @@ class N1Packets(Packets):
                 coded = [(0, 0)] * 8
                 for c in set(group) - set(stored):
                     assert self.age[c] < 128
-                    coded[c - group[0]] = self.model.give(c, self.age[c], self.code[row[c]])
+                    coded[c - group[0]] = self.model.give(c, self.code[row[c]])
                     self.age[c] += 1
                 if group is groups[-1] and t >= len(rows) - last:
                     tail += [pair for pair in coded if pair[1]]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import n1codec
 from n1codec import registry
-from n1codec.codec import CodecError, Coder, FormatError
+from n1codec.codec import CodecError, Coder, FormatError, UnavailableError
 from n1codec.container import decode_bytes, encode_bytes, read
 from n1codec.pipeline import get_codec
 from n1codec.recordings import wav
@@ -208,7 +208,7 @@ def test_damage_below_a_right_checksum_is_refused_or_means_nothing(name: str) ->
     for bit in bits:
         try:
             same = n1codec.decode(sealed(flipped(blob, bit)[8:]))
-        except FormatError:
+        except (FormatError, UnavailableError):  # a flipped bit may ask for a profile that is not here
             noticed += 1
             continue
         assert same.tobytes() == x.tobytes()

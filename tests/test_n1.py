@@ -141,7 +141,7 @@ def test_the_reference_writes_the_same_bytes() -> None:
 
 def test_a_tail_at_its_bound() -> None:
     """The last code has a frequency of 2^16: what the tail begins with is just what it must not be below."""
-    codes = [502, 510, 511, 526, 529, 522, 520, 535, 533, 523, 510, 500]
+    codes = [521, 514, 521, 528, 526, 517, 527, 520, 517, 520, 527, 514]
     assert same_bytes(n1_mapping.values()[codes])["tail at its bound"] == 1
 
 
@@ -176,10 +176,10 @@ def golden(frames: int = 20_000) -> dict[str, tuple[np.ndarray, bytes]]:
 
 
 GOLDEN = {
-    "N1": "7c7b74051da18cfa",
-    "cold": "2bcb26bef2383d78",
-    "steps": "1198afe9cb342042",
-    "wide": "2667499835588376",
+    "N1": "613efa2a04593949",
+    "cold": "f4272042b4599c1e",
+    "steps": "3a2c00027ded8307",
+    "wide": "32dac9fd78ec6005",
 }
 
 
@@ -268,6 +268,13 @@ def test_damage_is_refused_or_decodes_to_something(name: str) -> None:
             decode(data[:length] if length else b"\x07", x.size)
 
 
+def test_payloads_of_the_former_predictor_are_refused() -> None:
+    data = bytearray(encode(mono(5000)))
+    data[0] ^= 1
+    with pytest.raises(FormatError):
+        decode(bytes(data), 5000)
+
+
 def test_a_mapping_that_cannot_be_is_refused() -> None:
     x = scaled(6000, 11.718)
     good = encode(x)
@@ -291,7 +298,7 @@ def test_any_bytes_are_survived() -> None:
     rng = np.random.default_rng(3)
     for _ in range(300):
         data = bytearray(rng.bytes(int(rng.integers(1, 400))))
-        data[0] = rng.choice([2, 6, 10, 18, 26, data[0]])
+        data[0] = rng.choice([3, 7, 11, 19, 27, data[0]])
         n = int(rng.choice([1, 8, 100, 4096, 6000]))
         try:
             decode(bytes(data), n, simd=int(rng.integers(2)))
@@ -332,7 +339,7 @@ def test_a_trained_profile_gains_on_what_it_has_not_seen(trained: Profile, tmp_p
     path = tmp_path / "my.n1p"
     path.write_bytes(trained.to_bytes())
     codec = get_codec(f'n1:profile="{path}"')
-    assert len(codec.encode(x)) < 0.995 * len(get_codec("n1:profile=none").encode(x))
+    assert len(codec.encode(x)) < 0.996 * len(get_codec("n1:profile=none").encode(x))
 
 
 def test_decoding_asks_for_the_profile(trained: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -217,7 +217,7 @@ def test_scratch_memory_begins_anywhere_and_suffices(name: str) -> None:
 
 def test_a_damaged_profile_is_named(tmp_path: Path) -> None:
     path = tmp_path / "bad.n1p"
-    path.write_bytes(b"N1P\1" + bytes(3000))
+    path.write_bytes(b"N1P\3" + bytes(3000))
     with pytest.raises(SpecError, match=r"bad\.n1p: it is damaged"):
         get_codec(f"n1:profile={path}").encode(SAMPLES)
 

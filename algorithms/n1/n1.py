@@ -1,9 +1,9 @@
 """N1: what the converter does to a signal is learned beforehand, the signal itself on the way.
 
-Trained widths of the ADC's codes, a linear predictor of order 32 that is solved anew as the recording goes on
-(Levinson-Durbin recursion on the autocorrelation of the past; backward adaptation as in LD-CELP, ITU-T G.728), a
-residual of trained shape scaled by three running means, and rANS (Duda 2013) with eight interleaved states. Nothing of
-this travels in the file. docs/codec.md describes the format and the model.
+Trained widths of the ADC's codes, a linear predictor from the last three samples and five running means that is solved
+anew as the recording goes on (least squares over the past; backward adaptation as in LD-CELP, ITU-T G.728), a residual
+of trained shape scaled by three running means, and rANS (Duda 2013) with eight interleaved states. Nothing of this
+travels in the file. docs/codec.md describes the format and the model.
 
 Samples that a profile does not cover, such as other step sizes or full 16-bit ranges, are coded without one: their
 codes' widths are then learned on the way, too.
@@ -71,6 +71,6 @@ class N1(Coder):
 
 def _other_profile(data: bytes) -> int | None:
     """Return the CRC-32 of the profile that a payload was made with, None if it needs none but those built in."""
-    if len(data) > 4 and data[0] >> 3 & 3 == _OTHER and data[0] & 3 == 2:
+    if len(data) > 4 and data[0] >> 3 & 3 == _OTHER and data[0] & 3 == 3:
         return int.from_bytes(data[1:5], "little")
     return None

@@ -1,7 +1,7 @@
 """Fitting a profile to recordings.
 
 A recording is thought of as a continuous signal seen through a converter whose codes are of unequal widths. Three
-things are fitted in turn until they agree: the prior autocorrelation of the signal, the thresholds between codes, and
+things are fitted in turn until they agree: the prior moments of the signal, the thresholds between codes, and
 the distribution of the residual in units of its predicted scale. The predictions themselves come from the codec's own
 kernel, so that training and coding cannot differ.
 """
@@ -18,7 +18,7 @@ from n1codec.codec import CodecError
 from n1codec.native import SCRATCH, Kernel, reads, writes
 from n1codec.recordings.columns import columns, frames_within, signals
 from n1codec.recordings.recording import Recording
-from n1codec.train.profile import CELLS, ORDER, Profile, untrained
+from n1codec.train.profile import CELLS, Profile, moments, untrained
 
 ROUNDS = 4
 PASSES = 2 * ROUNDS + 1
@@ -103,7 +103,7 @@ def fit(
         raise CodecError(f"there is nothing to train on: no recording of {SHORTEST} samples or more that moves")
     profile = find_mapping(recordings)
     for _ in range(ROUNDS):
-        profile = profile._replace(prior=_fit_prior(recordings, profile), weight=4000)
+        profile = profile._replace(prior=_fit_prior(recordings, profile), weight=500)
         counts, places = np.zeros(MAX_CODES), np.zeros((_CELLS + 1, _SCALES))
         for x in recordings:
             seen = trace(x, profile)
@@ -132,16 +132,12 @@ def _centres(profile: Profile, samples: np.ndarray) -> np.ndarray:
 
 
 def _fit_prior(recordings: Sequence[np.ndarray], profile: Profile) -> np.ndarray:
-    """Return the mean autocorrelation, each recording in units of its innovation's variance."""
-    from scipy.linalg import solve_toeplitz
-
-    total = np.zeros(ORDER + 1)
+    """Return the mean moments, each recording's in units of its innovation's variance."""
+    total = np.zeros_like(profile.prior)
     for x in recordings:
-        signal = _centres(profile, x)
-        r = np.array([signal[lag:] @ signal[: signal.size - lag] for lag in range(ORDER + 1)]) / signal.size
-        r[0] *= 1 + 1e-9
-        weights = solve_toeplitz(r[:-1], r[1:])
-        total += r / max(r[0] - weights @ r[1:], r[0] * 1e-6)
+        m = moments(_centres(profile, x)) / x.size
+        m[np.diag_indices_from(m)] *= 1 + 1e-9
+        total += m / max(m[0, 0] - m[0, 1:] @ np.linalg.solve(m[1:, 1:], m[1:, 0]), m[0, 0] * 1e-6)
     return total / len(recordings)
 
 

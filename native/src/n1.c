@@ -1,7 +1,6 @@
 /* The codec n1: format, mapping of samples to codes, entropy coding. docs/codec.md describes both. */
 #include "crc32.h"
 #include "n1_mapping.h"
-#include "n1_model.h"
 #include "n1_rans.h"
 #include "n1c/codec.h"
 #include "n1c/train.h"
@@ -13,7 +12,7 @@
 #define MOST_START 223  /* scale of the first errors, 16 steps per octave */
 #define BACKING 2048    /* a payload byte may stand for so many samples at most */
 
-enum { MODE_RAW, MODE_CONSTANT, MODE_MODEL };
+enum { MODE_RAW, MODE_CONSTANT, MODE_MODEL = 3 };
 
 /* First byte: bits 0..1 mode, bit 2 the samples are first + step * code, bits 3..4 profile, bits 5..7 version 0. */
 enum { PROFILE_NONE, PROFILE_N1, PROFILE_OTHER = 3 };
@@ -91,135 +90,135 @@ static int32_t median(const uint16_t *codes, int64_t n, uint32_t *count, int32_t
   return k;
 }
 
-/* -- layout of the lanes ------------------------------------------------------------------------------------------- */
+/* -- lanes --------------------------------------------------------------------------------------------------------- */
 
+/* Where a recording's coding has got to. A block is of steps that are all coded alike, up to the next solution; the
+ * first one is the first step alone. */
 typedef struct {
   int32_t lanes;
   int64_t length;  /* of a lane; the last one has the remainder as well */
-  int64_t steps;   /* coded in lockstep */
-} layout;
+  int64_t steps;   /* coded in lockstep; the rest is the tail */
+  int64_t end;     /* of the last lane */
+  int64_t at;      /* first step of the block */
+  int64_t next;    /* step before which the predictor is solved anew */
+  int32_t frames;  /* of the block */
+  int32_t simd;
+  n1_group group;
+  n1_block block;
+} walk;
 
-static layout lay_out(int64_t n) {
-  layout l;
-  l.lanes = n < N1C_SHORT ? 1 : N1_LANES;
-  l.length = n / l.lanes;
-  l.steps = l.lanes == 1 ? 0 : l.length - TAIL;
-  return l;
+static void next_block(walk *w) {
+  const int64_t stop = w->at < w->steps ? w->steps : w->at < w->length ? w->length : w->end;
+  int64_t frames = stop - w->at < N1_FRAMES ? stop - w->at : N1_FRAMES;
+  if (w->next > w->at && w->next - w->at < frames) frames = w->next - w->at;
+  if (w->at == 0) frames = 1;
+  w->frames = (int32_t)frames;
+  w->block.idle = w->lanes == 1 ? 0xfe : w->at < w->length ? 0 : 0x7f; /* the last lane has the remainder */
 }
 
-static int64_t lane_end(const layout *l, int64_t n, int32_t lane) {
-  return lane == l->lanes - 1 ? n - lane * l->length : l->length;
+static void begin_walk(walk *w, const n1_model *m, int64_t n, int32_t start, int32_t simd) {
+  w->lanes = n < N1C_SHORT ? 1 : N1_LANES;
+  w->length = n / w->lanes;
+  w->steps = w->lanes == 1 ? 0 : w->length - TAIL;
+  w->end = n - (w->lanes - 1) * w->length;
+  w->at = 0;
+  w->next = 128 / w->lanes;
+  w->simd = simd;
+  for (int32_t lane = 0; lane < N1_LANES; lane++) n1_restart_lane(m, &w->group, lane, start);
+  next_block(w);
+}
+
+/* Whether the block is coded with AVX2: its steps are in lockstep, and the lanes have begun. */
+static int is_fast(const walk *w) { return w->simd && w->at > 0 && w->at < w->steps; }
+
+/* A slow mean that is more than twice the middle one remembers a predictor that is gone. */
+static void forget_old_errors(n1_group *g) {
+  for (int32_t lane = 0; lane < N1_LANES; lane++)
+    if (g->a1[lane] >> 6 > g->a2[lane]) g->a1[lane] = g->a2[lane] << 5;
+}
+
+static void end_block(walk *w, n1_model *m) {
+  const int32_t period = 4096 / w->lanes;
+  for (int32_t t = 0; t < w->frames && m->adaptive; t++)
+    for (int32_t lane = 0; lane < N1_LANES; lane++)
+      if (!(w->block.idle >> lane & 1)) m->count[w->block.codes[t][lane]]++;
+  if (w->at == 0) n1_settle(m, &w->group, &w->block, ~w->block.idle);
+  (w->simd ? n1_block_moments_avx2 : n1_block_moments)(m, &w->group, &w->block, w->frames);
+  w->at += w->frames;
+  if (w->at == w->next && (w->lanes == 1 || w->at < w->steps)) {
+    n1_solve_lanes(m, &w->group, 0, w->lanes);
+    if (m->adaptive) n1_adapt_widths(m);
+    if (!m->profile->codes) forget_old_errors(&w->group);
+    w->next += w->at < period ? w->at : period;
+  }
+  next_block(w);
+}
+
+static void load_codes(walk *w, const uint16_t *codes) {
+  for (int32_t lane = 0; lane < N1_LANES; lane++) {
+    const uint16_t *k = codes + lane * w->length + w->at;
+    const int32_t idle = w->block.idle >> lane & 1;
+    for (int32_t t = 0; t < w->frames; t++) w->block.codes[t][lane] = idle ? 0 : k[t];
+  }
 }
 
 /* -- encoder ------------------------------------------------------------------------------------------------------- */
 
-typedef struct {
-  uint32_t low, frequency;
-} interval;
-
-static interval model_code(n1_model *m, int32_t lane, int64_t step, int32_t code) {
-  interval out;
-  int32_t scale;
-  const int32_t p = n1_predict(m, lane, step, &scale);
-  out.low = n1_below(m, code, p, scale);
-  out.frequency = n1_below(m, code + 1, p, scale) - out.low;
-  n1_learn(m, lane, step, code, p);
-  return out;
-}
-
 /* Scale of the errors that the prior's predictor makes near the starts of all lanes, 16 steps per octave. */
-static int32_t find_start(n1_model *m, const layout *l, const uint16_t *codes, int64_t n) {
+static int32_t find_start(const n1_model *m, walk *w, const uint16_t *codes, int64_t n) {
   int64_t sum = 0, count = 0;
-  int32_t start;
-  n1_solve(m, 0);
-  for (int32_t lane = 0; lane < l->lanes; lane++) {
-    const uint16_t *k = codes + lane * l->length;
-    const int64_t end = lane_end(l, n, lane);
-    for (int64_t t = N1_ORDER; t < end && t < N1_ORDER + 128; t++, count++) {
-      uint32_t p = 0;
-      for (int i = 0; i < N1_ORDER; i++)
-        p += (uint32_t)(m->weights[N1_ORDER][i] * m->centre[k[t - 1 - i]]);
-      const int32_t e = m->centre[k[t]] - ((int32_t)p >> m->shift[N1_ORDER]);
-      sum += e < 0 ? -e : e;
+  begin_walk(w, m, n, 112, 0);
+  memset(w->block.codes[0], 0, sizeof w->block.codes[0]);
+  for (int64_t t = 0; t < w->length && t < 160; t++) {
+    int32_t p[N1_LANES], scale[N1_LANES];
+    n1_begin_step(&w->group, p, scale);
+    for (int32_t lane = 0; lane < w->lanes; lane++) {
+      const int32_t k = codes[lane * w->length + t], e = m->centre[k] - (p[lane] >> 5);
+      w->block.codes[0][lane] = (uint16_t)k;
+      if (t >= 32) sum += e < 0 ? -e : e, count++;
     }
+    n1_end_step(m, &w->group, &w->block, 0, p);
+    if (t == 0) n1_settle(m, &w->group, &w->block, ~w->block.idle);
   }
   if (!count) return 112;
-  start = n1_log((uint32_t)n1_clamp((int32_t)(sum * 20 / count), 1, 1 << 23)) - 64; /* 20 = 16 * sqrt(pi / 2) */
-  return n1_clamp(start, 0, MOST_START);
+  /* 20 = 16 * sqrt(pi / 2) */
+  return n1_clamp(n1_log((uint32_t)n1_clamp((int32_t)(sum * 20 / count), 1, 1 << 23)) - 64, 0, MOST_START);
 }
 
 int64_t n1c_n1_work_size(int64_t n) {
   if (n < 0 || n > (int64_t)1 << 32) return N1C_E_ARGUMENT;
-  return n1_model_bytes(n, 65536) + (int64_t)sizeof(n1_model) + 2 * n + (n + 256) * (int64_t)sizeof(interval) + 2 * n +
-         2 * 65536 + 4096;
+  return n1_model_bytes(65536) + (int64_t)(sizeof(n1_model) + sizeof(walk)) + 2 * n +
+         2 * N1_LANES * 4 * (n < N1C_SHORT ? n : n / N1_LANES + N1_LANES) + 2 * n + 2 * 65536 + 8192;
 }
 
 static int64_t encode_model(const n1_profile *profile, const mapping *map, const uint16_t *codes, int64_t n,
                             uint8_t *work, uint8_t *out, uint8_t *limit, int32_t lower, int32_t simd) {
-  const layout l = lay_out(n);
   n1_model *m = (n1_model *)work;
-  interval *last, *end;
-  uint32_t *coded;
-  uint8_t *at = out, *bytes, *bytes_end, *words, *words_end;
-  uint64_t state[N1_LANES];
-  uint32_t tail = N1_TAIL_STATE;
+  walk *w = (walk *)n1c_align64(work + sizeof *m);
+  uint8_t *const memory = n1c_align64((uint8_t *)(w + 1));
+  uint32_t *const coded = (uint32_t *)n1c_align64(memory + n1_model_bytes(map->codes)), *c = coded;
+  uint8_t states[N1_STATES_SIZE], *at, *low, *high;
+  int64_t size, length;
   int32_t start;
-  work = n1c_align64(work + sizeof(n1_model));
-  n1_model_open(m, work, profile, map->codes, map->origin, l.lanes);
-  m->simd = simd;
-  work = n1c_align64(work + n1_model_bytes(n, map->codes));
-  coded = (uint32_t *)work, work += (n + 256) * (int64_t)sizeof(interval);
-  words = work, words_end = work + ((2 * n + 1024) & ~(int64_t)63);
-  n1_model_start(m, profile, 112);
-  start = n1_clamp(find_start(m, &l, codes, n) - lower, 0, MOST_START);
-  n1_model_start(m, profile, start);
-
-  if (m->simd) n1_encode_lanes_avx2(m, codes, l.length, l.steps, coded);
-  else n1_encode_lanes(m, codes, l.length, l.steps, coded);
-  last = end = (interval *)(coded + 16 * l.steps);
-  for (int32_t lane = 0; lane < l.lanes; lane++)
-    for (int64_t t = l.steps, stop = lane_end(&l, n, lane); t < stop; t++) {
-      if (l.lanes == 1 && n1_due(m, t)) n1_solve(m, t);
-      *end++ = model_code(m, lane, t, codes[lane * l.length + t]);
-    }
-
-  bytes = bytes_end = words_end;
-  while (end > last) {
-    const interval c = *--end;
-    if (bytes - words < 64) return N1C_E_CAPACITY;
-    tail = n1_tail_put(tail, &c.low, c.frequency, &bytes);
+  n1_model_open(m, memory, profile, map->codes, map->origin);
+  n1_model_start(m, 112);
+  start = n1_clamp(find_start(m, w, codes, n) - lower, 0, MOST_START);
+  n1_model_start(m, start);
+  begin_walk(w, m, n, start, simd);
+  for (; w->at < w->end; end_block(w, m)) {
+    load_codes(w, codes);
+    (is_fast(w) ? n1_block_encode_avx2 : n1_block_encode)(m, &w->group, &w->block, 0, w->frames, c);
+    c += 2 * N1_LANES * w->frames;
   }
-  bytes = n1_tail_end(tail, bytes);
-
-  if (l.lanes == 1) {
-    const int64_t length = bytes_end - bytes;
-    if (limit - at < length + 1) return N1C_E_CAPACITY;
-    *at++ = (uint8_t)start;
-    memcpy(at, bytes, (size_t)length);
-    return at + length - out;
-  }
-
-  bytes = n1_lanes_begin(state, bytes, bytes_end);
-  words_end = bytes - ((uintptr_t)bytes & 3);
-  {
-    uint8_t *word = words_end;
-    for (const uint32_t *c = coded + 16 * l.steps; c > coded;) {
-      c -= 16;
-      if (word - words < 64) return N1C_E_CAPACITY;
-      word = n1_lanes_put(state, c, 0, word);
-    }
-    words = word;
-  }
-  {
-    const int64_t rest = bytes_end - bytes;
-    if (limit - at < 80 + rest + (words_end - words)) return N1C_E_CAPACITY;
-    *at++ = (uint8_t)start;
-    at = n1_states_store(at, state);
-    memcpy(at, words, (size_t)(words_end - words));
-    at += words_end - words;
-    memcpy(at, bytes, (size_t)rest);
-    return at + rest - out;
-  }
+  low = (uint8_t *)c;
+  high = low + 2 * n + 1024;
+  at = n1_write(coded, w->steps, w->end - w->steps, w->lanes > 1, low, high, states, &size);
+  length = high - at;
+  if (!at || limit - out < 1 + size + length) return N1C_E_CAPACITY;
+  *out++ = (uint8_t)start;
+  memcpy(out, states, (size_t)size);
+  memcpy(out + size, at, (size_t)length);
+  return 1 + size + length;
 }
 
 int64_t n1c_n1_encode(const int16_t *x, int64_t n, const uint8_t *profile, int64_t profile_length, void *work,
@@ -304,38 +303,33 @@ raw:
 
 /* -- decoder ------------------------------------------------------------------------------------------------------- */
 
-static int32_t decode_code(n1_model *m, int32_t lane, int64_t step, n1_tail *tail) {
-  int32_t scale;
-  const int32_t p = n1_predict(m, lane, step, &scale);
-  const int32_t code = n1_tail_take(tail, m, p, scale);
-  n1_learn(m, lane, step, code, p);
-  return code;
-}
-
 static int64_t decode_model(const n1_profile *profile, const mapping *map, n1c_reader *in, const int16_t *table,
                             uint8_t *work, int16_t *x, int64_t n, int32_t simd) {
-  const layout l = lay_out(n);
   n1_model *m = (n1_model *)work;
+  walk *w = (walk *)n1c_align64(work + sizeof *m);
   uint64_t state[N1_LANES];
   uint8_t first[4 * N1_LANES];
-  n1_tail tail;
+  n1_tail tail = {0};
   const int32_t start = (int32_t)n1c_read_bytes(in, 1);
   if (in->bad || start > MOST_START) return N1C_E_CORRUPT;
-  work = n1c_align64(work + sizeof(n1_model));
-  n1_model_open(m, work, profile, map->codes, map->origin, l.lanes);
-  m->simd = simd;
-  n1_model_start(m, profile, start);
-  if (l.lanes > 1) {
-    if (!n1_states_load(in, state)) return N1C_E_CORRUPT;
-    in->at = (m->simd ? n1_decode_lanes_avx2 : n1_decode_lanes)(m, state, in->at, in->end, table, x, l.length, l.steps);
-    if (!in->at) return N1C_E_CORRUPT;
-  }
-  if (!n1_tail_begin(&tail, l.lanes > 1 ? state : NULL, first, in->at, in->end)) return N1C_E_CORRUPT;
-  for (int32_t lane = 0; lane < l.lanes; lane++)
-    for (int64_t t = l.steps, stop = lane_end(&l, n, lane); t < stop; t++) {
-      if (l.lanes == 1 && n1_due(m, t)) n1_solve(m, t);
-      x[lane * l.length + t] = table[decode_code(m, lane, t, &tail)];
+  n1_model_open(m, n1c_align64((uint8_t *)(w + 1)), profile, map->codes, map->origin);
+  n1_model_start(m, start);
+  begin_walk(w, m, n, start, simd);
+  if (w->lanes > 1 && !n1_states_load(in, state)) return N1C_E_CORRUPT;
+  for (; w->at < w->end; end_block(w, m)) {
+    if (w->at == w->steps && !n1_tail_begin(&tail, w->lanes > 1 ? state : NULL, first, in->at, in->end))
+      return N1C_E_CORRUPT;
+    if (w->at < w->steps) {
+      in->at = (is_fast(w) ? n1_block_decode_avx2 : n1_block_decode)(m, &w->group, &w->block, 0, w->frames, state,
+                                                                    in->at, in->end);
+      if (!in->at) return N1C_E_CORRUPT;
+    } else {
+      n1_tail_decode(&tail, m, &w->group, &w->block, 0, w->frames);
     }
+    for (int32_t lane = 0; lane < N1_LANES; lane++)
+      for (int32_t t = 0; t < w->frames && !(w->block.idle >> lane & 1); t++)
+        x[lane * w->length + w->at + t] = table[w->block.codes[t][lane]];
+  }
   return tail.state == N1_TAIL_STATE ? n : N1C_E_CORRUPT;
 }
 
@@ -408,9 +402,10 @@ int64_t n1c_n1_trace(const int16_t *x, int64_t n, const uint8_t *profile, int64_
                      int64_t work_size, int32_t *out, int64_t size) {
   n1_profile prior;
   mapping map;
-  const layout l = lay_out(n);
   uint16_t *codes;
   n1_model *m;
+  walk *w;
+  int32_t start;
   const int64_t needed = n1c_n1_work_size(n);
   if (n < N1C_SHORT || needed < 0) return N1C_E_ARGUMENT;
   if (size < 6 * n || work_size < needed) return N1C_E_CAPACITY;
@@ -424,24 +419,28 @@ int64_t n1c_n1_trace(const int16_t *x, int64_t n, const uint8_t *profile, int64_
   codes = (uint16_t *)n1c_align64(work);
   if (!map_samples(&map, x, n, codes)) return N1C_E_ARGUMENT;
   m = (n1_model *)n1c_align64((uint8_t *)(codes + n));
-  n1_model_open(m, n1c_align64((uint8_t *)(m + 1)), &prior, map.codes, map.origin, l.lanes);
-  m->simd = 0;
-  n1_model_start(m, &prior, 112);
-  n1_model_start(m, &prior, find_start(m, &l, codes, n));
-  for (int64_t t = 0; t < l.length; t++) {
-    if (n1_due(m, t)) n1_solve(m, t);
-    for (int32_t lane = 0; lane < N1_LANES; lane++, out += 6) {
-      const int32_t k = codes[lane * l.length + t];
-      int32_t scale;
-      const int32_t p = n1_predict(m, lane, t, &scale);
-      out[0] = k;
-      out[1] = p;
-      out[2] = scale + 32 * m->scale_shift;
-      out[3] = n1_clamp(n1_scaled(m, m->threshold[k] - p, scale), 0, 2 * N1_Z_MAX);
-      out[4] = n1_clamp(n1_scaled(m, m->threshold[k + 1] - p, scale), 0, 2 * N1_Z_MAX);
-      out[5] = (int32_t)(n1_below(m, k + 1, p, scale) - n1_below(m, k, p, scale));
-      n1_learn(m, lane, t, k, p);
+  w = (walk *)n1c_align64((uint8_t *)(m + 1));
+  n1_model_open(m, n1c_align64((uint8_t *)(w + 1)), &prior, map.codes, map.origin);
+  n1_model_start(m, 112);
+  start = find_start(m, w, codes, n);
+  n1_model_start(m, start);
+  begin_walk(w, m, n, start, 0);
+  for (; w->at < w->length; end_block(w, m)) {
+    load_codes(w, codes);
+    for (int32_t t = 0; t < w->frames; t++) {
+      int32_t p[N1_LANES], scale[N1_LANES];
+      n1_begin_step(&w->group, p, scale);
+      for (int32_t lane = 0; lane < N1_LANES; lane++, out += 6) {
+        const int32_t k = w->block.codes[t][lane];
+        out[0] = k;
+        out[1] = p[lane];
+        out[2] = scale[lane] + 32 * m->scale_shift;
+        out[3] = n1_clamp(n1_scaled(m, m->threshold[k] - p[lane], scale[lane]), 0, 2 * N1_Z_MAX);
+        out[4] = n1_clamp(n1_scaled(m, m->threshold[k + 1] - p[lane], scale[lane]), 0, 2 * N1_Z_MAX);
+        out[5] = (int32_t)(n1_below(m, k + 1, p[lane], scale[lane]) - n1_below(m, k, p[lane], scale[lane]));
+      }
+      n1_end_step(m, &w->group, &w->block, t, p);
     }
   }
-  return N1_LANES * l.length;
+  return N1_LANES * w->length;
 }

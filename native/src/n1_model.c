@@ -14,7 +14,7 @@ static const uint32_t eighths[8] = {65536, 71468, 77936, 84990, 92682, 101070, 1
 int n1_profile_open(const uint8_t *b, int64_t length, n1_profile *p) {
   const uint8_t *at = b + HEAD;
   uint32_t last = 0;
-  if (length < HEAD + 4 * (N1_ORDER + 1) + 4 * (N1_SHAPE + 1) || memcmp(b, "N1P\1", 4)) return -1;
+  if (length < HEAD + 4 * N1_MOMENTS + 4 * (N1_SHAPE + 1) || memcmp(b, "N1P\3", 4)) return -1;
   p->stretch = b[4];
   p->floor = b[5];
   p->codes = (int32_t)n1c_load16(b + 6);
@@ -24,13 +24,12 @@ int n1_profile_open(const uint8_t *b, int64_t length, n1_profile *p) {
   if (p->stretch > 1 || p->floor < 1 || p->floor > 16 || p->codes > N1_ADAPTIVE_CODES || p->codes == 1 || p->step < 1)
     return -1;
   if (p->stretch && p->codes != N1_CODES) return -1;
-  if (length != HEAD + 4 * (N1_ORDER + 1) + 4 * (N1_SHAPE + 1) + 2 * p->codes) return -1;
-  for (int i = 0; i <= N1_ORDER; i++, at += 4) {
+  if (length != HEAD + 4 * N1_MOMENTS + 4 * (N1_SHAPE + 1) + 2 * p->codes) return -1;
+  for (int i = 0; i < N1_MOMENTS; i++, at += 4) {
     const uint32_t v = n1c_load32(at);
     p->prior[i] = v < 0x80000000u ? (int32_t)v : -(int32_t)(0xffffffffu - v) - 1;
     if (p->prior[i] > 1 << 28 || p->prior[i] < -(1 << 28)) return -1;
   }
-  if (p->prior[0] < 1) return -1;
   for (int i = 0; i <= N1_SHAPE; i++, at += 4) {
     p->shape[i] = n1c_load32(at);
     if (p->shape[i] < last) return -1;
@@ -78,30 +77,24 @@ static void set_widths(n1_model *m, const uint8_t *stored, const uint32_t *width
   m->threshold[codes] = 8 << N1_U_BITS;
 }
 
-int64_t n1_model_bytes(int64_t n, int32_t codes) {
+int64_t n1_model_bytes(int32_t codes) {
   const int64_t k = codes;
-  return N1C_ROUND64(4 * (k + 1)) + N1C_ROUND64(2 * k) + N1C_ROUND64(2 * N1_NEAR) + 2 * N1C_ROUND64(4 * k) +
-         N1C_ROUND64(2 * (n + N1_LANES * (N1_ORDER + N1_LANES)));
+  return N1C_ROUND64(4 * (k + 1)) + N1C_ROUND64(2 * k) + N1C_ROUND64(2 * N1_NEAR) + 2 * N1C_ROUND64(4 * k);
 }
 
-void n1_model_open(n1_model *m, void *memory, const n1_profile *profile, int32_t codes, int32_t origin,
-                   int32_t lanes) {
+void n1_model_open(n1_model *m, void *memory, const n1_profile *profile, int32_t codes, int32_t origin) {
   uint8_t *at = memory;
   uint32_t mass;
   int32_t k, i;
   m->codes = codes;
-  m->cold = profile->codes == 0;
-  m->lanes = lanes;
+  m->profile = profile;
   m->floor = profile->floor;
-  m->adaptive = m->cold && codes <= N1_ADAPTIVE_CODES;
-  m->corr_shift = m->cold ? 0 : N1_CORR_SHIFT;
+  m->adaptive = profile->codes == 0 && codes <= N1_ADAPTIVE_CODES;
   m->threshold = (int32_t *)at, at += N1C_ROUND64(4 * ((int64_t)codes + 1));
   m->centre = (int16_t *)at, at += N1C_ROUND64(2 * (int64_t)codes);
   m->near = (uint16_t *)at, at += N1C_ROUND64(2 * N1_NEAR);
   m->count = (uint32_t *)at, at += N1C_ROUND64(4 * (int64_t)codes);
-  m->smooth = (uint32_t *)at, at += N1C_ROUND64(4 * (int64_t)codes);
-  m->past = (int16_t *)at;
-  memset(m->past, 0, (size_t)(N1_ORDER * lanes) * sizeof *m->past);
+  m->smooth = (uint32_t *)at;
   if (m->adaptive) memset(m->count, 0, (size_t)codes * sizeof *m->count);
   m->origin = 0;
   if (origin) { /* the centre of that code, at equal widths */
@@ -126,30 +119,17 @@ void n1_model_open(n1_model *m, void *memory, const n1_profile *profile, int32_t
   }
 }
 
-uint32_t n1_power(int32_t rest) {
+uint32_t n1_power(const n1_model *m, int32_t start) {
+  const int32_t rest = start - 16 * m->scale_shift;
   const uint32_t v = (uint32_t)((uint64_t)eighths[rest & 7] << (rest >> 3) >> 12);
   return v ? v : 1;
 }
 
-void n1_model_prior(n1_model *m, const n1_profile *profile, int32_t start) {
-  const int32_t down = 28 + 2 * m->corr_shift - (start >> 3);
-  for (int32_t i = 0; i <= N1_ORDER; i++) {
-    const int64_t v = (int64_t)profile->prior[i] * profile->prior_weight * (int64_t)(eighths[start & 7] >> 4);
-    m->prior[i] = down >= 0 ? v >> down : v * ((int64_t)1 << -down);
-  }
-}
-
-void n1_model_start(n1_model *m, const n1_profile *profile, int32_t start) {
+void n1_model_start(n1_model *m, int32_t start) {
   const int32_t shift = start >= 96 ? start / 16 - 5 : 0;
   uint32_t first[32]; /* 2^27 / sigma in u of the first two octaves */
   int32_t i;
   m->scale_shift = shift;
-  m->start = n1_power(start - 16 * shift);
-  for (i = 0; i < N1_LANES; i++) {
-    m->a1[i] = m->start << 8;
-    m->a2[i] = m->start << 3;
-    m->a3[i] = m->start >> 1;
-  }
   /* v = (32 + 2 mantissa + 1) 2^(octave - 5) = 16 squared sigmas; sigma in u is 8 sqrt(v) 2^shift. */
   for (i = 0; i < 32; i++) first[i] = square_root((((uint64_t)1 << 53) / (uint64_t)(33 + 2 * (i & 15))) >> (i >> 4));
   for (i = 0; i < N1_SCALES; i++) {
@@ -158,45 +138,15 @@ void n1_model_start(n1_model *m, const n1_profile *profile, int32_t start) {
     m->reach[i] = ((1 << 30) + m->recip[i] - 1) / m->recip[i];
     m->sigma[i] = n1_clamp((1 << 27) / m->recip[i], 1, 1 << 17);
   }
-  n1_model_prior(m, profile, start);
-  for (i = 0; i <= N1_ORDER; i++) m->corr[i] = 0;
-  m->done = 0;
-  m->next = 0;
-}
-
-/* -- predictor ----------------------------------------------------------------------------------------------------- */
-
-/* Adds the products of all samples before `step` to the autocorrelation. */
-static void add_correlations(n1_model *m, int64_t step) {
-  const int32_t history = N1_ORDER * m->lanes;
-  int16_t now[N1_SPAN], high[N1_SPAN + N1_ORDER * N1_LANES], low[N1_SPAN + N1_ORDER * N1_LANES];
-  for (int64_t i = m->done * m->lanes, stop = step * m->lanes; i < stop; i += N1_SPAN) {
-    const int16_t *past = m->past + i;
-    const int32_t n = (int32_t)(stop - i < N1_SPAN ? stop - i : N1_SPAN);
-    int32_t sums[N1_ORDER + 1], more[N1_ORDER + 1] = {0};
-    memset(now, 0, sizeof now);
-    memset(low, 0, sizeof low);
-    if (m->corr_shift) { /* products of 22 bits */
-      for (int32_t k = 0; k < history + n; k++) low[k] = (int16_t)(past[k] >> N1_CORR_SHIFT);
-      memcpy(now, low + history, (size_t)n * sizeof *now);
-    } else { /* products of 30 bits, in two parts */
-      memset(high, 0, sizeof high);
-      for (int32_t k = 0; k < history + n; k++) {
-        high[k] = (int16_t)((past[k] + 128) >> 8);
-        low[k] = (int16_t)(past[k] - 256 * high[k]);
-      }
-      memcpy(now, past + history, (size_t)n * sizeof *now);
-      (m->simd ? n1_products_avx2 : n1_products)(now, high + history, m->lanes, more);
-    }
-    (m->simd ? n1_products_avx2 : n1_products)(now, low + history, m->lanes, sums);
-    for (int lag = 0; lag <= N1_ORDER; lag++) m->corr[lag] += sums[lag] + 256 * (int64_t)more[lag];
+  {
+    int64_t none[N1_MOMENTS] = {0};
+    n1_solve(m, start, none, m->weights, &m->shift);
   }
-  m->done = step;
 }
 
 /* Widths from how often each code came, beside its neighbours: what sticks out of the smooth histogram is the
  * converter's, not the signal's. */
-static void adapt_widths(n1_model *m) {
+void n1_adapt_widths(n1_model *m) {
   const int32_t codes = m->codes;
   uint64_t sum = 0, after = 0, until = 0; /* counts around k, weighted; of the codes k + 1 .. k + 7; of k - 6 .. k */
 #define COUNT(k) ((k) >= 0 && (k) < codes ? m->count[k] : 0)
@@ -219,57 +169,49 @@ static void adapt_widths(n1_model *m) {
   set_widths(m, NULL, m->smooth);
 }
 
-/* A slow mean that is more than twice the middle one remembers a predictor that is gone. */
-static void forget_old_errors(n1_model *m) {
-  for (int32_t lane = 0; lane < m->lanes; lane++)
-    if (m->a1[lane] >> 6 > m->a2[lane]) m->a1[lane] = m->a2[lane] << 5;
-}
+/* -- predictor ----------------------------------------------------------------------------------------------------- */
 
-/* Levinson-Durbin recursion (Durbin 1960) on the autocorrelation so far and the prior's. */
-void n1_solve(n1_model *m, int64_t step) {
-  int64_t a[N1_ORDER + 1] = {0}, b[N1_ORDER + 1], r[N1_ORDER + 1], error;
-  int32_t scale[N1_ORDER + 1], order, last, down = 0;
-  add_correlations(m, step);
-  for (int i = 0; i <= N1_ORDER; i++) r[i] = m->corr[i] + m->prior[i];
-  r[0] += (r[0] >> (m->cold ? 24 : 14)) + 1;
-  while (r[0] >> down >= (int64_t)1 << 30) down++;
-  while (down <= 0 && r[0] << -down < (int64_t)1 << 29) down--;
-  for (int i = 0; i <= N1_ORDER; i++) r[i] = down >= 0 ? r[i] >> down : r[i] * ((int64_t)1 << -down);
-  memset(m->weights, 0, sizeof m->weights);
-  m->shift[0] = 13;
-  error = r[0];
-  scale[0] = n1_log((uint32_t)(error >> 7) | 1);
-  for (order = 1; order <= N1_ORDER; order++) {
-    int64_t sum = r[order] * ((int64_t)1 << 22), k, most = 0;
-    int32_t fine = 13;
-    for (int i = 1; i < order; i++) sum += a[i] * r[order - i];
-    k = -(sum / error);
-    if (k >= 1 << 22 || k <= -(1 << 22)) break;
-    memcpy(b, a, sizeof b);
-    for (int i = 1; i < order; i++) b[i] += k * a[order - i] >> 22;
-    b[order] = k;
-    for (int i = 1; i <= order; i++) most = b[i] > most ? b[i] : -b[i] > most ? -b[i] : most;
-    if (most >= (int64_t)1 << 26) break;
-    error -= (error * k >> 22) * k >> 22;
-    if (error < 64) break;
-    memcpy(a, b, sizeof a);
-    scale[order] = n1_log((uint32_t)(error >> 7) | 1);
-    while (most + 2 >= (int64_t)32767 << (22 - fine)) fine--;
-    m->shift[order] = fine;
-    for (int i = 1; i <= order; i++)
-      m->weights[order][i - 1] = (int16_t)(-((a[i] + ((int64_t)1 << (21 - fine))) >> (22 - fine)));
+#define ONE ((int64_t)1 << 22)   /* unit of weights and quotients */
+#define BOUND ((int64_t)1 << 30) /* of the moments while they are solved */
+#define LEAST 64                 /* of what is left of a level, else it has no weight */
+
+static int64_t clamp64(int64_t x, int64_t most) { return x < -most ? -most : x > most ? most : x; }
+
+/* Least squares by elimination (Gauss). Number 0 is what is to be predicted, 1 .. 7 are the levels, all less the last
+ * sample: the slowest mean, which varies most, goes first. Clamps keep what is no sum of squares within 64 bits. */
+void n1_solve(const n1_model *m, int32_t start, int64_t *moments, int16_t *weights, int32_t *shift) {
+  int64_t a[N1_LEVELS][N1_LEVELS], w[N1_LEVELS] = {0}, widest = 1, most = 0;
+  const int64_t power = n1_power(m, start);
+  int32_t down = 0, fine = 13;
+  for (int j = 0, n = 0; j < N1_LEVELS; j++)
+    for (int i = 0; i <= j; i++, n++) {
+      moments[n] += ((int64_t)m->profile->prior[n] * m->profile->prior_weight >> 10) * power >> 16;
+      a[i][j] = moments[n] + (i == j ? (moments[n] >> 14) + 1 : 0);
+      if (i == j && a[i][j] > widest) widest = a[i][j];
+    }
+  while (widest >> down >= BOUND) down++;
+  while (down <= 0 && widest << -down < BOUND / 2) down--;
+  for (int j = 0; j < N1_LEVELS; j++)
+    for (int i = 0; i <= j; i++)
+      a[i][j] = clamp64(down >= 0 ? a[i][j] >> down : a[i][j] * ((int64_t)1 << -down), BOUND);
+  for (int k = N1_LEVELS - 1; k > 0; k--)
+    for (int j = 0; j < k && a[k][k] >= LEAST; j++) {
+      const int64_t part = clamp64(a[j][k] * ONE / a[k][k], 64 * ONE);
+      for (int i = 0; i <= j; i++) a[i][j] = clamp64(a[i][j] - (part * a[i][k] >> 22), BOUND);
+    }
+  w[0] = ONE;
+  for (int k = 1; k < N1_LEVELS; k++) {
+    int64_t rest = a[0][k] * ONE;
+    for (int i = 1; i < k; i++) rest -= a[i][k] * w[i];
+    if (a[k][k] >= LEAST) w[k] = clamp64(rest / a[k][k], 16 * ONE);
+    w[0] -= w[k];
   }
-  last = order - 1;
-  for (; order <= N1_ORDER; order++) {
-    memcpy(m->weights[order], m->weights[last], sizeof m->weights[0]);
-    m->shift[order] = m->shift[last];
-    scale[order] = scale[last];
-  }
-  for (int i = 0; i <= N1_ORDER; i++) m->extra[i] = scale[i] - scale[N1_ORDER];
-  if (m->adaptive && step) adapt_widths(m);
-  if (m->cold) forget_old_errors(m);
-  {
-    const int64_t first = 128 / m->lanes, period = 4096 / m->lanes;
-    m->next = step < first ? first : step < period ? 2 * step : step + period;
+  for (int i = 0; i < N1_LEVELS; i++) most = w[i] > most ? w[i] : -w[i] > most ? -w[i] : most;
+  while (most >= (int64_t)32760 << (22 - fine)) fine--;
+  *shift = fine;
+  weights[0] = (int16_t)(1 << fine);
+  for (int i = 1; i < N1_LEVELS; i++) {
+    weights[i] = (int16_t)((w[i] + ((int64_t)1 << (21 - fine))) >> (22 - fine));
+    weights[0] = (int16_t)(weights[0] - weights[i]);
   }
 }

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "bytes.h"
-#include "n1_model.h"
+#include "n1_lanes.h"
 #include "rans.h"
 
 #define N1_STATE ((uint64_t)1 << 32)
@@ -39,12 +39,12 @@ static inline uint8_t *n1_lanes_begin(uint64_t *state, uint8_t *bytes, const uin
 }
 
 /* One step of all lanes: `coded` has eight times the frequencies below a code and eight times that of the code. It is 0
- * where a lane is idle, which is looked at if `some_idle`. Returns where the words begin. */
-static inline uint8_t *n1_lanes_put(uint64_t *state, const uint32_t *coded, int some_idle, uint8_t *words) {
+ * where a lane is idle. Returns where the words begin. */
+static inline uint8_t *n1_lanes_put(uint64_t *state, const uint32_t *coded, uint8_t *words) {
   for (int lane = N1_LANES - 1; lane >= 0; lane--) {
     const uint64_t frequency = coded[N1_LANES + lane];
     uint64_t s = state[lane];
-    if (some_idle && !frequency) continue;
+    if (!frequency) continue;
     if (s >= frequency << 40) {
       words -= 4;
       n1c_store_bytes(words, s, 4);
@@ -66,6 +66,34 @@ static inline uint8_t *n1_states_store(uint8_t *out, const uint64_t *state) {
     at = n1c_store_bytes(at, state[lane], length);
   }
   n1c_store_bytes(out, lengths, 2);
+  return at;
+}
+
+/* Steps in lockstep, unless there are no `lanes` of states, then those of the tail: what the kernels say of each. The
+ * words and bytes come to lie below `end`, the states in `states`; `size` gets their length. Returns where the words
+ * begin, or NULL where there is no room above `low`. */
+static inline uint8_t *n1_write(const uint32_t *coded, int64_t steps, int64_t tail, int lanes, const uint8_t *low,
+                                uint8_t *end, uint8_t *states, int64_t *size) {
+  const uint32_t *const first = coded + 2 * N1_LANES * steps;
+  uint8_t *at = end;
+  uint32_t tail_state = N1_TAIL_STATE;
+  uint64_t state[N1_LANES];
+  *size = 0;
+  for (const uint32_t *c = first + 2 * N1_LANES * tail; c > first;) {
+    c -= 2 * N1_LANES;
+    if (at - low < 64) return NULL;
+    for (int lane = N1_LANES - 1; lane >= 0; lane--)
+      if (c[N1_LANES + lane]) tail_state = n1_tail_put(tail_state, c + lane, c[N1_LANES + lane], &at);
+  }
+  at = n1_tail_end(tail_state, at);
+  if (!lanes) return at;
+  at = n1_lanes_begin(state, at, end);
+  for (const uint32_t *c = first; c > coded;) {
+    c -= 2 * N1_LANES;
+    if (at - low < 64) return NULL;
+    at = n1_lanes_put(state, c, at);
+  }
+  *size = n1_states_store(states, state) - states;
   return at;
 }
 
@@ -113,14 +141,22 @@ static inline int n1_tail_begin(n1_tail *t, const uint64_t *state, uint8_t first
   return 1;
 }
 
-/* Takes a code out of the state, whose prediction is p. */
-static inline int32_t n1_tail_take(n1_tail *t, const n1_model *m, int32_t p, int32_t scale) {
-  const uint32_t slot = n1c_rans_slot(t->state, N1_PROB_BITS);
-  uint32_t low, frequency;
-  const int32_t code = n1_find(m, slot, p, scale, &low, &frequency);
-  t->state = n1c_rans_take32(t->state, slot, low, frequency, N1_PROB_BITS);
-  while (t->state < N1_TAIL_STATE && n1_tail_refill(t)) {}
-  return code;
+/* Steps from .. to - 1 of a block. */
+static inline void n1_tail_decode(n1_tail *t, const n1_model *m, n1_group *g, n1_block *b, int32_t from, int32_t to) {
+  for (int32_t step = from; step < to; step++) {
+    int32_t p[N1_LANES], scale[N1_LANES];
+    n1_begin_step(g, p, scale);
+    memset(b->codes[step], 0, sizeof b->codes[step]);
+    for (int lane = 0; lane < N1_LANES; lane++) {
+      const uint32_t slot = n1c_rans_slot(t->state, N1_PROB_BITS);
+      uint32_t low, frequency;
+      if (b->idle >> lane & 1) continue;
+      b->codes[step][lane] = (uint16_t)n1_find(m, slot, p[lane], scale[lane], &low, &frequency);
+      t->state = n1c_rans_take32(t->state, slot, low, frequency, N1_PROB_BITS);
+      while (t->state < N1_TAIL_STATE && n1_tail_refill(t)) {}
+    }
+    n1_end_step(m, g, b, step, p);
+  }
 }
 
 static inline int n1_tail_is_read(const n1_tail *t) { return t->at == t->end && t->more == t->more_end; }

@@ -192,7 +192,7 @@ static const char *decode_samples(n1c_reader r, const form *f, uint8_t *samples)
     const uint32_t channel = i % f->channels;
     const int plane = (int)(i / f->channels);
     if (n1c_n1_decode(p.at, p.end - p.at, built_in_profile, 0, work, size, x, n, 1) != n)
-      wrong = p.end - p.at > 4 && (p.at[0] & 27) == (2 | 3 << 3)
+      wrong = p.end - p.at > 4 && (p.at[0] & 27) == (3 | 3 << 3)
                   ? "it was encoded with a profile of its own (restore it with ./decode)"
                   : damaged;
     else
