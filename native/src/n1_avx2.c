@@ -52,8 +52,8 @@ INLINE __m256i advance(__m256i state, __m256i frequency, __m256i rest) {
   return _mm256_add_epi64(product, rest);
 }
 
-/* The codes that the states' slots stand for, and the states without them. Idle lanes, all ones, stay as they are. */
-INLINE __m256i find(const n1_model *m, __m256i p, __m256i scale, __m256i idle, __m256i *s0, __m256i *s1) {
+/* The codes that the states' slots stand for, and the states without them. */
+INLINE __m256i find(const n1_model *m, __m256i p, __m256i scale, __m256i *s0, __m256i *s1) {
   const __m256i zero = _mm256_setzero_si256(), one = _mm256_set1_epi32(1), all = _mm256_set1_epi32(-1);
   const __m256i half = _mm256_set1_epi32(m->origin + (1 << (N1_U_BITS - 1)));
   const __m256i evens = _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6);
@@ -76,7 +76,6 @@ INLINE __m256i find(const n1_model *m, __m256i p, __m256i scale, __m256i idle, _
   low = _mm256_blendv_epi8(middle, other, down);
   high = _mm256_blendv_epi8(other, middle, down);
   missed = _mm256_or_si256(_mm256_cmpgt_epi32(low, slot), _mm256_xor_si256(_mm256_cmpgt_epi32(high, slot), all));
-  missed = _mm256_andnot_si256(idle, missed);
   frequency = _mm256_sub_epi32(high, low);
   mask = _mm256_movemask_ps(_mm256_castsi256_ps(missed));
   if (mask) {
@@ -95,8 +94,6 @@ INLINE __m256i find(const n1_model *m, __m256i p, __m256i scale, __m256i idle, _
     low = load(lows);
     frequency = load(frequencies);
   }
-  low = _mm256_andnot_si256(idle, low);
-  frequency = _mm256_blendv_epi8(frequency, _mm256_set1_epi32(N1_PROB), idle);
   rest = _mm256_sub_epi32(slot, low);
   *s0 = advance(*s0, _mm256_cvtepu32_epi64(_mm256_castsi256_si128(frequency)),
                 _mm256_cvtepu32_epi64(_mm256_castsi256_si128(rest)));
@@ -199,14 +196,10 @@ INLINE void learn(lanes *v, const n1_model *m, n1_block *b, int32_t step, __m256
 
 int n1_avx2(void) { return __builtin_cpu_supports("avx2") ? 1 : 0; }
 
-INLINE __m256i idle_lanes(const n1_block *b) {
-  const __m256i bits = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
-  return _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(b->idle), bits), bits);
-}
-
 AVX2 void n1_block_encode_avx2(const n1_model *m, n1_group *g, n1_block *b, int32_t from, int32_t to,
                                uint32_t *coded) {
-  const __m256i idle = idle_lanes(b);
+  const __m256i bits = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+  const __m256i idle = _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(b->idle), bits), bits);
   lanes v;
   lanes_open(&v, g);
   for (int32_t t = from; t < to; t++, coded += 2 * N1_LANES) {
@@ -226,14 +219,13 @@ AVX2 void n1_block_encode_avx2(const n1_model *m, n1_group *g, n1_block *b, int3
 
 AVX2 const uint8_t *n1_block_decode_avx2(const n1_model *m, n1_group *g, n1_block *b, int32_t from, int32_t to,
                                          uint64_t *state, const uint8_t *in, const uint8_t *end) {
-  const __m256i idle = idle_lanes(b);
   __m256i s0 = load(state), s1 = load(state + 4);
   lanes v;
   lanes_open(&v, g);
   for (int32_t t = from; t < to; t++) {
     __m256i scale, code, packed;
     const __m256i p = predict(&v, &scale);
-    code = _mm256_andnot_si256(idle, find(m, p, scale, idle, &s0, &s1));
+    code = find(m, p, scale, &s0, &s1);
     learn(&v, m, b, t, code, p);
     packed = _mm256_packus_epi32(code, code);
     _mm_storeu_si128((__m128i *)(void *)b->codes[t],

@@ -49,7 +49,7 @@ void n1_end_step(const n1_model *m, n1_group *g, n1_block *b, int32_t step, cons
 
 /* Steps from .. to - 1. For each, coded gets 8 times the frequencies below a code and 8 times that of the code, 0 for
  * idle lanes. The decoder returns how far it read, or NULL where the bytes end too early. Each comes with and without
- * AVX2 and gives the same bits. */
+ * AVX2, that of the decoder for blocks without idle lanes, and gives the same bits. */
 void n1_block_encode(const n1_model *m, n1_group *g, n1_block *b, int32_t from, int32_t to, uint32_t *coded);
 void n1_block_encode_avx2(const n1_model *m, n1_group *g, n1_block *b, int32_t from, int32_t to, uint32_t *coded);
 const uint8_t *n1_block_decode(const n1_model *m, n1_group *g, n1_block *b, int32_t from, int32_t to, uint64_t *state,

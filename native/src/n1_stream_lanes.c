@@ -192,7 +192,7 @@ static int decode_lanes(stream *s, const stream_span *v, n1c_reader *in, int key
       const int32_t young = t == 0 ? young_of(g, &b) : 0, stop = young ? 1 : t < p.steps ? p.steps : frames;
       if (t == p.steps && !n1_tail_begin(&tail, groups > 1 ? state : NULL, first, in->at, in->end)) return 0;
       if (t < p.steps)
-        in->at = (simd && !young ? n1_block_decode_avx2 : n1_block_decode)(&m->model, &g->group, &b, t, stop, state,
+        in->at = (simd && !young && !b.idle ? n1_block_decode_avx2 : n1_block_decode)(&m->model, &g->group, &b, t, stop, state,
                                                                           in->at, in->end);
       else
         n1_tail_decode(&tail, &m->model, &g->group, &b, t, stop);
