@@ -321,6 +321,16 @@ class ModelCoder(Coder):
                 memory that they do not back must not be touched.
         """
 
+    def profile_of(self, x: np.ndarray, converters: np.ndarray | None = None) -> bytes:
+        """Return the profile of samples, the bytes of a .n1p file; arguments are as for ``fit``.
+
+        The coder's parameter ``profile`` takes such a file.
+
+        Raises:
+            SpecError: the coder takes none.
+        """
+        raise SpecError(f"{self.name} takes no profile")
+
     def needs_with(self, model: bytes) -> str:
         """Return what coding with a model takes beside it, in words, such as a profile; empty for nothing."""
         return ""

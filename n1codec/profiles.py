@@ -12,7 +12,7 @@ from n1codec.codec import SpecError, UnavailableError
 OF_CODES = b"N1P\3"
 """What a profile of one converter's codes begins with (:mod:`n1codec.train.profile`)."""
 OF_CHANNELS = b"N1P\2"
-"""What a profile of many channels begins with; a model of n1_multi follows."""
+"""What a profile of many channels begins with (n1_multi)."""
 
 
 def read(codec: str, path: str, magic: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """Write the golden files that are missing: one of each kind of source, one of each filter and codec, N1's with samples.
 
 Those of version 2 are one of each kind of recording (tests/test_version2_golden.py); those of n1_multi are models
-and chunks (tests/test_multi_golden.py).
+and chunks (tests/test_multi_golden.py), and packets (tests/test_stream_multi.py).
 
     python tests/make_golden.py
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import test_multi_golden
+import test_stream_multi
 import test_version2_golden
 from test_container import GOLDEN, golden_wavs
 
@@ -53,6 +54,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         test_version2_golden.write_missing(Path(folder))
     test_multi_golden.write_missing()
+    test_stream_multi.write_missing()
 
 
 if __name__ == "__main__":

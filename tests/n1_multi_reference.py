@@ -261,7 +261,7 @@ class Model:
 def read(data: bytes) -> Model:
     source = Bytes(data)
     preset = source.take(1)[0]
-    assert preset in (1, 2)
+    assert preset in (1, 2, 4)
     channels, groups, codes, cells = (source.uint() for _ in range(4))
     order, reach, precision = source.take(3)
     head = Head(channels, groups, order, reach >> 4, reach & 15, precision >> 1, bool(precision & 1), preset == 2)

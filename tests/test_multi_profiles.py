@@ -18,6 +18,7 @@ from n1codec.pipeline import get_codec
 from n1codec.profiles import OF_CHANNELS
 from n1codec.recordings import Recording, open_recording
 from n1codec.train import multi
+from n1codec.varint import put_bytes
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 CHANNELS = 12
@@ -39,7 +40,9 @@ def profile(halves: tuple[np.ndarray, np.ndarray], tmp_path: Path, monkeypatch: 
     monkeypatch.delenv("N1CODEC_PROFILES", raising=False)
     path = tmp_path / "probe.n1p"
     found = multi.load([recording(tmp_path, halves[0])])
-    path.write_bytes(multi.train(get_codec("n1_multi"), multi.part(found)))
+    coder = get_codec("n1_multi").model_coder
+    assert coder
+    path.write_bytes(coder.profile_of(*multi.part(found)))
     return path
 
 
@@ -95,10 +98,12 @@ def test_a_model_is_fitted_where_it_pays_for_a_long_array(profile: Path, monkeyp
         (b"", "it is none"),
         (b"N1P\1" + bytes(100), "it is none"),
         (OF_CHANNELS, "it is damaged"),
-        (OF_CHANNELS + b"\1", "it is damaged"),
-        (OF_CHANNELS + b"\1" + bytes([CHANNELS]) + bytes(50), "it is damaged"),
-        (OF_CHANNELS + b"\2" + bytes([CHANNELS]) + bytes(50), "it was trained with preset=fast"),
-        (OF_CHANNELS + b"\3" + bytes([CHANNELS, 0, 0, 0]), "it is damaged"),
+        (OF_CHANNELS + b"\0", "it is damaged"),
+        (OF_CHANNELS + b"\2\1\x80", "it is damaged"),
+        (OF_CHANNELS + put_bytes(b"\1" + bytes([CHANNELS]) + bytes(50)), "it is damaged"),
+        (OF_CHANNELS + put_bytes(b"\2" + bytes([CHANNELS]) + bytes(50)), "it was trained with preset=fast"),
+        (OF_CHANNELS + put_bytes(b"\3" + bytes([CHANNELS, 0, 0, 0])), "it is damaged"),
+        (OF_CHANNELS + put_bytes(b"\4" + bytes([CHANNELS, 1, 2, 2, 0, 0, 0]) + bytes(50)), "it is damaged"),
     ],
 )
 def test_what_is_no_profile_is_refused(tmp_path: Path, data: bytes, problem: str) -> None:

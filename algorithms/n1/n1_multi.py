@@ -18,7 +18,7 @@ import numpy as np
 from n1codec import profiles
 from n1codec.codec import Choice, FormatError, Int, Layout, ModelCoder, SpecError, Text
 from n1codec.native import SCRATCH, SIMD, Kernel, KernelError, reads, writes
-from n1codec.varint import Reader
+from n1codec.varint import Reader, put_bytes
 
 _fit_work_size = Kernel("n1c_multi_fit_work_size", int, int)
 _fit = Kernel("n1c_multi_fit", reads(np.int16), reads(np.int32), SCRATCH, writes(np.uint8), int, int)
@@ -33,6 +33,8 @@ _STRETCHES = 4
 """Stretches of a longer array that are looked at, spread evenly over it."""
 _NAMED = b"\3"
 """First byte of a model that is a profile's; the profile's CRC-32 follows. Others begin with their preset."""
+_PACKETS = 6
+"""N1C_STREAM_MULTI in n1c/stream.h."""
 _PRESETS = {b"\1": "best", b"\2": "fast"}
 
 
@@ -57,25 +59,30 @@ class N1Multi(ModelCoder):
     grid = ("n1_multi", "n1_multi:preset=fast")
     floor_xrt = 200
 
+    def packet_model(self) -> tuple[int, bytes]:
+        if self.profile == "none":
+            raise SpecError("n1_multi: packets need a profile of the probe (n1codec train --codec n1_multi makes one)")
+        return _PACKETS, profiles.read(self.name, self.profile, profiles.OF_CHANNELS)
+
     def fit(self, x: np.ndarray, converters: np.ndarray | None = None) -> bytes:
         every, x = x, _some(_signed(x.reshape(len(x), -1)))
-        channels = x.shape[1]
-        groups = np.zeros(channels, np.int32) if converters is None else np.ascontiguousarray(converters, np.int32)
-        out = np.empty(2 * x.size + 64 * channels + 1024, np.uint8)
-        work = np.empty(_fit_work_size(len(x), channels), np.uint8)
-        size = _fit(x, groups, work, out, int(self.preset == "fast"), SIMD)
-        model = out[:size].tobytes()
+        model = _fitted(x, converters, self.preset)
         if self.profile == "none":
             return model
-        given = self._profile()
+        checksum, given = self._profile()
         try:
-            if Reader(given[1:]).uint() != channels:
+            if Reader(given[1:]).uint() != x.shape[1]:
                 return model
             gain = _coded(x, model).size - _coded(x, given).size
         except (FormatError, KernelError) as error:
             raise SpecError(f"n1_multi: profile {self.profile}: it is damaged (make one with n1codec train)") from error
-        named = _NAMED + zlib.crc32(profiles.OF_CHANNELS + given).to_bytes(4, "little")
+        named = _NAMED + checksum.to_bytes(4, "little")
         return named if len(named) <= len(model) + gain * every.size / x.size else model
+
+    def profile_of(self, x: np.ndarray, converters: np.ndarray | None = None) -> bytes:
+        x = _some(_signed(x.reshape(len(x), -1)))
+        model = _fitted(x, converters, self.preset)
+        return profiles.OF_CHANNELS + put_bytes(model) + _fitted(x, converters, "packets")
 
     def encode_with(self, x: np.ndarray, model: bytes) -> bytes:
         return _coded(_signed(x), self._whole(model)).tobytes()
@@ -90,27 +97,44 @@ class N1Multi(ModelCoder):
     def needs_with(self, model: bytes) -> str:
         return profiles.wanted(_checksum(model)) if model[:1] == _NAMED else ""
 
-    def _profile(self) -> bytes:
-        """Return the model in the profile that the user named."""
-        model = profiles.read(self.name, self.profile, profiles.OF_CHANNELS)[len(profiles.OF_CHANNELS) :]
-        preset = _PRESETS.get(model[:1], "")
-        if preset and preset != self.preset:
+    def _profile(self) -> tuple[int, bytes]:
+        """Return the CRC-32 of the profile that the user named, and the model for files in it."""
+        data = profiles.read(self.name, self.profile, profiles.OF_CHANNELS)
+        try:
+            model = _model_in(data)
+        except FormatError as error:
+            raise SpecError(f"n1_multi: profile {self.profile}: it is damaged (make one with n1codec train)") from error
+        preset = _PRESETS.get(model[:1], self.preset)
+        if preset != self.preset:
             raise SpecError(f"n1_multi: profile {self.profile}: it was trained with preset={preset} (name that preset)")
-        return model
+        return zlib.crc32(data), model
 
     def _whole(self, model: bytes) -> bytes:
         """Return a model, where it is named that of the profile."""
         if model[:1] != _NAMED:
             return model
         checksum = _checksum(model)
-        if self.profile != "none":
-            own = self._profile()
-            if zlib.crc32(profiles.OF_CHANNELS + own) == checksum:
-                return own
+        if self.profile != "none" and self._profile()[0] == checksum:
+            return self._profile()[1]
         found = profiles.find(checksum)
         if not found.startswith(profiles.OF_CHANNELS):
             raise FormatError(f"the profile {checksum:08x} is not one of n1_multi")
-        return found[len(profiles.OF_CHANNELS) :]
+        return _model_in(found)
+
+
+def _fitted(x: np.ndarray, converters: np.ndarray | None, preset: str) -> bytes:
+    """Return the model of int16 samples of shape (frames, channels)."""
+    channels = x.shape[1]
+    groups = np.zeros(channels, np.int32) if converters is None else np.ascontiguousarray(converters, np.int32)
+    out = np.empty(2 * x.size + 64 * channels + 1024, np.uint8)
+    work = np.empty(_fit_work_size(len(x), channels), np.uint8)
+    size = _fit(x, groups, work, out, ("best", "fast", "packets").index(preset), SIMD)
+    return out[:size].tobytes()
+
+
+def _model_in(profile: bytes) -> bytes:
+    """Return the model for files in a profile; that for packets stands behind it."""
+    return Reader(profile[len(profiles.OF_CHANNELS) :]).prefixed()
 
 
 def _checksum(model: bytes) -> int:

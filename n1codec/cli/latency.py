@@ -24,7 +24,7 @@ MOST_SAMPLES = 1 << 27
     default="n1",
     show_default=True,
     metavar="SPEC",
-    help="n1, with a profile or none, or n1_implant.",
+    help="n1, with a profile or none, n1_multi with a profile, or n1_implant.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object; p-values are of CPU time, wall_ ones of wall.")
 def command(
@@ -42,6 +42,7 @@ def command(
       n1codec latency
       n1codec latency recordings/ --as-channels 256 --packet-ms 2 --json
       n1codec latency recordings/ --codec n1_implant
+      n1codec latency run_g0_t0.imec0.ap.bin --as-channels 384 --codec n1_multi:profile=probe.n1p
     """
     import json
 

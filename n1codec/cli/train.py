@@ -124,29 +124,25 @@ def _train_together(found: Dataset, codec: Pipeline, output: Path | None, check:
     from n1codec.cli._text import count
     from n1codec.train import multi
 
+    assert codec.model_coder
     if codec.coder.get_config().get("profile", "none") != "none":
         raise click.UsageError("a profile is trained without another one: leave profile= out")
     recordings = multi.load(found.recordings())
     click.echo(count(len(recordings), "recording"))
     if output:
-        profile = multi.train(codec, multi.part(recordings))
+        profile = codec.model_coder.profile_of(*multi.part(recordings))
         files.write(output, profile)
         click.echo(f"a profile of {len(profile)} bytes, {zlib.crc32(profile):08x}")
     if check:
         click.echo("trained on one half of the time, measured on the other, and the reverse:")
         halves = [multi.part(recordings, *ends) for ends in ((0, 0.5), (0.5, 1))]
+        sizes = [
+            multi.measure(codec, half, codec.model_coder.profile_of(*other))
+            for half, other in zip(halves, reversed(halves), strict=True)
+        ]
         samples = sum(half.frames.size for half in halves)
-        for what, sizes in (
-            ("each half's own model, which is in the file", [multi.measure(codec, half) for half in halves]),
-            (
-                "the profile of the other half",
-                [
-                    multi.measure(codec, half, multi.train(codec, other))
-                    for half, other in zip(halves, reversed(halves), strict=True)
-                ],
-            ),
-        ):
-            click.echo(f"{8 * sum(sizes) / samples:9.4f} bits per sample, ratio {2 * samples / sum(sizes):.4f}  {what}")
+        for what, each in zip(("with models of their own", "with the profile"), zip(*sizes, strict=True), strict=True):
+            click.echo(f"{8 * sum(each) / samples:9.4f} bits per sample, ratio {2 * samples / sum(each):.4f}  {what}")
 
 
 def _show(what: str, codec: str, recordings: list[np.ndarray], payload: float) -> None:

@@ -8,19 +8,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from n1codec.codec import FormatError, SpecError, UnavailableError
+from n1codec.codec import FormatError, ModelCoder, SpecError, UnavailableError
 from n1codec.native import SIMD, Kernel, KernelError, reads, updates, writes
 from n1codec.pipeline import get_codec
 
 _memory_size = Kernel("n1c_stream_memory_size", int, int, int)
+_profile_size = Kernel("n1c_stream_profile_size", int, reads(np.uint8))
 _open = Kernel("n1c_stream_open", writes(np.uint8), int, reads(np.uint8), int, int, int)
 _capacity = Kernel("n1c_stream_packet_capacity", int, int)
 _encode = Kernel("n1c_stream_encode", updates(np.uint8), reads(np.int16), writes(np.uint8), int)
 _decode = Kernel("n1c_stream_decode", updates(np.uint8), reads(np.uint8), writes(np.int16), writes(np.uint8), int)
 _restart = Kernel("n1c_stream_restart", updates(np.uint8))
 
-_WITH_PROFILE = 1
-"""First byte of packets that bring the checksum of their profile, behind the packet's."""
+_WITH_PROFILE = (1, 7)
+"""First bytes of packets that bring the checksum of their profile, behind the packet's."""
 MAX_CHANNELS = 65536
 MAX_FRAMES = 128
 MAX_KEY_FRAMES = 1 << 30
@@ -43,8 +44,8 @@ class _Link:
     Args:
         channels: 1 to 65536.
         rate: frames per second.
-        codec: a coder that codes packets (its class has a ``packet_model``), such as n1, n1:profile=FILE.n1p with a
-            file that ``n1codec train`` made, or n1:profile=none for samples of any kind.
+        codec: a coder that codes packets (its class has a ``packet_model``), such as n1, n1:profile=FILE.n1p or
+            n1_multi:profile=FILE.n1p with a file that ``n1codec train`` made, or n1:profile=none for any samples.
         frames_per_packet: 1 to 128; 20 are 1.024 ms at 19531 Hz.
         key_seconds: every channel restarts so often. That is how long a loss lasts at most.
 
@@ -71,15 +72,18 @@ class _Link:
         self.channels, self.rate, self.frames_per_packet = channels, rate, frames_per_packet
         self.key_packets = max(1, round(key_seconds * rate) // frames_per_packet)
         pipeline = get_codec(codec)
+        self._codec = pipeline.coder.name
         if pipeline.filters:
             raise SpecError(f"{codec}: a filter does not work on packets (n1codec list shows which codecs do: packets)")
         model, profile = pipeline.coder.packet_model()
         self._profile = zlib.crc32(profile).to_bytes(4, "little")
-        self._state = np.empty(_memory_size(model, channels, frames_per_packet), np.uint8)
         try:
+            size = _memory_size(model, channels, frames_per_packet) + _profile_size(model, profile)
+            self._state = np.empty(size, np.uint8)
             _open(self._state, model, profile, channels, frames_per_packet, self.key_packets)
         except KernelError as error:
-            raise SpecError(f"{codec}: packets need a profile with code widths (n1codec train makes one)") from error
+            what = f"of {channels} channels" if isinstance(pipeline.coder, ModelCoder) else "with code widths"
+            raise SpecError(f"{codec}: packets need a profile {what} (n1codec train makes one)") from error
 
     @property
     def state_bytes(self) -> int:
@@ -129,7 +133,7 @@ class PacketDecoder(_Link):
             if profile := self._other_profile(packet):
                 raise UnavailableError(
                     f"its encoder has the profile {profile}, not this decoder's (give it that one's .n1p file: "
-                    "n1:profile=FILE.n1p)"
+                    f"{self._codec}:profile=FILE.n1p)"
                 ) from error
             raise FormatError(
                 "the packet is dropped: it is damaged, came late, or its encoder has other settings"
@@ -138,7 +142,7 @@ class PacketDecoder(_Link):
 
     def _other_profile(self, packet: bytes) -> str:
         """Return the checksum of the profile of a packet that is not damaged, "" if it is this decoder's or unknown."""
-        if len(packet) < 13 or packet[0] != _WITH_PROFILE or packet[9:13] == self._profile:
+        if len(packet) < 13 or packet[0] not in _WITH_PROFILE or packet[9:13] == self._profile:
             return ""
         settings = struct.pack("<3Q", self.channels, self.frames_per_packet, self.key_packets)
         checksum = zlib.crc32(packet[9:], zlib.crc32(packet[:5], zlib.crc32(settings)))

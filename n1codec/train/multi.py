@@ -1,13 +1,14 @@
-"""Training of the codec n1_multi: a profile of a probe is a model of some recordings that were made with it."""
+"""Training of codecs with models: a profile of a probe is made from recordings with it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
 
-from n1codec import profiles
 from n1codec.codec import CodecError
 from n1codec.container.models import stretches
 from n1codec.pipeline import Pipeline
@@ -66,12 +67,11 @@ def part(recordings: Sequence[Recording], first: float = 0, last: float = 1) -> 
     return Part(frames, recordings[0].converters)
 
 
-def train(codec: Pipeline, seen: Part) -> bytes:
-    """Return the profile, the bytes of a .n1p file."""
-    return profiles.OF_CHANNELS + codec.fit(*seen)
-
-
-def measure(codec: Pipeline, other: Part, profile: bytes = b"") -> int:
-    """Return the bytes that samples take: with a profile that is elsewhere, or else with a model of their own."""
-    model = profile[len(profiles.OF_CHANNELS) :] if profile else codec.fit(*other)
-    return len(codec.encode(other.frames, model)) + (0 if profile else len(model))
+def measure(codec: Pipeline, other: Part, profile: bytes) -> tuple[int, int]:
+    """Return the bytes that samples take: with a model of their own, and with a profile that is elsewhere."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "other.n1p"
+        path.write_bytes(profile)
+        given = Pipeline([type(codec.coder)(**codec.coder.get_config() | {"profile": path})])
+        own, named = codec.fit(*other), given.fit(*other)
+        return len(own) + len(codec.encode(other.frames, own)), len(named) + len(given.encode(other.frames, named))

@@ -658,7 +658,7 @@ static int64_t work_size(const uint8_t *model, int64_t length, int64_t frames, i
   multi_model m;
   const int64_t tables = multi_model_size(model, length);
   if (frames < 1 || frames > (int64_t)1 << 31) return N1C_E_ARGUMENT;
-  if (tables < 0 || !multi_model_head(model, length, &m)) return encode ? N1C_E_ARGUMENT : N1C_E_CORRUPT;
+  if (tables < 0 || !multi_model_head(model, length, &m) || m.preset == MULTI_PACKETS) return encode ? N1C_E_ARGUMENT : N1C_E_CORRUPT;
   *channels = m.channels;
   return N1C_SLACK + tables + chunk_bytes(frames, &m) + (encode ? 2 * frames * m.channels + 4 * m.channels : 0) +
          (encode ? 8 * MULTI_LANES * (frames / MULTI_LANES + 1 + 2 * MULTI_PAD) : 0) +

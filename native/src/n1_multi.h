@@ -64,8 +64,11 @@ typedef struct {
   int16_t *weights;         /* own lags 1 .. order; each neighbour's -reach .. reach; those of the mean */
 } multi_channel;
 
+enum { MULTI_BEST, MULTI_FAST, MULTI_PACKETS }; /* presets */
+
 typedef struct {
   int32_t channels, groups;
+  int32_t preset;
   int32_t fast;             /* residuals are whole numbers of codes, coded with a table for each channel and chunk */
   int32_t order, neighbours, reach, mean; /* mean: whether the mean of all earlier channels is a regressor */
   int32_t bits;             /* weights are in 2^-bits */
@@ -82,6 +85,20 @@ typedef struct {
 static inline int32_t multi_taps(const multi_model *m, int32_t neighbours) {
   return m->order + (neighbours + m->mean) * (2 * m->reach + 1);
 }
+
+/* Where a channel of a model stands in the samples, and of which earlier channels of the model it may know: `first` to
+ * known - 1. Those of packets are in rows of channels that know nothing of each other, row after row. */
+typedef struct {
+  int32_t channel, first, known;
+} multi_place;
+
+/* Rows of a section of packets: 16 lanes, or fewer where there would be fewer than eight rows. */
+static inline int32_t multi_rows(int32_t channels) {
+  const int32_t lanes = channels < 16 ? 1 : channels < 8 * MULTI_LANES ? channels / 8 : MULTI_LANES;
+  return (channels + lanes - 1) / lanes;
+}
+
+void multi_places(const multi_model *m, multi_place *place);
 
 /* Reads the head of a model, which says how large it is; 0 if it is none. */
 int multi_model_head(const uint8_t *bytes, int64_t length, multi_model *m);
@@ -312,7 +329,7 @@ void fast_table_open(fast_table *t, int32_t tail, int32_t start);
 float multi_power(int32_t steps);
 
 /* The code that holds a slot, searched from all codes. */
-int32_t multi_search(const multi_coder *c, float at, float per_cell, uint32_t slot, uint32_t *low, uint32_t *frequency);
+int32_t multi_search(const multi_group *g, float at, float per_code, uint32_t slot, uint32_t *low, uint32_t *frequency);
 
 /* Frequencies of all codes below `code`, where the prediction is `at` and a sigma has `per_code` cells a code. */
 static inline uint32_t multi_below(const multi_group *g, int32_t code, float at, float per_code) {
@@ -322,6 +339,20 @@ static inline uint32_t multi_below(const multi_group *g, int32_t code, float at,
   t = t < MULTI_SHAPE ? t : MULTI_SHAPE;
   i = (int32_t)t;
   return (uint32_t)(int32_t)(g->shape[i][0] + g->shape[i][1] * (t - (float)i)) + (uint32_t)code;
+}
+
+/* The code at a slot: first the one that the inverse of the distribution function says, then its neighbour. */
+static inline int32_t multi_find(const multi_group *g, const float *guess, float at, float per_code, float sigma,
+                                 uint32_t slot, uint32_t *low, uint32_t *frequency) {
+  const float cell = (at + guess[slot >> (MULTI_PROB_BITS - MULTI_GUESS_BITS)] * sigma) * g->cells_per_code;
+  const int32_t near = g->near[cell > 0 ? (cell < (float)(g->cells - 1) ? (int32_t)cell : g->cells - 1) : 0];
+  const uint32_t middle = multi_below(g, near, at, per_code);
+  const int down = slot < middle;
+  const uint32_t other = multi_below(g, near + (down ? -1 : 1), at, per_code);
+  *low = down ? other : middle;
+  *frequency = down ? middle - other : other - middle;
+  if (slot - *low < *frequency) return near - down;
+  return multi_search(g, at, per_code, slot, low, frequency);
 }
 
 #endif

@@ -58,7 +58,8 @@ typedef struct {
   int16_t *y;             /* of each channel, then that of the mean; distances from a channel's mean */
   uint16_t *codes;        /* of each channel */
   multi_model *model;
-  const int32_t *converters;
+  int32_t *converters;    /* of each channel */
+  multi_place *place;     /* where each channel stands in the samples, and of which earlier ones it may know */
   int16_t *low, *high;    /* least and greatest sample of each channel */
 } fit;
 
@@ -89,7 +90,7 @@ static void turn_samples(const fit *f, const int16_t *x) {
     for (int64_t first = 0; first < f->channels; first += BLOCK)
       for (int64_t c = first; c < first + BLOCK && c < f->channels; c++)
         for (int64_t t = start; t < start + BLOCK && t < f->frames; t++)
-          out[c * f->frames + t] = x[t * f->channels + c];
+          out[c * f->frames + t] = x[t * f->channels + f->place[c].channel];
 }
 
 static const int16_t *samples_of(const fit *f, int64_t channel) {
@@ -479,7 +480,7 @@ static void find_neighbours(const fit *f, int16_t *left, double *energy, int32_t
     multi_channel *ch = f->model->channel + c;
     double best[MULTI_MOST_NEIGHBOURS];
     ch->count = 0;
-    for (int32_t other = c > window ? c - window : 0; other < c; other++) {
+    for (int32_t other = n1_clamp(c - window, f->place[c].first, c); other < f->place[c].known; other++) {
       int64_t sums[LAGS];
       double score = 0;
       int32_t at;
@@ -604,17 +605,27 @@ static void round_weights(regression *r, int32_t n, int32_t bits, double varianc
 /* What a model may look like, the largest first: later ones are parts of it. */
 static const shape_of_model few[] = {{32, 7, 8, 0}, {32, 3, 4, 0}, {32, 3, 2, 0}, {16, 2, 2, 0}, {8, 2, 1, 0}, {0}};
 static const shape_of_model fast[] = {{2, 2, 1, 0}, {0}};
+static const shape_of_model packets[] = {{8, 4, 2, 1}, {0}};
 static const shape_of_model many[] = {{8, 4, 2, 1}, {8, 4, 1, 1}, {4, 2, 1, 1}, {0}};
 
-static void add_to_mean(const fit *f, int32_t channel, int32_t *sum) {
-  const int16_t *y = y_of(f, channel);
-  const int32_t shift = f->model->channel[channel].shift - f->model->common;
+/* Makes the mean of the channels that a channel may know. `added`: the one behind the last that is in the sum. */
+static void mean_before(const fit *f, int32_t channel, int32_t *sum, int32_t *added) {
+  const multi_place *p = f->place + channel;
   int16_t *mean = y_of(f, f->channels);
-  const float part = 1.0f / (float)(channel + 1);
-  for (int64_t t = 0; t < f->frames; t++) {
-    sum[t] += y[t] >> shift;
-    mean[t] = (int16_t)(int32_t)((float)sum[t] * part);
+  float part;
+  if (p->known == p->first) {
+    memset(sum, 0, (size_t)f->frames * sizeof *sum);
+    memset(mean, 0, (size_t)f->frames * sizeof *mean);
+    *added = p->first;
   }
+  if (*added == p->known) return;
+  part = 1.0f / (float)(p->known - p->first);
+  for (; *added < p->known; ++*added) {
+    const int16_t *y = y_of(f, *added);
+    const int32_t shift = f->model->channel[*added].shift - f->model->common;
+    for (int64_t t = 0; t < f->frames; t++) sum[t] += y[t] >> shift;
+  }
+  for (int64_t t = 0; t < f->frames; t++) mean[t] = (int16_t)(int32_t)((float)sum[t] * part);
 }
 
 /* The bits that a weight takes, when it is as exact as so many frames ask for. */
@@ -627,9 +638,10 @@ static const shape_of_model *choose_shape(const fit *f, const shape_of_model *sh
   const int32_t every = f->channels > 32 ? f->channels / 16 : 1;
   const double per_weight = weight_bits(f->frames) - 1.5;
   double bits[8] = {0};
-  int32_t best = 0;
+  int32_t best = 0, added = 0;
   memset(r->expected, 0, sizeof r->expected);
   for (int32_t c = 0; c < f->channels; c++) {
+    if (shapes->mean) mean_before(f, c, sum, &added);
     if (c % every == every - 1 || every == 1) {
       correlate_signals(f, c, shapes, r);
       for (int32_t i = 0; shapes[i].order; i++) {
@@ -640,7 +652,6 @@ static const shape_of_model *choose_shape(const fit *f, const shape_of_model *sh
         bits[i] += 0.5 * (double)f->frames * log2(left + 0.1) + per_weight * v.count;
       }
     }
-    if (shapes->mean) add_to_mean(f, c, sum);
   }
   for (int32_t i = 0; shapes[i].order; i++)
     if (bits[i] < bits[best]) best = i;
@@ -706,15 +717,15 @@ static void fit_weights(const fit *f, const shape_of_model *s, regression *r, in
   uint32_t cells[GAINS][MULTI_SHAPE] = {{0}};
   multi_model *m = f->model;
   multi_expected expected;
+  int32_t added = 0;
   memset(&expected, 0, sizeof expected);
-  memset(sum, 0, (size_t)f->frames * sizeof *sum);
-  memset(y_of(f, f->channels), 0, (size_t)f->frames * sizeof(int16_t));
   for (int32_t c = 0; c < f->channels; c++) {
     multi_channel *ch = m->channel + c;
     const double unit = 1.0 / (1 << m->bits);
     int32_t guess[MULTI_MOST_TAPS];
     double variance;
     variables v;
+    if (s->mean) mean_before(f, c, sum, &added);
     sort_neighbours(ch, s->neighbours);
     correlate_signals(f, c, s, r);
     list_variables(ch, s, &v);
@@ -729,7 +740,6 @@ static void fit_weights(const fit *f, const shape_of_model *s, regression *r, in
     ch->start = n1_clamp(ch->start, -8 * MULTI_SCALE_STEPS, 36 * MULTI_SCALE_STEPS);
     if (c % every == every - 1) count_residuals(f, c, &v, r->w, variance, cells);
     multi_learn(&expected, m, c);
-    if (s->mean) add_to_mean(f, c, sum);
   }
   choose_distribution(m, cells);
 }
@@ -760,7 +770,8 @@ int64_t n1c_multi_fit_work_size(int64_t frames, int64_t channels) {
   return N1C_SLACK + N1C_ROUND64(sizeof m) + multi_parts_size(&m) + N1C_ROUND64(2 * (channels + 1) * stride_of(frames)) +
          N1C_ROUND64(2 * channels * frames) + N1C_ROUND64(4 * N1_STEPS_WORK) + N1C_ROUND64(4 * frames) +
          N1C_ROUND64(sizeof(regression)) + N1C_ROUND64(2 * channels * (PROBE + 2 * Y_PAD + SPAN)) +
-         N1C_ROUND64(8 * channels) + 2 * N1C_ROUND64(2 * channels) + N1C_ROUND64(4 * codes) + 3 * N1C_ROUND64(16 * codes) + 3 * N1C_ROUND64(8 * codes);
+         N1C_ROUND64(8 * channels) + N1C_ROUND64(4 * channels) +
+         N1C_ROUND64(channels * (int64_t)sizeof(multi_place)) + 2 * N1C_ROUND64(2 * channels) + N1C_ROUND64(4 * codes) + 3 * N1C_ROUND64(16 * codes) + 3 * N1C_ROUND64(8 * codes);
 }
 
 static void *take_memory(uint8_t **memory, int64_t bytes) {
@@ -829,7 +840,9 @@ static void fit_codes(const fit *f, int8_t *widths, uint8_t *memory) {
 int64_t n1c_multi_fit(const int16_t *x, int64_t n, const int32_t *converters, int64_t channels, void *work,
                       int64_t work_size, uint8_t *out, int64_t capacity, int64_t preset, int64_t simd) {
   const int64_t frames = channels > 0 ? n / channels : 0, needed = n1c_multi_fit_work_size(frames, channels);
-  const shape_of_model *shapes = preset ? fast : channels > MULTI_MOST_NEIGHBOURS ? many : few, *s;
+  const shape_of_model *shapes = preset == MULTI_FAST      ? fast
+                                 : preset == MULTI_PACKETS ? packets
+                                 : channels > MULTI_MOST_NEIGHBOURS ? many : few, *s;
   uint8_t *memory = n1c_align64(work);
   int8_t *widths;
   multi_model *m;
@@ -839,7 +852,7 @@ int64_t n1c_multi_fit(const int16_t *x, int64_t n, const int32_t *converters, in
   uint32_t *used;
   int16_t *left;
   double *energy;
-  if (needed < 0 || n != frames * channels || preset < 0 || preset > 1) return N1C_E_ARGUMENT;
+  if (needed < 0 || n != frames * channels || preset < 0 || preset > MULTI_PACKETS) return N1C_E_ARGUMENT;
   if (work_size < needed) return N1C_E_CAPACITY;
   m = take_memory(&memory, sizeof *m);
   head_of_parts(m, channels);
@@ -850,7 +863,6 @@ int64_t n1c_multi_fit(const int16_t *x, int64_t n, const int32_t *converters, in
   f.channels = (int32_t)channels;
   f.simd = simd && n1_avx2();
   f.model = m;
-  f.converters = converters;
   f.y = take_memory(&memory, 2 * (channels + 1) * f.stride);
   f.codes = take_memory(&memory, 2 * channels * frames);
   used = take_memory(&memory, 4 * N1_STEPS_WORK);
@@ -858,10 +870,15 @@ int64_t n1c_multi_fit(const int16_t *x, int64_t n, const int32_t *converters, in
   r = take_memory(&memory, sizeof *r);
   left = take_memory(&memory, 2 * channels * (PROBE + 2 * Y_PAD + SPAN));
   energy = take_memory(&memory, 8 * channels);
+  f.converters = take_memory(&memory, 4 * channels);
+  f.place = take_memory(&memory, channels * (int64_t)sizeof *f.place);
   f.low = take_memory(&memory, 2 * channels);
   f.high = take_memory(&memory, 2 * channels);
   memset(f.y, 0, (size_t)(2 * (channels + 1) * f.stride));
-  m->fast = preset != 0;
+  m->preset = (int32_t)preset;
+  m->fast = preset == MULTI_FAST;
+  multi_places(m, f.place);
+  for (int32_t c = 0; c < f.channels; c++) f.converters[c] = converters[f.place[c].channel];
   m->tail = 3; /* for the tables until residuals are known */
   m->gain = 64;
   turn_samples(&f, x);
@@ -869,7 +886,6 @@ int64_t n1c_multi_fit(const int16_t *x, int64_t n, const int32_t *converters, in
   find_ranges(&f);
   fit_codes(&f, widths, memory);
   find_neighbours(&f, left, energy, shapes->neighbours);
-  memset(sum, 0, (size_t)(4 * frames));
   s = choose_shape(&f, shapes, r, sum);
   m->order = s->order;
   m->neighbours = s->neighbours;

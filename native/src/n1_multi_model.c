@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "n1_multi_numbers.h"
+#include "n1_stream.h"
 
-enum { PRESET_DEFAULT = 1, PRESET_FAST }; /* first byte */
+static const uint8_t preset_bytes[] = {1, 2, 4}; /* first byte of each preset's models; 3 is the name of a profile */
+#define PRESETS (int32_t)sizeof preset_bytes
 #define MOST_CODES MULTI_MOST_CODES
 #define ENOUGH 100     /* groups whose widths tell what the next one has */
 #define LEAST_WIDTH (-64)
@@ -228,7 +230,7 @@ static void model_numbers(channel_of_numbers *n, multi_model *model) {
 
 static int64_t head_of(const multi_model *m, uint8_t *out) {
   uint8_t *at = out;
-  *at++ = m->fast ? PRESET_FAST : PRESET_DEFAULT;
+  *at++ = preset_bytes[m->preset];
   at = n1c_store_leb128(at, (uint64_t)m->channels);
   at = n1c_store_leb128(at, (uint64_t)m->groups);
   at = n1c_store_leb128(at, (uint64_t)m->codes);
@@ -242,8 +244,9 @@ static int64_t head_of(const multi_model *m, uint8_t *out) {
 static int read_head(n1c_reader *r, multi_model *m) {
   uint64_t channels, groups, codes, cells, reach, bits, most;
   const uint64_t preset = n1c_read_bytes(r, 1);
-  if (preset != PRESET_DEFAULT && preset != PRESET_FAST) return 0;
-  m->fast = preset == PRESET_FAST;
+  for (m->preset = 0; m->preset < PRESETS && preset_bytes[m->preset] != preset;) m->preset++;
+  if (m->preset == PRESETS) return 0;
+  m->fast = m->preset == MULTI_FAST;
   channels = n1c_read_leb128(r, 3);
   groups = n1c_read_leb128(r, 3);
   codes = n1c_read_leb128(r, 5);
@@ -265,6 +268,19 @@ static int read_head(n1c_reader *r, multi_model *m) {
          && channels >= 1 && channels <= MULTI_MOST_CHANNELS && groups >= 1 && groups <= channels &&
          channels <= 64 * (uint64_t)(r->end - r->at) + 64 && m->order <= MULTI_MOST_ORDER &&
          m->neighbours <= MULTI_MOST_NEIGHBOURS && m->reach <= MULTI_MOST_REACH && m->bits <= 14;
+}
+
+/* A row of a section of packets is cut out of the section like a comb: lane k has a channel of its k-th part. */
+void multi_places(const multi_model *m, multi_place *place) {
+  const int32_t sections = (m->channels + STREAM_SECTION - 1) / STREAM_SECTION;
+  const int32_t each = m->preset == MULTI_PACKETS ? stream_section_channels(m->channels, sections) : m->channels;
+  for (int32_t start = 0, i = 0; start < m->channels; start += each) {
+    const int32_t end = start + each < m->channels ? start + each : m->channels;
+    const int32_t rows = m->preset == MULTI_PACKETS ? multi_rows(end - start) : end - start;
+    for (int32_t row = 0; row < rows; row++)
+      for (int32_t channel = start + row, known = i; channel < end; channel += rows, i++)
+        place[i].channel = channel, place[i].first = start, place[i].known = known;
+  }
 }
 
 int64_t multi_model_store(multi_model *m, uint8_t *out, int64_t capacity) {

@@ -119,32 +119,17 @@ static uint8_t *put(uint64_t *state, const uint32_t *coded, int64_t from, int64_
   return words;
 }
 
-int32_t multi_search(const multi_coder *c, float at, float per_code, uint32_t slot, uint32_t *low,
+int32_t multi_search(const multi_group *g, float at, float per_code, uint32_t slot, uint32_t *low,
                      uint32_t *frequency) {
-  int32_t a = 0, b = c->group->codes; /* below(a) <= slot < below(b) */
+  int32_t a = 0, b = g->codes; /* below(a) <= slot < below(b) */
   while (b - a > 1) {
     const int32_t k = (a + b) >> 1;
-    if (multi_below(c->group, k, at, per_code) <= slot) a = k;
+    if (multi_below(g, k, at, per_code) <= slot) a = k;
     else b = k;
   }
-  *low = multi_below(c->group, a, at, per_code);
-  *frequency = multi_below(c->group, b, at, per_code) - *low;
+  *low = multi_below(g, a, at, per_code);
+  *frequency = multi_below(g, b, at, per_code) - *low;
   return a;
-}
-
-/* The code at a slot: first the one that the inverse of the distribution function says, then its neighbour. */
-static int32_t find(const multi_coder *c, float at, float per_code, float sigma, uint32_t slot, uint32_t *low,
-                    uint32_t *frequency) {
-  const multi_group *g = c->group;
-  const float cell = (at + c->guess[slot >> (MULTI_PROB_BITS - MULTI_GUESS_BITS)] * sigma) * g->cells_per_code;
-  const int32_t near = g->near[cell > 0 ? (cell < (float)(g->cells - 1) ? (int32_t)cell : g->cells - 1) : 0];
-  const uint32_t middle = multi_below(g, near, at, per_code);
-  const int down = slot < middle;
-  const uint32_t other = multi_below(g, near + (down ? -1 : 1), at, per_code);
-  *low = down ? other : middle;
-  *frequency = down ? middle - other : other - middle;
-  if (slot - *low < *frequency) return near - down;
-  return multi_search(c, at, per_code, slot, low, frequency);
 }
 
 static const uint8_t *take(multi_coder *c, uint64_t *state, const int32_t *sum, int64_t from, int64_t to,
@@ -163,7 +148,8 @@ static const uint8_t *take(multi_coder *c, uint64_t *state, const int32_t *sum, 
         row[i] = 0;
         continue;
       }
-      code[i] = (uint16_t)find(c, (float)(int32_t)s * c->scale + c->mean, per_code, sigma, slot, &low, &frequency);
+      code[i] = (uint16_t)multi_find(c->group, c->guess, (float)(int32_t)s * c->scale + c->mean, per_code, sigma, slot,
+                                     &low, &frequency);
       row[i] = x_of(c, code[i]);
       follow(c, r, row[i], (int32_t)s);
       state[r] = n1c_rans_take(state[r], slot, low, frequency, MULTI_PROB_BITS);

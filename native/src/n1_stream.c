@@ -18,6 +18,7 @@ static const stream_model *model_of(int64_t codec) {
   return codec == N1C_STREAM_N1        ? &n1_stream_lanes
          : codec == N1C_STREAM_IMPLANT ? &n1_stream_implant
          : codec == N1C_STREAM_ANY     ? &n1_stream_any
+         : codec == N1C_STREAM_MULTI   ? &n1_stream_multi
                                        : NULL;
 }
 
@@ -79,7 +80,8 @@ static int64_t encode_section(stream *s, int32_t section, const int16_t *x, uint
     at = model->restart(s, &v, x, at);
   }
   memset(s->stored, 0, (size_t)v.channels);
-  for (int32_t t = 0; t < s->frames && model->codes <= STREAM_NO_CODE; t++) {
+  if (model->refuse) model->refuse(s, &v, x);
+  for (int32_t t = 0; t < s->frames && !model->refuse && model->codes <= STREAM_NO_CODE; t++) {
     const int16_t *row = x + t * (int64_t)s->channels + v.channel;
     for (int32_t i = 0; i < v.channels; i++) s->stored[i] |= s->code[row[i] + 32768] == STREAM_NO_CODE;
   }
@@ -129,15 +131,18 @@ int64_t n1c_stream_open(uint8_t *memory, int64_t length, int64_t codec, const ui
                         int64_t channels, int64_t frames, int64_t period) {
   uint8_t *at = n1c_align64(memory), settings[24];
   stream *s = (stream *)(void *)at;
-  const int64_t bytes = n1c_stream_memory_size(codec, channels, frames), groups = (channels + 7) / 8;
+  const int64_t bytes = n1c_stream_memory_size(codec, channels, frames);
+  int64_t extra;
   if (bytes < 0 || period < 1 || period > MAX_PERIOD / frames) return N1C_E_ARGUMENT;
-  if (length < bytes) return N1C_E_CAPACITY;
+  extra = n1c_stream_profile_size(codec, profile, profile_length);
+  if (extra < 0) return N1C_E_ARGUMENT;
+  if (length < bytes + extra) return N1C_E_CAPACITY;
   memset(s, 0, sizeof *s);
   s->codec = (int32_t)codec;
   s->channels = (int32_t)channels;
   s->frames = (int32_t)frames;
   s->sections = (int32_t)sections_of(channels);
-  s->section_channels = (int32_t)(8 * ((groups + s->sections - 1) / s->sections));
+  s->section_channels = stream_section_channels(s->channels, s->sections);
   s->period = period;
   s->restart = 1;
   at += N1C_ROUND64(sizeof *s);
@@ -153,7 +158,7 @@ int64_t n1c_stream_open(uint8_t *memory, int64_t length, int64_t codec, const ui
   n1c_store_bytes(settings + 16, (uint64_t)period, 8);
   s->seed = n1c_crc32(s->seed, settings, sizeof settings);
   s->magic = MAGIC;
-  return bytes;
+  return bytes + extra;
 }
 
 static stream *opened_stream(uint8_t *memory, int64_t length) {

@@ -28,6 +28,11 @@ typedef struct {
   void *model;
 } stream;
 
+/* Channels of each section, the last one excepted: a multiple of 8. */
+static inline int32_t stream_section_channels(int32_t channels, int32_t sections) {
+  return 8 * (((channels + 7) / 8 + sections - 1) / sections);
+}
+
 /* The channels of a section; the first one's number is a multiple of 8. */
 typedef struct {
   int32_t channel, channels;
@@ -35,7 +40,7 @@ typedef struct {
 
 /* What is done with the state of each channel. x are all samples of the packet. */
 typedef struct {
-  int32_t codes; /* of a converter at most; with 65536 each sample is one */
+  int32_t codes; /* of the one converter that all channels have, at most; with 65536 each sample is one */
   int64_t (*bytes)(int64_t channels, int64_t frames); /* of its memory, a multiple of 64 */
   /* Sets code, sample and the checksum of a profile, in seed if it is built in, which one byte 1 asks for; -1 if that is
    * no profile. */
@@ -48,8 +53,10 @@ typedef struct {
   /* The other channels' samples; -1 for more bytes than `most`, of which there is one before `out`, too. */
   int64_t (*encode)(stream *s, const stream_span *v, const int16_t *x, int key, uint8_t *out, int64_t most);
   int (*decode)(stream *s, const stream_span *v, n1c_reader *in, int key, int16_t *x);
+  /* Sets which of the section's channels are stored; NULL: those of which a sample is no code of the one converter. */
+  void (*refuse)(stream *s, const stream_span *v, const int16_t *x);
 } stream_model;
 
-extern const stream_model n1_stream_lanes, n1_stream_any, n1_stream_implant;
+extern const stream_model n1_stream_lanes, n1_stream_any, n1_stream_implant, n1_stream_multi;
 
 #endif

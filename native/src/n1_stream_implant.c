@@ -90,4 +90,4 @@ static int decode_implants(stream *s, const stream_span *v, n1c_reader *in, int 
 }
 
 const stream_model n1_stream_implant = {IMPLANT_CODES,  bytes_of,   open_implants,   restart_section,
-                                        follow_restart, begin_anew, encode_implants, decode_implants};
+                                        follow_restart, begin_anew, encode_implants, decode_implants, NULL};

@@ -272,6 +272,6 @@ static int open_any(stream *s, const uint8_t *profile, int64_t length) {
 }
 
 const stream_model n1_stream_lanes = {N1_ADAPTIVE_CODES, lanes_bytes, open_lanes,   restart_section,
-                                      follow_restart,    begin_anew,  encode_lanes, decode_lanes};
+                                      follow_restart,    begin_anew,  encode_lanes, decode_lanes, NULL};
 const stream_model n1_stream_any = {EVERY,          any_bytes,  open_any,     restart_section,
-                                    follow_restart, begin_anew, encode_lanes, decode_lanes};
+                                    follow_restart, begin_anew, encode_lanes, decode_lanes, NULL};

@@ -458,28 +458,68 @@ typedef struct {
 
 #define SHAPES 32
 
+/* Makes a profile of n1_multi for packets of some noise. Its length. */
+static int64_t make_profile(int64_t channels, uint8_t **profile) {
+  const int64_t frames = 96, n = frames * channels, room = n1c_multi_fit_work_size(frames, channels);
+  const int64_t most = 2 * n + 64 * channels + 1024;
+  int16_t *x = (int16_t *)allocate(2 * n);
+  int32_t *converters = (int32_t *)allocate(4 * channels);
+  uint8_t *work = (uint8_t *)allocate(room);
+  uint32_t seed = 1;
+  int64_t length;
+  *profile = (uint8_t *)allocate(most + 5);
+  memcpy(*profile, "N1P\2", 5); /* and no model for files */
+  for (int64_t i = 0; i < n; i++) {
+    seed = seed * 1664525u + 1013904223u;
+    x[i] = (int16_t)((i < 1 ? 0 : x[i - 1] / 2) + (int32_t)(seed >> 26) - 32);
+  }
+  for (int64_t i = 0; i < channels; i++) converters[i] = (int32_t)(i % 3);
+  length = n1c_multi_fit(x, n, converters, channels, work, room, *profile + 5, most, 2, 1);
+  if (length < 0) abort();
+  free(work);
+  free(converters);
+  free(x);
+  return 5 + length;
+}
+
+/* Such a profile, made once for each number of channels. */
+static uint8_t *channels_profile(int64_t channels, int64_t *length) {
+  static uint8_t *kept[1024];
+  static int64_t lengths[1024];
+  if (!kept[channels]) lengths[channels] = make_profile(channels, kept + channels);
+  *length = lengths[channels];
+  return (uint8_t *)copy(kept[channels], *length);
+}
+
 static link open_link(setting s) {
 #ifdef N1C_LIBFUZZER
   const uint32_t shape = s.variant % SHAPES; /* all codecs, tables of both kinds, and one section or two */
   const uint32_t v = shape * 2749 % 32768 + (shape % 8 == 4 ? 1u << 16 : 0) + ((shape & 3) << 20) +
-                     (shape / 4 % 4 == 3 ? 3u << 22 : 0);
+                     (shape / 4 % 4 == 3 ? 3u << 22 : shape / 4 % 4 == 1 ? 2u << 22 : 0);
 #else
   const uint32_t v = s.variant;
 #endif
-  const int implant = v >> 20 & 1, any = (v >> 22 & 3) == 3;
+  const int implant = v >> 20 & 1, any = (v >> 22 & 3) == 3, multi = (v >> 22 & 3) == 2;
   const int own = !any && v >> 21 & 1; /* tables or a profile by its bytes, or the built-in one */
-  link k = {any ? N1C_STREAM_ANY : implant ? N1C_STREAM_IMPLANT : N1C_STREAM_N1, 1 + v % 37, 1 + (v >> 6) % 24,
+  link k = {any ? N1C_STREAM_ANY : multi ? N1C_STREAM_MULTI : implant ? N1C_STREAM_IMPLANT : N1C_STREAM_N1, 1 + v % 37, 1 + (v >> 6) % 24,
             1 + (v >> 11) % 9, 0, s.variant >> 15 & 1, NULL};
-  const int64_t length = !own ? 1 : implant ? n1c_n1_implant_tables_size() : n1_profile_n1_length;
-  uint8_t *profile = (uint8_t *)allocate(length);
-  if (!own) profile[0] = 1;
-  else if (implant) n1c_n1_implant_tables(profile, length);
-  else memcpy(profile, n1_profile_n1, (size_t)length);
+  int64_t length = !own ? 1 : implant ? n1c_n1_implant_tables_size() : n1_profile_n1_length;
+  uint8_t *profile;
   if (v >> 16 & 1) k.channels += 500; /* two sections or one */
-  k.bytes = n1c_stream_memory_size(k.codec, k.channels, k.frames);
+  if (multi) {
+    profile = channels_profile(k.channels, &length);
+  } else {
+    profile = (uint8_t *)allocate(length);
+    if (!own) profile[0] = 1;
+    else if (implant) n1c_n1_implant_tables(profile, length);
+    else memcpy(profile, n1_profile_n1, (size_t)length);
+  }
+  k.bytes = n1c_stream_memory_size(k.codec, k.channels, k.frames) + n1c_stream_profile_size(k.codec, profile, length);
   k.memory = (uint8_t *)allocate(k.bytes);
   if (n1c_stream_open(k.memory, k.bytes - 1, k.codec, profile, length, k.channels, k.frames, k.period) >= 0) abort();
-  if (n1c_stream_open(k.memory, k.bytes, k.codec, profile, length - 1, k.channels, k.frames, k.period) >= 0) abort();
+  if (n1c_stream_open(k.memory, k.bytes, k.codec, profile, multi ? length / 2 : length - 1, k.channels, k.frames,
+                      k.period) >= 0)
+    abort();
   if (n1c_stream_open(k.memory, k.bytes, k.codec, profile, length, k.channels, k.frames, k.period) < 0) abort();
   free(profile);
   return k;

@@ -26,7 +26,7 @@ N1C_API int64_t n1c_multi_fit_work_size(int64_t frames, int64_t channels);
  * @param work_size   n1c_multi_fit_work_size(frames, channels) or more, else N1C_E_CAPACITY.
  * @param out         the model.
  * @param capacity    its size at most, else N1C_E_CAPACITY; 2n + 64 * channels + 1024 will do.
- * @param preset      0 for the smallest files, 1 for the greatest speed.
+ * @param preset      0 for the smallest files, 1 for the greatest speed, 2 for packets (n1c/stream.h).
  * @param simd        1 or 0.
  * @return            the length of the model. */
 N1C_API int64_t n1c_multi_fit(const int16_t *x, int64_t n, const int32_t *converters, int64_t channels, void *work,

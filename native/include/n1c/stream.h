@@ -15,6 +15,7 @@ extern "C" {
 #define N1C_STREAM_N1 0
 #define N1C_STREAM_IMPLANT 2
 #define N1C_STREAM_ANY 4 /* n1 for samples of any kind */
+#define N1C_STREAM_MULTI 6
 
 /* The memory of an encoder or a decoder.
  *
@@ -24,13 +25,22 @@ extern "C" {
  * @return          bytes. */
 N1C_API int64_t n1c_stream_memory_size(int64_t codec, int64_t channels, int64_t frames);
 
+/* The memory that a profile takes beside that.
+ *
+ * @param codec           one of N1C_STREAM_*.
+ * @param profile         as n1c_stream_open() gets it; N1C_E_ARGUMENT if it is none.
+ * @param profile_length  its bytes.
+ * @return                bytes, 0 for all codecs but N1C_STREAM_MULTI. */
+N1C_API int64_t n1c_stream_profile_size(int64_t codec, const uint8_t *profile, int64_t profile_length);
+
 /* Open an encoder or a decoder.
  *
  * @param memory          its memory, which begins anywhere and holds anything.
- * @param length          n1c_stream_memory_size() or more, else N1C_E_CAPACITY.
+ * @param length          n1c_stream_memory_size() + n1c_stream_profile_size() or more, else N1C_E_CAPACITY.
  * @param codec           one of N1C_STREAM_*.
- * @param profile         the single byte 1 for what is built in, or the bytes of a .n1p file with widths (N1C_STREAM_N1),
- *                        or tables (N1C_STREAM_IMPLANT); N1C_E_ARGUMENT if it is none.
+ * @param profile         the single byte 1 for what is built in, or the bytes of a .n1p file with widths (N1C_STREAM_N1)
+ *                        or of as many channels (N1C_STREAM_MULTI), or tables (N1C_STREAM_IMPLANT); N1C_E_ARGUMENT if
+ *                        it is none.
  * @param profile_length  its bytes.
  * @param channels        1 to 65536.
  * @param frames          1 to 128.
