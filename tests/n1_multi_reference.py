@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 from entropy_reference import Coder, Counters, Decoder, Encoder
+from format_reference import Cursor
 
 from n1codec import n1_mapping
 
@@ -70,25 +71,6 @@ def clamp16(v: np.ndarray) -> np.ndarray:
 
 def shifted(v: np.ndarray, down: int) -> np.ndarray:
     return v >> down if down >= 0 else v << -down
-
-
-class Bytes:
-    def __init__(self, data: bytes) -> None:
-        self.data, self.at = data, 0
-
-    def take(self, count: int) -> bytes:
-        assert self.at + count <= len(self.data)
-        self.at += count
-        return self.data[self.at - count : self.at]
-
-    def uint(self) -> int:
-        value = shift = 0
-        while True:
-            byte = self.take(1)[0]
-            value |= (byte & 127) << shift
-            if byte < 128:
-                return value
-            shift += 7
 
 
 def uint(value: int) -> bytes:
@@ -259,13 +241,13 @@ class Model:
 
 
 def read(data: bytes) -> Model:
-    source = Bytes(data)
-    preset = source.take(1)[0]
+    source = Cursor(data)
+    preset = source.u8()
     assert preset in (1, 2, 4)
     channels, groups, codes, cells = (source.uint() for _ in range(4))
     order, reach, precision = source.take(3)
     head = Head(channels, groups, order, reach >> 4, reach & 15, precision >> 1, bool(precision & 1), preset == 2)
-    model = Model(head, Numbers(Decoder(data[source.at :])))
+    model = Model(head, Numbers(Decoder(source.rest())))
     assert codes >= sum(group.codes for group in model.groups)
     assert cells >= sum(group.cells for group in model.groups)
     return model
@@ -345,12 +327,12 @@ class Chunk:
         """What is predicted, and predicted from."""
         self.out = np.zeros((frames, len(channels)), np.int64)
         self.kinds: list[int] = []
-        source = Bytes(data)
+        source = Cursor(data)
         if source.take(1) == b"\0":
             self.out[:] = np.frombuffer(source.take(2 * self.out.size), "<i2").reshape(self.out.shape)
             return
-        self.number = Numbers(Decoder(source.take(source.uint())))
-        self.states = States(data[source.at :], model.head.fast, self.events)
+        self.number = Numbers(Decoder(source.bytes()))
+        self.states = States(source.rest(), model.head.fast, self.events)
         lengths = np.full(LANES, frames // LANES) + (np.arange(LANES) < frames % LANES)
         self.begins = np.concatenate([[0], np.cumsum(lengths)[:-1]])
         self.steps = [(t, int((t < lengths).sum())) for t in range(lengths[0])]
