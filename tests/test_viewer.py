@@ -588,6 +588,8 @@ def test_the_front_has_what_nothing_beats() -> None:
             "average_compression_speed_xRT": [10.0, 100.0, 1000.0, 50.0, None],
             "average_decompression_speed_xRT": [10.0, 9.0, 8.0, 7.0, None],
             "bits_per_sample": [5.0, 6.0, 7.0, 8.0, None],
+            "encode_MB_per_second": [1.0, 10.0, 100.0, 5.0, None],
+            "decode_MB_per_second": [1.0, 0.9, 0.8, 0.7, None],
         }
     )
     front = results.draw(table, "encode", 500, LIGHT)["data"][0]
