@@ -102,9 +102,8 @@ def test_a_loss_lasts_until_the_next_restart(codec: str) -> None:
     assert valid[5:8] == [0] * 3 and valid[8] == channels - 272 and set(valid[18:]) == {channels}
 
 
-def test_damage_is_refused_and_counts_as_a_loss(codec: str) -> None:
-    encoder, decoder = pair(24, codec=codec)
-    first, second, third = send(encoder, neural(60, 24))
+def check_damage(decoder: PacketDecoder, first: bytes, second: bytes, third: bytes) -> None:
+    """Damage the second of three packets in many ways: it is refused, and then counts as lost."""
     decoder.push(first)
     rng = np.random.default_rng(1)
     for _ in range(300):
@@ -119,6 +118,11 @@ def test_damage_is_refused_and_counts_as_a_loss(codec: str) -> None:
     assert arrival.lost == 1 and not arrival.valid.any()
     with pytest.raises(FormatError, match="late"):
         decoder.push(second)
+
+
+def test_damage_is_refused_and_counts_as_a_loss(codec: str) -> None:
+    encoder, decoder = pair(24, codec=codec)
+    check_damage(decoder, *send(encoder, neural(60, 24)))
 
 
 def test_a_damaged_packet_may_come_again() -> None:

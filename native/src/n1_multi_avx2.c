@@ -364,11 +364,8 @@ AVX2 static const uint8_t *take(multi_coder *c, uint64_t *state, const int32_t *
   load_scales(s, c, 0);
   load_scales(s + 1, c, 1);
   for (int64_t t = from; t < to; t++) {
-    const uint8_t *words = in;
-    uint8_t last[4 * MULTI_LANES + 16];
     int16_t *now = row + t * MULTI_LANES;
     ints sums[2] = {load(sum + t * MULTI_LANES), load(sum + t * MULTI_LANES + 8)}, found[2], centre[2], x_now;
-    int32_t taken;
     for (int32_t i = pairs; i-- > 0;) { /* the newest sample last: it is waited for */
       const ints one = load(now - (2 * i + 1) * MULTI_LANES), two = load(now - (2 * i + 2) * MULTI_LANES);
       sums[0] = _mm256_add_epi32(sums[0], _mm256_madd_epi16(_mm256_unpacklo_epi16(one, two), weight[i]));
@@ -380,19 +377,8 @@ AVX2 static const uint8_t *take(multi_coder *c, uint64_t *state, const int32_t *
     store(code + t * MULTI_LANES, _mm256_packus_epi32(found[0], found[1]));
     follow(s, _mm256_srai_epi32(_mm256_unpacklo_epi16(x_now, x_now), 16), sums[0], bits, scale);
     follow(s + 1, _mm256_srai_epi32(_mm256_unpackhi_epi16(x_now, x_now), 16), sums[1], bits, scale);
-    if (end - in < (int64_t)sizeof last) { /* near the end */
-      memset(last, 0, sizeof last);
-      memcpy(last, in, (size_t)(end - in));
-      words = last;
-    }
-    taken = refill(even, odd, words);
-    taken += refill(even + 1, odd + 1, words + taken);
-    if (dry(even[0], odd[0]) | dry(even[1], odd[1])) {
-      taken += refill(even, odd, words + taken);
-      taken += refill(even + 1, odd + 1, words + taken);
-    }
-    if (end - in < taken) return NULL;
-    in += taken;
+    in = refill_all(even, odd, in, end);
+    if (!in) return NULL;
   }
   store_states(state, even[0], odd[0]);
   store_states(state + 8, even[1], odd[1]);

@@ -6,6 +6,7 @@
 #include "n1_multi.h"
 
 #ifdef N1C_AVX2
+#  include <string.h>
 
 typedef __m256i ints;
 typedef __m256 floats;
@@ -115,6 +116,25 @@ INLINE int32_t refill(ints *even, ints *odd, const uint8_t *in) {
 INLINE int dry(ints even, ints odd) {
   const ints low = _mm256_min_epu32(_mm256_srli_epi64(even, 32), _mm256_srli_epi64(odd, 32));
   return _mm256_movemask_epi8(_mm256_cmpeq_epi64(low, _mm256_setzero_si256())) != 0;
+}
+
+/* Words for the states of a step, up to two for each; where the bytes go on, or NULL if they end too early. */
+INLINE const uint8_t *refill_all(ints *even, ints *odd, const uint8_t *in, const uint8_t *end) {
+  const uint8_t *words = in;
+  uint8_t last[4 * MULTI_LANES + 16];
+  int32_t taken;
+  if (end - in < (int64_t)sizeof last) {
+    memset(last, 0, sizeof last);
+    memcpy(last, in, (size_t)(end - in));
+    words = last;
+  }
+  taken = refill(even, odd, words);
+  taken += refill(even + 1, odd + 1, words + taken);
+  if (dry(even[0], odd[0]) | dry(even[1], odd[1])) {
+    taken += refill(even, odd, words + taken);
+    taken += refill(even + 1, odd + 1, words + taken);
+  }
+  return end - in < taken ? NULL : in + taken;
 }
 
 #endif

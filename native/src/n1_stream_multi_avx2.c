@@ -181,11 +181,8 @@ AVX2 const uint8_t *multi_row_decode_avx2(multi_row *r, const multi_work *w, uin
   load_states(state, even, odd);
   load_states(state + 8, even + 1, odd + 1);
   for (int32_t t = 0; t < w->frames; t++) {
-    const uint8_t *words = in;
-    uint8_t last[4 * MULTI_LANES + 16];
     int16_t *now = w->pair + 2 * (ROW_PAST + t) * MULTI_LANES;
     ints sum[2] = {load(w->sum + t * MULTI_LANES), load(w->sum + t * MULTI_LANES + 8)}, found[2], centre[2];
-    int32_t taken;
     for (int32_t i = pairs; i-- > 0;) /* the newest sample last: it is waited for */
       for (int h = 0; h < 2; h++)
         sum[h] = _mm256_add_epi32(
@@ -200,19 +197,8 @@ AVX2 const uint8_t *multi_row_decode_avx2(multi_row *r, const multi_work *w, uin
       follow(&v[h].s, x, sum[h], bits, v[h].scale);
     }
     store(w->code + t * MULTI_LANES, _mm256_permute4x64_epi64(_mm256_packus_epi32(found[0], found[1]), 0xd8));
-    if (end - in < (int64_t)sizeof last) { /* near the end */
-      memset(last, 0, sizeof last);
-      memcpy(last, in, (size_t)(end - in));
-      words = last;
-    }
-    taken = refill(even, odd, words);
-    taken += refill(even + 1, odd + 1, words + taken);
-    if (dry(even[0], odd[0]) | dry(even[1], odd[1])) {
-      taken += refill(even, odd, words + taken);
-      taken += refill(even + 1, odd + 1, words + taken);
-    }
-    if (end - in < taken) return NULL;
-    in += taken;
+    in = refill_all(even, odd, in, end);
+    if (!in) return NULL;
   }
   store_states(state, even[0], odd[0]);
   store_states(state + 8, even[1], odd[1]);
