@@ -217,7 +217,8 @@ class Pipeline:
         """Return (filter, its side information, layout of its input) of each, the coder's bytes and their layout."""
         reader = Reader(payload)
         steps = []
-        layout = Layout(layout.shape, layout.dtype.newbyteorder("="))
+        if not layout.dtype.isnative:
+            layout = Layout(layout.shape, layout.dtype.newbyteorder("="))
         for stage in self.filters:
             side = reader.prefixed() if stage.side else b""
             steps.append((stage, side, layout))
@@ -299,6 +300,8 @@ def _plain(x: np.ndarray) -> np.ndarray:
 
     Libraries read samples through pointers of their type: openzl aborts the process if such a pointer is misaligned.
     """
+    if x.flags.c_contiguous and x.flags.aligned and x.dtype.isnative:
+        return x  # in a tenth of the time that np.require takes to find out
     return np.require(x, x.dtype.newbyteorder("="), ["C_CONTIGUOUS", "ALIGNED"])
 
 

@@ -164,25 +164,29 @@ int64_t n1c_huffman_decode(const uint8_t *in, int64_t length, int16_t *x, int64_
   }
   first_codes(&h->alphabet, next, number);
 
+  /* A word has 57 bits that count: four codes of the table, or the long one that ends the round. */
   int64_t bit = 8 * at;
   for (int64_t i = 0; i < n;) {
     uint64_t word = n1c_peek_bits(in, length, bit);
-    for (int two = 0; two < 2 && i < n; two++, i++) {
-      const uint32_t found = h->direct[word >> (64 - DIRECT)];
-      uint32_t symbol = found >> 5, bits = found & 31u;
-      if (!bits) {
-        uint32_t code = 0;
-        for (bits = DIRECT + 1; bits < LONGEST; bits++) {
-          code = (uint32_t)(word >> (64 - bits));
-          if (code < next[bits] + number[bits]) break;
-        }
+    uint32_t found = h->direct[word >> (64 - DIRECT)];
+    if (!(found & 31u)) {
+      uint32_t code = 0, bits = DIRECT + 1;
+      for (; bits < LONGEST; bits++) {
         code = (uint32_t)(word >> (64 - bits));
-        symbol = h->symbol[place[bits] - number[bits] + (code - next[bits])];
+        if (code < next[bits] + number[bits]) break;
       }
-      x[i] = n1c_unoffset(symbol);
-      word <<= bits;
+      code = (uint32_t)(word >> (64 - bits));
+      x[i++] = n1c_unoffset(h->symbol[place[bits] - number[bits] + (code - next[bits])]);
       bit += bits;
+      continue;
     }
+    const int64_t end = n - i < 4 ? n : i + 4;
+    do {
+      x[i++] = n1c_unoffset(found >> 5);
+      word <<= found & 31u;
+      bit += found & 31u;
+      found = h->direct[word >> (64 - DIRECT)];
+    } while (i < end && (found & 31u));
   }
   return bit > 8 * length ? N1C_E_CORRUPT : n;
 }
