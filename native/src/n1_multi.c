@@ -119,8 +119,8 @@ static void fast_open(fast_coder *m, const chunk *c, int64_t channel) {
   m->mean = c->side[channel].mean;
   m->shift = ch->shift;
   m->codes = c->model->group[ch->group].codes;
-  m->order = c->model->order;
-  memcpy(m->own, ch->weights, (size_t)m->order * sizeof *m->own);
+  m->first = ch->step ? 0 : c->model->group[ch->group].first;
+  m->outermost = 0;
 }
 
 /* Codes of all rows of a channel, those before and after the lanes' too; how many of the lanes' are outermost ones. */
@@ -484,31 +484,39 @@ static void close_rows(const chunk *c, int16_t *rows) {
   }
 }
 
-/* Samples of a channel from its codes; those beyond them from what is said beside. */
-static void place_samples(const chunk *c, int64_t channel, n1c_decoder *d, number_model *beyond) {
+/* The samples of a channel's codes, and how many of these are outermost ones, or more. */
+static int64_t samples_of_codes(const chunk *c, int64_t channel) {
   const multi_channel *ch = c->model->channel + channel;
   const multi_group *g = c->model->group + ch->group;
   const uint16_t *codes = c->codes + MULTI_ROW_0;
   int16_t *rows = rows_of(c, channel) + MULTI_ROW_0;
   const int64_t n = c->l.steps * MULTI_LANES;
-  const uint16_t most = (uint16_t)(g->codes - 1);
-  int64_t outermost = 1;
+  if (!ch->step) /* idle lanes have code 0 */
+    return c->k->samples(codes, g->first, g->codes, c->l.steps, rows) - (n - c->l.frames);
+  for (int64_t i = 0; i < n; i++) rows[i] = (int16_t)multi_sample(ch, g, codes[i]);
+  return n;
+}
+
+/* Puts samples beyond a channel's codes where its outermost codes are. */
+static void place_beyond(const chunk *c, int64_t channel, n1c_decoder *d, number_model *beyond) {
+  const multi_channel *ch = c->model->channel + channel;
+  const multi_group *g = c->model->group + ch->group;
+  int16_t *rows = rows_of(c, channel) + MULTI_ROW_0;
+  const int16_t *coded = ch->step ? (const int16_t *)(c->codes + MULTI_ROW_0) : rows;
+  const int16_t low = (int16_t)(ch->step ? 0 : g->first), high = (int16_t)(low + g->codes - 1);
   int32_t last = 0;
-  if (ch->step)
-    for (int64_t i = 0; i < n; i++) rows[i] = (int16_t)multi_sample(ch, g, codes[i]);
-  else
-    outermost = c->k->samples(codes, g->first, g->codes, c->l.steps, rows) - (n - c->l.frames); /* idle lanes have code 0 */
-  for (int64_t t = 0; outermost && t < c->l.steps; t++)
+  for (int64_t t = 0; t < c->l.steps; t++)
     for (int lane = 0, active = active_lanes(c, t); lane < active; lane++) {
       const int64_t i = t * MULTI_LANES + lane;
-      if (codes[i] != 0 && codes[i] != most) continue;
+      if (coded[i] != low && coded[i] != high) continue;
       last = (int16_t)((uint32_t)number_take(d, beyond) + (uint32_t)(last ? last : rows[i]));
       rows[i] = (int16_t)last;
     }
 }
 
-/* Decodes one channel; 0 if the bytes are not what an encoder writes. */
-static int decode_channel(const chunk *c, int64_t channel, uint64_t *state, n1c_reader *r) {
+/* Decodes one channel. Returns how many codes are outermost ones, or more; -1 if the bytes are not what an encoder
+ * writes. */
+static int64_t decode_channel(const chunk *c, int64_t channel, uint64_t *state, n1c_reader *r) {
   const int64_t whole = whole_steps(c);
   int16_t *x = x_of(c, channel) + MULTI_ROW_0;
   uint16_t *codes = c->codes + MULTI_ROW_0;
@@ -521,13 +529,13 @@ static int decode_channel(const chunk *c, int64_t channel, uint64_t *state, n1c_
   begin_lanes(c, channel, 0);
   m.boost = multi_power(c->side[channel].boost);
   r->at = c->k->take(&m, state, sum, 0, 1, active_lanes(c, 0), codes, x, r->at, r->end);
-  if (!r->at) return 0;
+  if (!r->at) return -1;
   coder_open(&m, c, channel);
   begin_lanes(c, channel, 1);
   r->at = c->k->take(&m, state, sum, 1, whole, MULTI_LANES, codes, x, r->at, r->end);
-  if (!r->at) return 0;
+  if (!r->at) return -1;
   r->at = c->k->take(&m, state, sum, whole, c->l.steps, active_lanes(c, whole), codes, x, r->at, r->end);
-  return r->at != NULL;
+  return r->at ? samples_of_codes(c, channel) : -1;
 }
 
 typedef struct {
@@ -540,11 +548,12 @@ static int32_t next_residual(void *context) {
   return number_take(s->d, s->model);
 }
 
-static int fast_decode_channel(const chunk *c, int64_t channel, uint32_t *state, n1c_reader *r, n1c_decoder *d,
-                               side_models *models) {
+static int64_t fast_decode_channel(const chunk *c, int64_t channel, uint32_t *state, n1c_reader *r, n1c_decoder *d,
+                                   side_models *models) {
   const int64_t whole = whole_steps(c);
   int16_t *x = x_of(c, channel) + MULTI_ROW_0;
-  uint16_t *codes = c->codes + MULTI_ROW_0;
+  int16_t *codes = (int16_t *)(c->codes + MULTI_ROW_0);
+  int16_t *out = c->model->channel[channel].step ? codes : rows_of(c, channel) + MULTI_ROW_0;
   int32_t *sum = c->sum + MULTI_ROW_0;
   residual_source source;
   const fast_beyond beyond = {&source, next_residual};
@@ -552,27 +561,27 @@ static int fast_decode_channel(const chunk *c, int64_t channel, uint32_t *state,
   fast_coder m;
   source.d = d;
   source.model = &models->residual;
-  regressors(c, channel, 0, &taps);
-  c->k->dot(&taps, 0, c->l.steps, sum);
+  regressors(c, channel, 1, &taps);
   begin_lanes(c, channel, 0);
+  c->k->dot(&taps, 0, 1, sum);
   fast_open(&m, c, channel);
   m.table = table_of(c, c->side[channel].start);
   for (int k = 0, active = active_lanes(c, 0); k < MULTI_LANES; k++) {
     const int lane = multi_lane_of[k];
-    uint32_t s = (uint32_t)sum[k];
-    for (int32_t i = 0; i < m.order; i++) s += (uint32_t)(m.own[i] * x[lane - (i + 1) * MULTI_LANES]);
-    codes[lane] = 0;
+    int32_t code;
+    out[lane] = (int16_t)m.first;
     x[lane] = 0;
     if (lane >= active) continue;
-    codes[lane] = (uint16_t)fast_code(
-        &m, (int32_t)((uint32_t)((int32_t)s >> m.down) + (uint32_t)number_take(d, &models->first)));
-    x[lane] = fast_x(&m, codes[lane]);
+    code = fast_code(&m, (int32_t)((uint32_t)(sum[k] >> m.down) + (uint32_t)number_take(d, &models->first)));
+    out[lane] = fast_out(&m, code);
+    x[lane] = fast_x(&m, code);
   }
   begin_lanes(c, channel, 1);
-  r->at = c->fast->take(&m, state, sum, 1, whole, MULTI_LANES, codes, x, r->at, r->end, &beyond);
-  if (!r->at) return 0;
-  r->at = c->fast->take(&m, state, sum, whole, c->l.steps, active_lanes(c, whole), codes, x, r->at, r->end, &beyond);
-  return r->at != NULL;
+  r->at = c->fast->take(&m, &taps, state, 1, whole, MULTI_LANES, out, x, r->at, r->end, &beyond);
+  if (!r->at) return -1;
+  r->at = c->fast->take(&m, &taps, state, whole, c->l.steps, active_lanes(c, whole), out, x, r->at, r->end, &beyond);
+  if (!r->at) return -1;
+  return out != codes ? m.outermost : samples_of_codes(c, channel);
 }
 
 /* What is said of one channel; 0 if an encoder does not say that. */
@@ -601,6 +610,8 @@ static int take_side(const chunk *c, int64_t channel, n1c_decoder *d, side_model
          s->boost <= MOST_BOOST;
 }
 
+#define PLACED 16 /* channels that go from rows to frames at a time, while the cache has their rows */
+
 static int64_t decode_chunk(chunk *c, n1c_reader r, int16_t *samples) {
   const uint64_t least = c->model->fast ? FAST_STATE : MULTI_STATE;
   const int states = c->model->fast ? FAST_STATES : MULTI_LANES;
@@ -609,6 +620,7 @@ static int64_t decode_chunk(chunk *c, n1c_reader r, int16_t *samples) {
   n1c_decoder d;
   side_models m;
   int32_t counted = 0, begun = 0;
+  int64_t placed = 0, outermost;
   const uint64_t length = n1c_read_leb128(&r, 5);
   if (r.bad || length > (uint64_t)(r.end - r.at)) return N1C_E_CORRUPT;
   n1c_decoder_start(&d, r.at, (int64_t)length);
@@ -626,9 +638,9 @@ static int64_t decode_chunk(chunk *c, n1c_reader r, int16_t *samples) {
         else state[k] = s;
       }
       begun = 1;
-      if (!(c->model->fast ? fast_decode_channel(c, i, fast_state, &r, &d, &m) : decode_channel(c, i, state, &r)))
-        return N1C_E_CORRUPT;
-      place_samples(c, i, &d, &m.beyond);
+      outermost = c->model->fast ? fast_decode_channel(c, i, fast_state, &r, &d, &m) : decode_channel(c, i, state, &r);
+      if (outermost < 0) return N1C_E_CORRUPT;
+      if (outermost) place_beyond(c, i, &d, &m.beyond);
       close_rows(c, x_of(c, i) + MULTI_ROW_0);
     } else {
       for (int64_t k = 0; s->kind == KIND_CONSTANT && k < c->size; k++) rows[k] = (int16_t)s->value;
@@ -645,10 +657,13 @@ static int64_t decode_chunk(chunk *c, n1c_reader r, int16_t *samples) {
     }
     if (n1c_decoder_overrun(&d)) return N1C_E_CORRUPT;
     if (counts(c, i)) count_channel(c, i, 1, ++counted);
+    if (i + 1 == c->channels || i + 1 - placed == PLACED) {
+      c->k->scatter(rows_of(c, placed), c->channels, placed, i + 1, &c->l, samples);
+      placed = i + 1;
+    }
   }
   for (int k = 0; begun && k < states; k++)
     if ((c->model->fast ? fast_state[k] : state[k]) != least) return N1C_E_CORRUPT;
-  c->k->scatter(c->rows, c->channels, 0, c->channels, &c->l, samples);
   return c->l.frames * c->channels;
 }
 

@@ -214,8 +214,8 @@ typedef struct {
   const fast_table *table;
   int32_t down;                 /* a sum of weights times x, so far to the right, is in codes */
   int32_t mean, shift, codes;
-  int32_t order;
-  int16_t own[MULTI_MOST_ORDER];
+  int32_t first;                /* a decoder adds this to codes: it writes samples where it is the sample of code 0 */
+  int64_t outermost;            /* so many of the codes that it wrote were 0 or the last one */
 } fast_coder;
 
 /* Residuals that are beyond a table's symbols, in the order of steps and places. */
@@ -238,6 +238,12 @@ static inline void fast_note(fast_list *list, int32_t residual) {
 static inline int32_t fast_code(const fast_coder *c, int32_t value) {
   const int32_t code = (int32_t)((uint32_t)value + (uint32_t)c->mean);
   return code < 0 ? 0 : code >= c->codes ? c->codes - 1 : code;
+}
+
+/* What a decoder writes for a code. */
+static inline int16_t fast_out(fast_coder *c, int32_t code) {
+  c->outermost += code == 0 || code == c->codes - 1;
+  return (int16_t)(code + c->first);
 }
 
 static inline int16_t fast_x(const fast_coder *c, int32_t code) {
@@ -308,8 +314,10 @@ typedef struct {
    * there is room. */
   uint8_t *(*put)(const fast_table *table, uint32_t *state, const int32_t *residuals, int64_t from, int64_t to,
                   int32_t active, uint8_t *words, const uint8_t *end, fast_list *beyond);
-  const uint8_t *(*take)(const fast_coder *c, uint32_t *state, const int32_t *sum, int64_t from, int64_t to,
-                         int32_t active, uint16_t *codes, int16_t *x, const uint8_t *in, const uint8_t *end,
+  /* Takes steps out of FAST_STATES: codes, with `first` added, and x. The regressors may be earlier x, the newest of them
+   * last. Returns how far it read, or NULL where the bytes end too early. */
+  const uint8_t *(*take)(fast_coder *c, const multi_taps_of *taps, uint32_t *state, int64_t from, int64_t to,
+                         int32_t active, int16_t *out, int16_t *x, const uint8_t *in, const uint8_t *end,
                          const fast_beyond *beyond);
 } fast_kernels;
 

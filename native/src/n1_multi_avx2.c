@@ -59,13 +59,19 @@ AVX2 static void x(const multi_coder *c, const uint16_t *code, int64_t rows, int
 
 /* -- regressors ------------------------------------------------------------------------------------------------------------ */
 
-AVX2 static void dot(const multi_taps_of *taps, int64_t from, int64_t to, int32_t *sum) {
-  ints weight[(MULTI_MOST_TAPS + 1) / 2];
+/* The weights of two regressors at a time; how many pairs there are. */
+INLINE int32_t pair_weights(const multi_taps_of *taps, ints *weight) {
   const int32_t pairs = (taps->count + 1) / 2;
   for (int32_t i = 0; i < pairs; i++) {
     const int32_t second = 2 * i + 1 < taps->count ? taps->weight[2 * i + 1] : 0;
     weight[i] = _mm256_set1_epi32((int32_t)((uint32_t)second << 16 | (uint16_t)taps->weight[2 * i]));
   }
+  return pairs;
+}
+
+AVX2 static void dot(const multi_taps_of *taps, int64_t from, int64_t to, int32_t *sum) {
+  ints weight[(MULTI_MOST_TAPS + 1) / 2];
+  const int32_t pairs = pair_weights(taps, weight);
   for (int64_t t = from; t < to; t++) {
     ints a = _mm256_setzero_si256(), b = a;
     for (int32_t i = 0; i < pairs; i++) {
@@ -516,79 +522,133 @@ AVX2 static ints fast_ask(ints residual, int32_t set, const fast_beyond *beyond)
   return load(each);
 }
 
-AVX2 static const uint8_t *fast_take(const fast_coder *c, uint32_t *state, const int32_t *sum, int64_t from, int64_t to,
-                                     int32_t active, uint16_t *code, int16_t *row, const uint8_t *in,
-                                     const uint8_t *end, const fast_beyond *beyond) {
-  const fast_table *table = c->table;
-  const ints idle[2] = {idle_of(active, 0), idle_of(active, 1)}, idle_lanes = _mm256_packs_epi32(idle[0], idle[1]);
+/* What taking steps needs of a channel. */
+typedef struct {
+  const fast_table *table;
+  const fast_beyond *beyond;
+  ints idle[2], idle_lanes;
+  __m128i down, raw;
+  const int16_t *const *row;
+  ints weight[(MULTI_MOST_TAPS + 1) / 2];
+  int32_t pairs;
+} fast_taker;
+
+/* One step out of a set of states. `whole`: no lane is idle; `narrow`: codes have 15 bits. Both are constants. */
+INLINE const uint8_t *fast_take_step(const fast_taker *f, const fast_coder *c, int whole, int narrow, ints *s,
+                                     int64_t at, int16_t *out, int16_t *x, ints *outermost, const uint8_t *in,
+                                     const uint8_t *end) {
   const ints zero = _mm256_setzero_si256(), bit_of = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
-  const ints level = _mm256_set1_epi32(c->mean), last_code = _mm256_set1_epi32(c->codes - 1);
-  const __m128i down = _mm_cvtsi32_si128(c->down), raw = _mm_cvtsi32_si128(table->raw);
-  const int32_t pairs = (c->order + 1) / 2;
-  ints weight[MULTI_MOST_ORDER / 2], states[2][2];
-  for (int i = 0; i < 4; i++) states[i >> 1][i & 1] = load(state + 8 * i);
-  for (int32_t i = 0; i < pairs; i++) {
-    const int32_t second = 2 * i + 1 < c->order ? c->own[2 * i + 1] : 0;
-    weight[i] = _mm256_set1_epi32((int32_t)((uint32_t)second << 16 | (uint16_t)c->own[2 * i]));
-  }
-  for (int64_t t = from; t < to; t++) {
-    const uint8_t *planes = in;
-    ints *s = states[t & 1];
-    uint8_t near_end[2 * MULTI_LANES + 16];
-    int16_t *now = row + t * MULTI_LANES;
-    ints sums[2] = {load(sum + t * MULTI_LANES), load(sum + t * MULTI_LANES + 8)}, codes_of[2], x_now;
-    int32_t taken = 0;
-    if (end - in < 2 * table->raw) return NULL;
-    in += 2 * table->raw;
-    for (int32_t i = pairs; i-- > 0;) {
-      const ints one = load(now - (2 * i + 1) * MULTI_LANES), two = load(now - (2 * i + 2) * MULTI_LANES);
-      sums[0] = _mm256_add_epi32(sums[0], _mm256_madd_epi16(_mm256_unpacklo_epi16(one, two), weight[i]));
-      sums[1] = _mm256_add_epi32(sums[1], _mm256_madd_epi16(_mm256_unpackhi_epi16(one, two), weight[i]));
-    }
+  const int32_t bits = f->table->raw, most = 32767 >> (c->shift > 0 ? c->shift : 0);
+  const uint8_t *planes = in;
+  uint8_t near_end[2 * MULTI_LANES + 16];
+  ints value[2] = {zero, zero}, none[2], residual[2], codes_of, set, x_now;
+  int32_t taken = 0;
+  if (end - in < 2 * bits) return NULL;
+  in += 2 * bits;
 #  pragma GCC unroll 2
-    for (int h = 0; h < 2; h++) {
-      const ints entry = gather_ints(table->at, _mm256_and_si256(s[h], _mm256_set1_epi32(FAST_TOTAL - 1)));
-      const ints symbol = _mm256_and_si256(entry, _mm256_set1_epi32(255));
-      const ints frequency = _mm256_add_epi32(
-          _mm256_and_si256(_mm256_srli_epi32(entry, 8), _mm256_set1_epi32(4095)), _mm256_set1_epi32(1));
-      const int32_t set = _mm256_movemask_ps(to_floats(_mm256_andnot_si256(idle[h], _mm256_cmpeq_epi32(symbol, zero))));
-      ints residual = _mm256_sll_epi32(_mm256_sub_epi32(symbol, _mm256_set1_epi32(FAST_ZERO)), raw), next;
-      for (int32_t bit = 0; bit < table->raw; bit++) {
-        const ints plane = _mm256_and_si256(_mm256_set1_epi32(planes[2 * bit + h]), bit_of);
-        residual = _mm256_or_si256(
-            residual, _mm256_and_si256(_mm256_cmpeq_epi32(plane, bit_of), _mm256_set1_epi32(1 << bit)));
-      }
-      if (set) residual = fast_ask(residual, set, beyond);
-      next = _mm256_add_epi32(_mm256_mullo_epi32(frequency, _mm256_srli_epi32(s[h], FAST_BITS)),
-                              _mm256_srli_epi32(entry, 20));
-      s[h] = _mm256_blendv_epi8(next, s[h], idle[h]);
-      codes_of[h] = _mm256_add_epi32(_mm256_add_epi32(_mm256_sra_epi32(sums[h], down), residual), level);
-      codes_of[h] = _mm256_min_epi32(_mm256_max_epi32(codes_of[h], zero), last_code);
-    }
-    x_now = _mm256_packs_epi32(fast_x_of(c, codes_of[0]), fast_x_of(c, codes_of[1]));
-    store(now, _mm256_andnot_si256(idle_lanes, x_now));
-    store(code + t * MULTI_LANES, _mm256_andnot_si256(idle_lanes, _mm256_packus_epi32(codes_of[0], codes_of[1])));
-    planes = in;
-    if (end - in < (int64_t)sizeof near_end) {
-      memset(near_end, 0, sizeof near_end);
-      memcpy(near_end, in, (size_t)(end - in));
-      planes = near_end;
-    }
-#  pragma GCC unroll 2
-    for (int h = 0; h < 2; h++) {
-      const ints is_dry = _mm256_cmpeq_epi32(_mm256_srli_epi32(s[h], 16), zero);
-      const int32_t set = _mm256_movemask_ps(to_floats(is_dry));
-      const ints order = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)rank[set]));
-      const ints words = _mm256_permutevar8x32_epi32(
-          _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)(planes + taken))), order);
-      s[h] = _mm256_blendv_epi8(s[h], _mm256_or_si256(_mm256_slli_epi32(s[h], 16), words), is_dry);
-      taken += 2 * _mm_popcnt_u32((uint32_t)set);
-    }
-    if (end - in < taken) return NULL;
-    in += taken;
+  for (int h = 0; h < 2; h++) {
+    const ints entry = gather_ints(f->table->at, _mm256_and_si256(s[h], _mm256_set1_epi32(FAST_TOTAL - 1)));
+    const ints symbol = _mm256_and_si256(entry, _mm256_set1_epi32(255));
+    const ints frequency = _mm256_add_epi32(
+        _mm256_and_si256(_mm256_srli_epi32(entry, 8), _mm256_set1_epi32(4095)), _mm256_set1_epi32(1));
+    const ints next = _mm256_add_epi32(_mm256_mullo_epi32(frequency, _mm256_srli_epi32(s[h], FAST_BITS)),
+                                       _mm256_srli_epi32(entry, 20));
+    none[h] = _mm256_cmpeq_epi32(symbol, zero);
+    residual[h] = _mm256_sll_epi32(_mm256_sub_epi32(symbol, _mm256_set1_epi32(FAST_ZERO)), f->raw);
+    s[h] = whole ? next : _mm256_blendv_epi8(next, s[h], f->idle[h]);
+    if (!whole) none[h] = _mm256_andnot_si256(f->idle[h], none[h]);
   }
-  for (int i = 0; i < 4; i++) store(state + 8 * i, states[i >> 1][i & 1]);
+  for (int32_t bit = 0; bit < bits; bit++)
+    for (int h = 0; h < 2; h++) {
+      const ints plane = _mm256_and_si256(_mm256_set1_epi32(planes[2 * bit + h]), bit_of);
+      residual[h] = _mm256_or_si256(residual[h],
+                                    _mm256_and_si256(_mm256_cmpeq_epi32(plane, bit_of), _mm256_set1_epi32(1 << bit)));
+    }
+  if (_mm256_movemask_epi8(_mm256_or_si256(none[0], none[1])))
+    for (int h = 0; h < 2; h++)
+      residual[h] = fast_ask(residual[h], _mm256_movemask_ps(to_floats(none[h])), f->beyond);
+  for (int32_t i = 0; i < f->pairs; i++) {
+    const ints one = load(f->row[2 * i] + at), two = load(f->row[2 * i + 1] + at);
+    value[0] = _mm256_add_epi32(value[0], _mm256_madd_epi16(_mm256_unpacklo_epi16(one, two), f->weight[i]));
+    value[1] = _mm256_add_epi32(value[1], _mm256_madd_epi16(_mm256_unpackhi_epi16(one, two), f->weight[i]));
+  }
+  for (int h = 0; h < 2; h++) value[h] = _mm256_add_epi32(_mm256_sra_epi32(value[h], f->down), residual[h]);
+  if (narrow) {
+    const ints low = _mm256_set1_epi16((int16_t)-c->mean), high = _mm256_set1_epi16((int16_t)(c->codes - 1 - c->mean));
+    ints v = _mm256_min_epi16(_mm256_max_epi16(_mm256_packs_epi32(value[0], value[1]), low), high);
+    set = _mm256_or_si256(_mm256_cmpeq_epi16(v, low), _mm256_cmpeq_epi16(v, high));
+    codes_of = _mm256_add_epi16(v, _mm256_set1_epi16((int16_t)(c->mean + c->first)));
+    v = _mm256_min_epi16(_mm256_max_epi16(v, _mm256_set1_epi16((int16_t)-most)), _mm256_set1_epi16((int16_t)most));
+    x_now = _mm256_sll_epi16(v, _mm_cvtsi32_si128(c->shift));
+  } else {
+    for (int h = 0; h < 2; h++) {
+      value[h] = _mm256_add_epi32(value[h], _mm256_set1_epi32(c->mean));
+      value[h] = _mm256_min_epi32(_mm256_max_epi32(value[h], zero), _mm256_set1_epi32(c->codes - 1));
+    }
+    codes_of = _mm256_packus_epi32(value[0], value[1]);
+    set = _mm256_or_si256(_mm256_cmpeq_epi16(codes_of, zero),
+                          _mm256_cmpeq_epi16(codes_of, _mm256_set1_epi16((int16_t)(c->codes - 1))));
+    codes_of = _mm256_add_epi16(codes_of, _mm256_set1_epi16((int16_t)c->first));
+    x_now = _mm256_packs_epi32(fast_x_of(c, value[0]), fast_x_of(c, value[1]));
+  }
+  if (!whole) {
+    codes_of = _mm256_blendv_epi8(codes_of, _mm256_set1_epi16((int16_t)c->first), f->idle_lanes);
+    set = _mm256_andnot_si256(f->idle_lanes, set);
+    x_now = _mm256_andnot_si256(f->idle_lanes, x_now);
+  }
+  *outermost = count_ones(*outermost, set);
+  store(out + at, codes_of);
+  store(x + at, x_now);
+  planes = in;
+  if (end - in < (int64_t)sizeof near_end) {
+    memset(near_end, 0, sizeof near_end);
+    memcpy(near_end, in, (size_t)(end - in));
+    planes = near_end;
+  }
+#  pragma GCC unroll 2
+  for (int h = 0; h < 2; h++) {
+    const ints is_dry = _mm256_cmpeq_epi32(_mm256_srli_epi32(s[h], 16), zero);
+    const int32_t set = _mm256_movemask_ps(to_floats(is_dry));
+    const ints order = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)rank[set]));
+    const ints words = _mm256_permutevar8x32_epi32(
+        _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)(planes + taken))), order);
+    s[h] = _mm256_blendv_epi8(s[h], _mm256_or_si256(_mm256_slli_epi32(s[h], 16), words), is_dry);
+    taken += 2 * _mm_popcnt_u32((uint32_t)set);
+  }
+  return end - in < taken ? NULL : in + taken;
+}
+
+INLINE const uint8_t *fast_take_steps(const fast_taker *f, fast_coder *coder, int whole, int narrow, uint32_t *state,
+                                      int64_t from, int64_t to, int16_t *out, int16_t *x, const uint8_t *in,
+                                      const uint8_t *end) {
+  const fast_coder c = *coder;
+  ints outermost = _mm256_setzero_si256();
+  ints even[2] = {load(state), load(state + 8)}, odd[2] = {load(state + 16), load(state + 24)};
+  for (int64_t t = from; in && t < to; t++) { /* not `t & 1 ? odd : even`: the sets stay in registers */
+    if (t & 1) in = fast_take_step(f, &c, whole, narrow, odd, t * MULTI_LANES, out, x, &outermost, in, end);
+    else in = fast_take_step(f, &c, whole, narrow, even, t * MULTI_LANES, out, x, &outermost, in, end);
+  }
+  for (int h = 0; h < 2; h++) store(state + 8 * h, even[h]), store(state + 16 + 8 * h, odd[h]);
+  coder->outermost += sum_of(outermost);
   return in;
+}
+
+AVX2 static const uint8_t *fast_take(fast_coder *c, const multi_taps_of *taps, uint32_t *state, int64_t from,
+                                     int64_t to, int32_t active, int16_t *out, int16_t *x, const uint8_t *in,
+                                     const uint8_t *end, const fast_beyond *beyond) {
+  const int narrow = c->codes <= 32768 && c->shift >= 0;
+  fast_taker f;
+  f.table = c->table;
+  f.beyond = beyond;
+  f.down = _mm_cvtsi32_si128(c->down);
+  f.raw = _mm_cvtsi32_si128(c->table->raw);
+  f.row = taps->row;
+  f.pairs = pair_weights(taps, f.weight);
+  for (int h = 0; h < 2; h++) f.idle[h] = idle_of(active, h);
+  f.idle_lanes = _mm256_packs_epi32(f.idle[0], f.idle[1]);
+  if (active < MULTI_LANES) return fast_take_steps(&f, c, 0, 0, state, from, to, out, x, in, end);
+  if (narrow) return fast_take_steps(&f, c, 1, 1, state, from, to, out, x, in, end);
+  return fast_take_steps(&f, c, 1, 0, state, from, to, out, x, in, end);
 }
 
 const fast_kernels fast_avx2 = {fast_map, fast_residuals, fast_put, fast_take};

@@ -96,8 +96,8 @@ static uint8_t *put(const fast_table *table, uint32_t *state, const int32_t *res
   return words;
 }
 
-static const uint8_t *take(const fast_coder *c, uint32_t *state, const int32_t *sum, int64_t from, int64_t to,
-                           int32_t active, uint16_t *codes, int16_t *x, const uint8_t *in, const uint8_t *end,
+static const uint8_t *take(fast_coder *c, const multi_taps_of *taps, uint32_t *state, int64_t from, int64_t to,
+                           int32_t active, int16_t *out, int16_t *x, const uint8_t *in, const uint8_t *end,
                            const fast_beyond *beyond) {
   const fast_table *table = c->table;
   for (int64_t t = from; t < to; t++) {
@@ -108,18 +108,19 @@ static const uint8_t *take(const fast_coder *c, uint32_t *state, const int32_t *
     for (int r = 0; r < MULTI_LANES; r++) {
       const int64_t i = t * MULTI_LANES + multi_lane_of[r];
       const uint32_t entry = table->at[n1c_rans_slot(s[r], FAST_BITS)];
-      uint32_t value = (uint32_t)sum[t * MULTI_LANES + r];
-      int32_t residual = ((int32_t)(entry & 255) - FAST_ZERO) * (1 << table->raw);
+      uint32_t value = 0;
+      int32_t residual = ((int32_t)(entry & 255) - FAST_ZERO) * (1 << table->raw), code;
       if (multi_lane_of[r] >= active) {
-        codes[i] = 0, x[i] = 0;
+        out[i] = (int16_t)c->first, x[i] = 0;
         continue;
       }
-      for (int32_t k = 0; k < c->order; k++) value += (uint32_t)(c->own[k] * x[i - (k + 1) * MULTI_LANES]);
+      for (int32_t k = 0; k < taps->count; k++) value += (uint32_t)(taps->weight[k] * taps->row[k][i]);
       for (int32_t bit = 0; bit < table->raw; bit++)
         residual |= (int32_t)(n1c_load16(planes + 2 * bit) >> r & 1) << bit;
       if (!(entry & 255)) residual = beyond->next(beyond->context);
-      codes[i] = (uint16_t)fast_code(c, (int32_t)((uint32_t)((int32_t)value >> c->down) + (uint32_t)residual));
-      x[i] = fast_x(c, codes[i]);
+      code = fast_code(c, (int32_t)((uint32_t)((int32_t)value >> c->down) + (uint32_t)residual));
+      out[i] = fast_out(c, code);
+      x[i] = fast_x(c, code);
       s[r] = ((entry >> 8 & 4095) + 1) * (s[r] >> FAST_BITS) + (entry >> 20);
     }
     for (int r = 0; r < MULTI_LANES; r++)
