@@ -132,6 +132,8 @@ def test_sweep_and_its_summary(data: Path) -> None:
         assert float(line["bits_per_sample"]) == 8 * packed / samples
         assert float(line["average_compression_speed_xRT"]) == pytest.approx(samples / RATE / seconds["encode"])
         assert float(line["average_decompression_speed_xRT"]) == pytest.approx(samples / RATE / seconds["decode"])
+        for direction in seconds:
+            assert float(line[f"{direction}_MB_per_second"]) == pytest.approx(total / seconds[direction] / 1e6)
         assert (line["files"], line["verified"], line["status"]) == (str(FILES), str(FILES), "ok")
         each = [int(row["original_bytes"]) / int(row["compressed_bytes"]) for row in rows]
         assert float(line["ratio_p50"]) == pytest.approx(float(np.median(each)))

@@ -171,33 +171,49 @@ def test_kbits_width_in_a_file_is_checked(bits: int, good: bool) -> None:
         stage.inverse(y, bytes([bits]), layout)
 
 
-def calls() -> dict[str, tuple[str, tuple[int, ...], list[native.Array | type[int]], list[object]]]:
-    """Return, for kernels with scratch memory: what tells its size, their arguments, and values without the memory."""
-    out, side, x = np.empty(301, np.uint8), np.empty(300, np.uint8), np.empty_like(SAMPLES)
-    i, o, b = reads(np.int16), writes(np.uint8), reads(np.uint8)
-    found = {}
+ROOM = 301
+"""Bytes for what an encoder writes of SAMPLES: more than any asks for."""
+
+
+def size_of(name: str, *numbers: int) -> int:
+    return Kernel(f"n1c_{name}_work_size", *[int] * len(numbers))(*numbers)
+
+
+def calls() -> dict[str, tuple[int, list[native.Array | type[int]], list[object]]]:
+    """Return, for kernels with scratch memory: its size, their arguments, and values without the memory."""
+    out, side, x = np.empty(ROOM, np.uint8), np.empty(300, np.uint8), np.empty_like(SAMPLES)
+    i, o, b, y, w = reads(np.int16), writes(np.uint8), reads(np.uint8), writes(np.int16), native.SCRATCH
+    found: dict[str, tuple[int, list[native.Array | type[int]], list[object]]] = {}
     for name in ("huffman", "range", "rans"):
-        found[f"{name}_encode"] = (f"{name}_encode_work_size", (), [i, o, native.SCRATCH], [SAMPLES, out])
-        found[f"{name}_decode"] = (f"{name}_decode_work_size", (), [b, writes(np.int16), native.SCRATCH], [b"", x])
-    found["arange_encode"] = ("arange_work_size", (), [i, o, native.SCRATCH], [SAMPLES, out])
-    found["arange_decode"] = ("arange_work_size", (), [b, writes(np.int16), native.SCRATCH], [b"", x])
-    found["n1_encode"] = ("n1_work_size", (100,), [i, b, native.SCRATCH, o, int], [SAMPLES, b"\1", out, 1])
-    found["n1_decode"] = ("n1_work_size", (100,), [b, b, native.SCRATCH, writes(np.int16), int], [b"", b"", x, 1])
-    found["n1_implant_encode"] = ("n1_implant_work_size", (100,), [i, b, native.SCRATCH, o], [SAMPLES, b"", out])
-    found["n1_implant_decode"] = (
-        "n1_implant_work_size", (100,), [b, b, native.SCRATCH, writes(np.int16)], [b"", b"", x])  # fmt: skip
-    found["n1_max_encode"] = ("n1_max_work_size", (100,), [i, native.SCRATCH, o, int], [SAMPLES, out, 1])
-    found["n1_max_decode"] = ("n1_max_work_size", (100,), [b, native.SCRATCH, writes(np.int16), int], [b"", x, 1])
-    lpc = [i, int, int, int, native.SCRATCH, o, writes(np.int16)]
-    found["lpc_encode"] = ("lpc_encode_work_size", (100, 64), lpc, [SAMPLES, 64, 8, 12, side, x])
+        found[f"{name}_encode"] = (size_of(f"{name}_encode"), [i, o, w], [SAMPLES, out])
+        found[f"{name}_decode"] = (size_of(f"{name}_decode"), [b, y, w], [b"", x])
+    found["arange_encode"] = (size_of("arange"), [i, o, w], [SAMPLES, out])
+    found["arange_decode"] = (size_of("arange"), [b, y, w], [b"", x])
+    found["n1_encode"] = (size_of("n1", 100), [i, b, w, o, int], [SAMPLES, b"\1", out, 1])
+    found["n1_decode"] = (size_of("n1", 100), [b, b, w, y, int], [b"", b"", x, 1])
+    found["n1_implant_encode"] = (size_of("n1_implant", 100), [i, b, w, o], [SAMPLES, b"", out])
+    found["n1_implant_decode"] = (size_of("n1_implant", 100), [b, b, w, y], [b"", b"", x])
+    found["n1_max_encode"] = (size_of("n1_max", 100), [i, w, o, int], [SAMPLES, out, 1])
+    found["n1_max_decode"] = (size_of("n1_max", 100), [b, w, y, int], [b"", x, 1])
+    lpc: list[native.Array | type[int]] = [i, int, int, int, w, o, y]
+    found["lpc_encode"] = (size_of("lpc_encode", 100, 64), lpc, [SAMPLES, 64, 8, 12, side, x])
+
+    converters, fit = np.zeros(2, np.int32), [i, reads(np.int32), w, o, int, int]
+    for preset in (0, 1):
+        model, work = np.empty(2048, np.uint8), np.empty(size_of("multi_fit", 50, 2), np.uint8)
+        model = model[: Kernel("n1c_multi_fit", *fit)(SAMPLES, converters, work, model, preset, 1)]
+        sizes = [Kernel(f"n1c_multi_{way}_work_size", b, int)(model, 50) for way in ("encode", "decode")]
+        name = f"multi_fit preset {preset}"
+        found[name] = (work.size, [*fit], [SAMPLES, converters, np.empty(2048, np.uint8), preset, 1])
+        found[f"multi_encode preset {preset}"] = (sizes[0], [i, b, int, w, o, int], [SAMPLES, model, 50, out, 1])
+        found[f"multi_decode preset {preset}"] = (sizes[1], [b, b, int, w, y, int], [b"", model, 50, x, 1])
     return found
 
 
 @pytest.mark.parametrize("name", calls())
 def test_scratch_memory_begins_anywhere_and_suffices(name: str) -> None:
-    size_of, numbers, arguments, values = calls()[name]
-    size = Kernel(f"n1c_{size_of}", *[int] * len(numbers))(*numbers)
-    kernel = Kernel(f"n1c_{name}", *arguments)
+    size, arguments, values = calls()[name]
+    kernel = Kernel(f"n1c_{name.partition(' ')[0]}", *arguments)
     at = next(i for i, argument in enumerate(arguments) if argument is native.SCRATCH)
 
     def call(work: np.ndarray) -> int:
@@ -210,9 +226,35 @@ def test_scratch_memory_begins_anywhere_and_suffices(name: str) -> None:
         try:
             assert call(work[offset : offset + size]) > 0
         except FormatError:  # there was nothing to decode
-            assert name.endswith("_decode")
+            assert "_decode" in name
         assert (work[offset + size :] == 0xA5).all()
         assert (work[:offset] == 0xA5).all()
+
+
+LEAST = {"huffman": 200, "range": 200, "rans": 200, "arange": 200, "n1": 201, "n1_implant": 201, "multi": 201}
+"""Bytes of output that the headers ask for, for 100 samples."""
+
+
+@pytest.mark.parametrize("name", [name for name in calls() if name.partition("_encode")[0] in LEAST])
+def test_an_encoder_asks_for_room_for_the_worst_and_uses_no_more(name: str) -> None:
+    size, arguments, values = calls()[name]
+    kernel, least = Kernel(f"n1c_{name.partition(' ')[0]}", *arguments), LEAST[name.partition("_encode")[0]]
+    noise = np.random.default_rng(1).integers(-32768, 32768, 100).astype(np.int16)
+    at = next(i for i, argument in enumerate(arguments) if argument is native.SCRATCH)
+    x = next(i for i, value in enumerate(values) if value is SAMPLES)
+    out = next(i for i, value in enumerate(values) if isinstance(value, np.ndarray) and value.size == ROOM)
+    values.insert(at, np.empty(size, np.uint8))
+    out += out >= at
+    for samples in (SAMPLES, noise):
+        for room in (0, 1, 150, least - 1, least):
+            memory = np.full(least + 64, 0xA5, np.uint8)
+            values[x], values[out] = samples, memory[:room]
+            if room < least:
+                with pytest.raises(KernelError, match="too small"):
+                    kernel(*values)
+            else:
+                assert 0 < kernel(*values) <= least
+            assert (memory[room:] == 0xA5).all()
 
 
 def test_a_damaged_profile_is_named(tmp_path: Path) -> None:
