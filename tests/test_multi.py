@@ -225,3 +225,34 @@ def test_models_of_other_channels_are_refused() -> None:
         decode(encode(x, model), other, x.shape)
     with pytest.raises(FormatError):
         decode(encode(x, model), b"", x.shape)
+
+
+@pytest.mark.parametrize(("spread", "rare"), [(3500, 0.045), (4000, 0.04), (4500, 0.04), (5000, 0.04)])
+def test_residuals_without_a_symbol_beside_words_that_hardly_fit(spread: int, rare: float) -> None:
+    """The fast way lists such residuals in memory while the words of a payload fill nearly all that is behind."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(0, spread, 8000)
+    far = rng.random(x.size) < rare
+    x[far] = rng.choice([-32500, 32500], far.sum())
+    x = np.clip(x, -32768, 32767).astype(np.int16).reshape(-1, 1)
+    codec = pipeline.get_codec("n1_multi:preset=fast")
+    payload = codec.encode(x)
+    assert x.nbytes * 1.03 - 4 * far.sum() < len(payload) < x.nbytes
+    np.testing.assert_array_equal(codec.decode(payload, Layout.of(x)), x)
+
+
+def test_the_mean_of_all_earlier_channels_tells_more_than_four_neighbours() -> None:
+    """White noise common to all channels, and noise of each: what is best is known."""
+    own, shared, channels = 30.0, 50.0, 24
+    rng = np.random.default_rng(0)
+    x = rng.normal(0, shared, (20_000, 1)) + rng.normal(0, own, (20_000, channels))
+    x = np.rint(x).astype(np.int16)
+
+    def bits(most: int) -> float:
+        """Return the bits of a sample, where `most` earlier channels are known of each."""
+        known = np.minimum(np.arange(channels), most)
+        left = own**2 + 1 / (1 / shared**2 + known / own**2)
+        return float(np.log2(2 * np.pi * np.e * left).mean() / 2)
+
+    coded = 8 * len(pipeline.get_codec("n1_multi").encode(x)) / x.size
+    assert bits(channels) < coded < bits(4) + 0.01
