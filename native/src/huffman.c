@@ -164,7 +164,7 @@ int64_t n1c_huffman_decode(const uint8_t *in, int64_t length, int16_t *x, int64_
   }
   first_codes(&h->alphabet, next, number);
 
-  /* A word has 57 bits that count: four codes of the table, or the long one that ends the round. */
+  /* A word has 57 bits that count: enough for four codes of the table, or for a long one. */
   int64_t bit = 8 * at;
   for (int64_t i = 0; i < n;) {
     uint64_t word = n1c_peek_bits(in, length, bit);

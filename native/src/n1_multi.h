@@ -240,16 +240,16 @@ static inline int32_t fast_code(const fast_coder *c, int32_t value) {
   return code < 0 ? 0 : code >= c->codes ? c->codes - 1 : code;
 }
 
-/* What a decoder writes for a code. */
-static inline int16_t fast_out(fast_coder *c, int32_t code) {
-  c->outermost += code == 0 || code == c->codes - 1;
-  return (int16_t)(code + c->first);
-}
-
 static inline int16_t fast_x(const fast_coder *c, int32_t code) {
   const int32_t v = code - c->mean, most = 32767 >> (c->shift > 0 ? c->shift : 0);
   const int32_t x = c->shift < 0 ? v >> -c->shift : (v < -most ? -most : v > most ? most : v) * (1 << c->shift);
   return (int16_t)(x < -32768 ? -32768 : x > 32767 ? 32767 : x);
+}
+
+/* What a decoder writes for a code. */
+static inline int16_t fast_out(fast_coder *c, int32_t code) {
+  c->outermost += code == 0 || code == c->codes - 1;
+  return (int16_t)(code + c->first);
 }
 
 /* -- kernels: with and without AVX2, and the same bits ----------------------------------------------------------------- */

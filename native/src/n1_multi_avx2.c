@@ -636,7 +636,7 @@ INLINE const uint8_t *fast_take_steps(const fast_taker *f, fast_coder *coder, in
 AVX2 static const uint8_t *fast_take(fast_coder *c, const multi_taps_of *taps, uint32_t *state, int64_t from,
                                      int64_t to, int32_t active, int16_t *out, int16_t *x, const uint8_t *in,
                                      const uint8_t *end, const fast_beyond *beyond) {
-  const int narrow = c->codes <= 32768 && c->shift >= 0;
+  const int narrow = c->codes <= 32768 && c->mean < c->codes && c->shift >= 0;
   fast_taker f;
   f.table = c->table;
   f.beyond = beyond;
