@@ -98,6 +98,20 @@ def test_a_model_serves_what_comes_later(fast: int) -> None:
     assert len(data) < 2 * 3000 * 4
 
 
+@pytest.mark.parametrize("reach", [60, 18_000], ids=["codes of 15 bits", "more codes"])
+@pytest.mark.parametrize("far", [(-30_000,), (30_000,), (-30_000, 30_000)], ids=str)
+def test_samples_beyond_one_end_of_the_codes(reach: int, far: tuple[int, ...], fast: int) -> None:
+    """One sample, which is not the first of a lane, tells on its own that something lies beyond."""
+    x = np.random.default_rng(1).integers(-reach, reach, (4000, 3)).astype(np.int16)
+    model = fit(x, fast=fast)
+    for i, value in enumerate(far):
+        x[1010 + i, 1] = value
+    data = encode(x, model)
+    assert data == encode(x, model, 0)
+    for simd in (0, 1):
+        np.testing.assert_array_equal(decode(data, model, x.shape, simd), x)
+
+
 @pytest.mark.parametrize("value", [-32768, 0, 32767])
 def test_constant_and_copied_channels_cost_next_to_nothing(value: int, fast: int) -> None:
     constant = np.full((30_000, 8), value, np.int16)

@@ -215,7 +215,7 @@ typedef struct {
   int32_t down;                 /* a sum of weights times x, so far to the right, is in codes */
   int32_t mean, shift, codes;
   int32_t first;                /* a decoder adds this to codes: it writes samples where it is the sample of code 0 */
-  int64_t outermost;            /* so many of the codes that it wrote were 0 or the last one */
+  int64_t outermost;            /* so many of the codes that it wrote were 0 or the last one, or more */
 } fast_coder;
 
 /* Residuals that are beyond a table's symbols, in the order of steps and places. */

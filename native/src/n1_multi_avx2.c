@@ -593,7 +593,6 @@ INLINE const uint8_t *fast_take_step(const fast_taker *f, const fast_coder *c, i
   }
   if (!whole) {
     codes_of = _mm256_blendv_epi8(codes_of, _mm256_set1_epi16((int16_t)c->first), f->idle_lanes);
-    set = _mm256_andnot_si256(f->idle_lanes, set);
     x_now = _mm256_andnot_si256(f->idle_lanes, x_now);
   }
   *outermost = count_ones(*outermost, set);
