@@ -28,7 +28,9 @@ class Reader:
     """A cursor over the bytes of any buffer that raises FormatError instead of reading past their end."""
 
     def __init__(self, data: Buffer) -> None:
-        self.data, self.at = memoryview(data).cast("B"), 0
+        # A slice of bytes that is all of them is no copy, and most payloads are read in one piece.
+        self.data = data if isinstance(data, bytes) else memoryview(data).cast("B")
+        self.at = 0
 
     def take(self, count: int) -> bytes:
         end = self.at + count

@@ -344,6 +344,14 @@ def test_varints_have_64_bits_in_10_bytes() -> None:
             Reader(data).uint()
 
 
+def test_a_payload_of_one_part_is_not_copied() -> None:
+    data = bytes(range(100))
+    assert Reader(data).rest() is data
+    for other in (bytearray(data), memoryview(data), np.frombuffer(data, "<i4")):
+        reader = Reader(other)
+        assert (reader.take(3), reader.rest()) == (data[:3], data[3:])
+
+
 def test_a_reader_stops_at_its_end() -> None:
     assert Reader(b"abc").take(3) == b"abc"
     assert Reader(b"").rest() == b""
