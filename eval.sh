@@ -86,10 +86,14 @@ done
 # Print the absolute path of a program that is given by path, or by name in this folder or on the PATH.
 program() {
     case $1 in
+    n1enc | n1dec | */n1enc | */n1dec) make=native ;;
+    *) make="encode decode" ;;
+    esac
+    case $1 in
     */*) found=$1 ;;
     *) if [ -f "$1" ]; then found=./$1; else found=$(command -v -- "$1"); fi ;;
     esac
-    [ -f "$found" ] || stop "$1: there is no such program (run make encode decode, or set $2)"
+    [ -f "$found" ] || stop "$1: there is no such program (run make $make, or set $2)"
     [ -x "$found" ] || stop "$1: it is not executable (run chmod +x on it, or set $2 to another program)"
     echo "$(cd -- "$(dirname -- "$found")" && pwd)/$(basename -- "$found")"
 }

@@ -358,6 +358,10 @@ def test_own_executables_are_the_default(tmp_path: Path, data: Path, house: Path
     missing = subprocess.run(["bash", str(house / "eval.sh")], capture_output=True, text=True, env=env)
     assert missing.returncode == 1
     assert "run make encode decode" in missing.stderr
+    for given in ("n1enc", "./n1enc"):
+        command = ["bash", str(house / "eval.sh")]
+        missing = subprocess.run(command, capture_output=True, text=True, env=env | {"ENCODE": given})
+        assert "run make native, or set ENCODE" in missing.stderr
     for name in ("encode", "decode"):
         script(house / name, f'exec "{sys.executable}" "{ROOT / name}.py" "$@"')
     env |= {"CODEC": "delta|zstd:level=3"}

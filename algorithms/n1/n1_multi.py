@@ -61,7 +61,10 @@ class N1Multi(ModelCoder):
 
     def packet_model(self) -> tuple[int, bytes]:
         if self.profile == "none":
-            raise SpecError("n1_multi: packets need a profile of the probe (n1codec train --codec n1_multi makes one)")
+            raise SpecError(
+                "n1_multi: packets need a profile of the probe (n1codec train --codec n1_multi makes one; "
+                "its codec is n1_multi:profile=FILE.n1p)"
+            )
         return _PACKETS, profiles.read(self.name, self.profile, profiles.OF_CHANNELS)
 
     def fit(self, x: np.ndarray, converters: np.ndarray | None = None) -> bytes:
