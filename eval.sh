@@ -118,7 +118,7 @@ else
     set --
 fi
 if [ $# -gt 0 ]; then
-    found=$("$@" data path --dir "$here/data" -- ${DATA:+"$DATA"}) || exit 1
+    found=$("$@" data path --dir "$here/data" ${N1_CODEC:+--codec "$N1_CODEC"} -- ${DATA:+"$DATA"}) || exit $?
     data=${found%$'\n'*}
     name=${found##*$'\n'}
 else

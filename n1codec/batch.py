@@ -232,7 +232,8 @@ def _packed(how: How, task: Task) -> tuple[Converted, bytes] | Exception:
         encoded = [packing.encode(piece) for piece in packing.pieces()]
         packed = b"".join(packing.assemble(encoded))
         seconds = sum(one.seconds for one in encoded)
-        done = Converted(packing.source_bytes, len(packed), packing.spec, packing.stored, seconds, packing.doubt)
+        done = Converted(packing.source_bytes, len(packed), packing.spec, packing.stored, seconds, packing.doubt,
+                         packing.loss)  # fmt: skip
         return done, packed
     except Exception as error:
         return error

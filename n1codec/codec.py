@@ -61,6 +61,15 @@ INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uin
 """``Stage.dtypes`` of a stage that takes integers of any width but no floats."""
 
 
+class Promise(NamedTuple):
+    """What a lossy stage promises of the samples that come back; what is None is not promised."""
+
+    error: float | None = None
+    """None of them is off by more than this, in the unit of a sample."""
+    snr: float | None = None
+    """The variance of those given is at least so many decibels above the mean square of the error."""
+
+
 class Param(ABC):
     """One parameter of a stage: its default, what it may be, and what it does."""
 
@@ -158,7 +167,8 @@ class Stage(ABC):
     per_channel: ClassVar[bool] = False
     """True: takes 1-D arrays only, and several channels are handed over one by one."""
     lossless: ClassVar[bool] = True
-    """False: what comes back is not always what was given."""
+    """False: what comes back is not always what was given, and :meth:`promise` says how near it is. Such a stage stands
+    first in a codec."""
     whole_file: ClassVar[bool] = False
     """True: takes a file as it is, by programs that a .n1c file cannot name (see :class:`FileCoder`)."""
     trainer: ClassVar[str] = ""
@@ -184,6 +194,14 @@ class Stage(ABC):
                 value = values.get(key, param.default)
                 raise SpecError(f"{self.name}: {key}={value!r} is not allowed ({self.describe_params()})") from None
 
+    def loss(self) -> str:
+        """Return what is lost, in words; empty where nothing is."""
+        return ""
+
+    def promise(self, x: np.ndarray) -> Promise:
+        """Return how near to an array, not empty, what comes back of it is."""
+        return Promise(error=0)
+
     def get_config(self) -> dict[str, Any]:
         """Return every parameter with its value."""
         return {key: getattr(self, key) for key in self.params}
@@ -197,7 +215,12 @@ class Stage(ABC):
     @classmethod
     def capabilities(cls) -> list[str]:
         """Return what can be asked of this stage, sorted: its traits and what its class declares."""
-        declared = {"lossless": cls.lossless, "whole_file": cls.whole_file, "trainable": bool(cls.trainer)}
+        declared = {
+            "lossless": cls.lossless,
+            "lossy": not cls.lossless,
+            "whole_file": cls.whole_file,
+            "trainable": bool(cls.trainer),
+        }
         return sorted(cls.traits | {name for name, has in declared.items() if has})
 
     def files(self) -> list[Path]:
@@ -221,7 +244,7 @@ class Stage(ABC):
 
 
 class Filter(Stage):
-    """Array -> array and side information, without loss."""
+    """Array -> array and side information; without loss if not said otherwise."""
 
     side: ClassVar[bool] = True
     """False: the side information is always empty, and costs nothing in the file."""
@@ -240,7 +263,7 @@ class Filter(Stage):
 
 
 class Coder(Stage):
-    """Array -> bytes, without loss."""
+    """Array -> bytes; without loss if not said otherwise."""
 
     chunk_seconds: ClassVar[float] = 0
     """Seconds of a recording that it codes as one chunk at most; 0 where only the size of a chunk counts."""

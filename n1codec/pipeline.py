@@ -86,7 +86,7 @@ def parse(spec: str) -> list[tuple[str, dict[str, str]]]:
 
 
 def _quote(value: Any) -> str:
-    text = str(value)
+    text = str(int(value) if isinstance(value, float) and value.is_integer() else value)
     if _BARE.fullmatch(text):
         return text
     return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
@@ -102,8 +102,8 @@ class Pipeline:
     """Filters and a coder as one codec for arrays of shape (frames,) or (frames, channels).
 
     Raises:
-        SpecError: a coder stands before the end, or a filter at it or before a coder of whole files, or there are more
-            than MOST_STAGES of them.
+        SpecError: a coder stands before the end, or a filter at it or before a coder of whole files, or a lossy stage
+            behind another, or there are more than MOST_STAGES of them.
     """
 
     def __init__(self, stages: Sequence[Stage]) -> None:
@@ -115,6 +115,9 @@ class Pipeline:
                 raise SpecError(f"{stage.name} is a coder and must stand last")
         if not isinstance(coder, Coder):
             raise SpecError(f"{coder.name} is a filter: a coder must follow it, such as {coder.name}|zstd")
+        for stage in stages[1:]:
+            if not stage.lossless:
+                raise SpecError(f"{stage.name} loses something of what it gets: it must stand first")
         self.filters: list[Filter] = [stage for stage in filters if isinstance(stage, Filter)]
         self.coder = coder
         if self.external and self.filters:
@@ -137,6 +140,15 @@ class Pipeline:
         """The coder's family, or "predictive" where a predictor leads."""
         families = [stage.family for stage in self.stages]
         return "predictive" if "predictive" in families else families[-1]
+
+    @property
+    def lossless(self) -> bool:
+        """Whether what comes back is always what was given."""
+        return all(stage.lossless for stage in self.stages)
+
+    def loss(self) -> str:
+        """Return what is lost, in words; empty where nothing is."""
+        return self.stages[0].loss()
 
     @property
     def external(self) -> bool:
@@ -212,6 +224,11 @@ class Pipeline:
             raise FormatError("its decoded size is more than this machine's memory") from error
         except Exception as error:  # whatever a library raises on bytes that it does not like
             raise FormatError(f"its payload is damaged: {type(error).__name__}: {error}") from error
+
+    def coded(self, x: np.ndarray, model: bytes | None = None) -> tuple[bytes, np.ndarray]:
+        """Return the payload of ``x``, as :meth:`encode` does, and what :meth:`decode` will return for it."""
+        payload = self.encode(x, model)
+        return payload, x if self.lossless else self.decode(payload, Layout.of(x), model)
 
     def _unpacked(self, payload: Buffer, layout: Layout) -> tuple[list[tuple[Filter, bytes, Layout]], bytes, Layout]:
         """Return (filter, its side information, layout of its input) of each, the coder's bytes and their layout."""

@@ -20,6 +20,7 @@ DTYPES = ("uint8", "int16", "int24", "int32", "int8", "uint16", "uint32", "int64
           "float64")  # fmt: skip
 ALL = {name for name in DTYPES if "int" in name and name != "int24"}
 ANY = {*ALL, *DTYPES}
+LETTERS = {"float16": "e", "float32": "f", "float64": "d"}
 
 
 class Cursor:
@@ -284,6 +285,30 @@ def unmap(y: list, side: bytes, form: Form) -> list:
     return [wrap(low + step * (factor * (k + zero) + bias >> bits), form.kind) for k in y]
 
 
+def unround(y: list, side: bytes, form: Form) -> list:
+    columns = form.channels or 1
+    cursor = Cursor(side[1:])
+    x: list = [0] * len(y)
+    if form.kind[0] == "f":
+        wide, *ends = struct.unpack(f"<{1 + 3 * columns}d", cursor.rest())
+        for i, b in enumerate(y):
+            low, high, median = ends[3 * (i % columns) :][:3]
+            x[i] = min(max(median + b * wide, low), high)
+        return numbers(struct.pack(f"<{len(x)}{LETTERS[form.kind]}", *x), form.kind)
+    error = cursor.uint()
+    for column in range(columns):
+        code, lowest, highest, median = cursor.bytes(), cursor.uint(), cursor.uint(), cursor.uint()
+        pad = (error - median) % (2 * error + 1)
+        zero = (median + pad) // (2 * error + 1)
+        steps = [min(max((b + zero) * (2 * error + 1) - pad + error, 0), highest) for b in y[column::columns]]
+        x[column::columns] = unmap([wrap(lowest + step, form.kind) for step in steps], code, form)
+    return x
+
+
+def bins_form(form: Form, side: bytes) -> Form:
+    return Form(form.size, form.channels, f"int{8 * side[0]}")
+
+
 FILTERS = {
     "d": (ALL, False, True, same, undelta),
     "f": ({"int16"}, True, True, same, unfixed),
@@ -297,6 +322,7 @@ FILTERS = {
     "le": (ALL, True, True, same, lifted(unlegall)),
     "p": (ANY, False, False, lambda form, _: Form(form.size * width(form.kind), 0, "uint8"), unplanes),
     "r": (ANY, True, True, same, unmap),
+    "ro": (ANY, False, True, bins_form, unround),
     "Z": (ALL, False, False, lambda form, _: Form(form.size, form.channels, "u" + form.kind.lstrip("u")), unzig),
 }
 
@@ -305,7 +331,7 @@ FILTERS = {
 
 
 def numbers(raw: bytes, kind: str) -> list:
-    letter = {"float16": "e", "float32": "f", "float64": "d"}.get(kind)
+    letter = LETTERS.get(kind)
     if letter is None:
         letter = "bhiq"[width(kind).bit_length() - 1]
         letter = letter.upper() if kind[0] == "u" else letter

@@ -143,7 +143,13 @@ def test_golden_files_decode_for_ever(path: Path) -> None:
     reason = get_codec(read(path.read_bytes()).spec).unavailable()
     if reason and not os.environ.get("N1_REQUIRE_ALL"):
         pytest.skip(reason)
-    assert decode_bytes(path.read_bytes()) == source
+    restored = decode_bytes(path.read_bytes())
+    if get_codec(read(path.read_bytes()).spec).lossless:
+        assert restored == source
+    else:  # the file's own checksum has told that these are the samples it was made for
+        apart = np.frombuffer(source[44:], np.int16).astype(int) - np.frombuffer(restored[44:], np.int16)
+        assert (restored[:44], len(restored)) == (source[:44], len(source))
+        assert 0 < abs(apart).max() <= 128
 
 
 def test_there_are_golden_files_of_every_kind_and_stage() -> None:

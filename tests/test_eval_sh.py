@@ -371,6 +371,13 @@ def test_own_executables_are_the_default(tmp_path: Path, data: Path, house: Path
     assert 1 < figure(done.stdout, "Compression ratio of the recordings") < 5
 
 
+def test_lossy_codecs_are_refused(tmp_path: Path, data: Path, gzipped: dict[str, str]) -> None:
+    done = evaluate(tmp_path, DATA=data, CODEC="round:error=1|n1", **gzipped)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "round:error=1|n1 is lossy" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.slow
 def test_without_data_the_synthetic_set_is_used(tmp_path: Path, house: Path, gzipped: dict[str, str]) -> None:
     env = environment(tmp_path / "scratch", **gzipped)

@@ -149,6 +149,16 @@ def test_the_reference_reads_odd_arrays(spec: str) -> None:
         assert format_reference.read(n1codec.encode(x, spec, rate=30_000.5)) == x.tobytes()
 
 
+@pytest.mark.parametrize("spec", ["round|copy", "round:error=1|arange", "round:error=300|bz2"])
+@pytest.mark.parametrize("dtype", ["int16", "uint16", "int32", "int64", "uint8", "float16", "float32", "float64"])
+def test_the_reference_reads_what_was_rounded(spec: str, dtype: str) -> None:
+    two = signal(200, 2)
+    shifted = np.random.default_rng(0).integers(0, 200, (90, 2)) * 7
+    for x in (two[:, 0].astype(dtype), two.astype(dtype), shifted.astype(dtype), np.full(9, 3, dtype)):
+        blob = n1codec.encode(x, spec, rate=30_000.5)
+        assert format_reference.read(blob) == n1codec.decode(blob).tobytes()
+
+
 @pytest.mark.parametrize(
     "spec", ["remap|huffman", "remap|delta|range", "rans", "delta|slms:order=2|rans", "remap|arange"]
 )

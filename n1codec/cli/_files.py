@@ -102,6 +102,8 @@ def convert(
             if isinstance(outcome, Converted):
                 if outcome.stored and not quiet:
                     say(direction, f"{task.source}: stored as it is: {outcome.stored}")
+                if outcome.loss and not quiet:
+                    say(direction, f"{task.source}: lossy: {outcome.loss}")
                 if outcome.note and not quiet:
                     say(direction, outcome.note)
                 continue

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from n1codec.cli._lossy import refuse
 from n1codec.datasets.fetch import Progress
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -157,7 +158,8 @@ def verify(folder: Path) -> int:
     show_default=True,
     help="The folder that is searched where no DATA is given.",
 )
-def path(data: str | None, folder: Path) -> int:
+@click.option("--codec", metavar="SPEC", help="What is to run on them: lossy codecs are refused, as eval.sh does.")
+def path(data: str | None, folder: Path, codec: str | None) -> int:
     """Print where the recordings are and, on a second line, what the data set is called.
 
     DATA is a folder, a WAV file or a zip archive. Without it the recordings in data/ are taken, else the archive that
@@ -165,6 +167,7 @@ def path(data: str | None, folder: Path) -> int:
     """
     from n1codec.datasets import dataset
 
+    refuse([codec])
     found = dataset.resolve(data, folder)
     print(found.path, found.name, sep="\n")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from math import inf
 from pathlib import Path
 from statistics import median
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from n1codec.cli._data import takes_data
+from n1codec.cli._lossy import refuse
 
 if TYPE_CHECKING:
     from n1codec.recordings import Reading
@@ -42,6 +44,7 @@ def command(codec: str | None, data: str | None, reading: Reading) -> None:
     from n1codec.datasets import dataset
     from n1codec.pipeline import default_codec, get_codec
 
+    refuse([codec or os.environ.get("N1_CODEC")])
     named = get_codec(codec) if codec else default_codec()
     recordings = dataset.resolve(data, reading=reading)
     coded_by: dict[str, list[cases.Source]] = {}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from n1codec.cli._data import takes_data
+from n1codec.cli._lossy import refuse
 
 if TYPE_CHECKING:
     from n1codec.recordings import Reading
@@ -103,6 +104,7 @@ def command(
     from n1codec.datasets import dataset
 
     specs = [*cases.split(" ".join(codecs)), *single]
+    refuse(specs)
     chosen = cases.make(specs) if specs else cases.default()
     recordings = dataset.resolve(data, reading=reading)
     if counters:

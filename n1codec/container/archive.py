@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from n1codec import registry
 from n1codec.codec import CodecError, FormatError, Layout
 from n1codec.container import version1, version2
 from n1codec.container.access import Access
@@ -123,7 +124,8 @@ class Archive:
         groups = (Group(tuple(range(header.channels)), header.spec),)
         stream = Stream("", kind, header.rate, header.channels, groups, header.axes, header.source == OPAQUE)
         file = File("", 0, 0, header.channels, Form(kind))
-        self.head = Head("", False, False, (stream,), () if header.source == ARRAY else (file,))
+        lossy = any(not registry.find(name).lossless for name in header.spec.split("|"))
+        self.head = Head("", False, lossy, (stream,), () if header.source == ARRAY else (file,))
         self.models, self._bytes = {}, {}
         self.chunks = [Chunk(0, 0, 0, header.frames, 0, 0, self.access.size)]
         self.frames = (header.frames,)
@@ -175,6 +177,14 @@ class Archive:
         if self.old:
             return decoder(self.old, self._given)
         return get_codec(self.head.streams[stream].groups[group].spec)
+
+    @property
+    def loss(self) -> str:
+        """Say that what comes back is not what was given; empty where it is."""
+        if not self.head.lossy:
+            return ""
+        specs = dict.fromkeys(group.spec for stream in self.head.streams for group in stream.groups)
+        return f"it is near what was encoded, not the same ({' and '.join(specs)})"
 
     def dtype(self, stream: int) -> np.dtype[Any]:
         return Form(self.head.streams[stream].kind).dtype

@@ -46,8 +46,9 @@ def encode(samples: Any, spec: str | None = None, rate: float | None = None) -> 
     if stages.external:
         raise CodecError(f"{stages.coder.name} codes files, not arrays (use encode_file)")
     channels = x.shape[1] if x.ndim == 2 else 1
+    payload, kept = stages.coded(x)
     header = Header(ARRAY, x.dtype.name, hertz, len(x), channels, x.ndim, b"", b"", stages.spec,
-                    checksum_of(x), stages.encode(x))  # fmt: skip
+                    checksum_of(kept), payload)  # fmt: skip
     return b"".join(assemble(header, stages))
 
 

@@ -21,7 +21,7 @@ from n1codec.codec import CodecError, FileCoder, FormatError
 from n1codec.container.access import access
 from n1codec.container.archive import Archive, checksum_of
 from n1codec.container.header import differs
-from n1codec.container.packing import Encoded, Packing, Piece, SourceChecksums
+from n1codec.container.packing import Encoded, Packing, Piece
 from n1codec.container.restoring import Restorer, open_targets
 from n1codec.container.version2 import Chunk
 from n1codec.container.writer import Writer
@@ -56,6 +56,8 @@ class Converted(NamedTuple):
     """The codec's own work, the sum over all threads."""
     note: str = ""
     """What is odd about the source, or was left out, such as a .meta where only one file can be written."""
+    loss: str = ""
+    """What is lost, in words; empty where what comes back is what was given."""
 
 
 def encode_file(
@@ -88,11 +90,12 @@ def encode_file(
         done = packing.encode(next(packing.pieces()))
         advance(packing.sample_bytes)
         size = files.write(target, *packing.assemble([done]))
-        return Converted(packing.source_bytes, size, packing.spec, packing.stored, done.seconds, packing.doubt)
+        return Converted(packing.source_bytes, size, packing.spec, packing.stored, done.seconds, packing.doubt,
+                         packing.loss)  # fmt: skip
     with writing_part(target) as file:
         writer = Writer(file.write, packing.head)
         writer.begin(packing.codecs, packing.prefixes())
-        checksums = SourceChecksums(packing)
+        checksums = packing.checksums()
         seconds = 0.0
         executor = executor if packing.has_path else None
         work = _Remote(packing.place.absolute(), stages) if executor else packing.encode
@@ -100,13 +103,15 @@ def encode_file(
         with _pool(jobs, executor) as pool:
             for piece, encoded in in_order(pool, work, packing.pieces(), ahead):
                 packing.write(writer, piece, encoded)
+                checksums.add(piece, encoded)
                 if piece.group == 0:
-                    checksums.add(piece.stream, piece.stop)
                     packing.release()
                 seconds += encoded.seconds
                 advance(packing.piece_bytes(piece))
         packing.finish(writer, checksums)
-    return Converted(packing.source_bytes, writer.size, packing.spec, packing.stored, seconds, packing.doubt)
+    return Converted(
+        packing.source_bytes, writer.size, packing.spec, packing.stored, seconds, packing.doubt, packing.loss
+    )
 
 
 class _Remote:
@@ -158,7 +163,7 @@ def decode_file(
         restorer = Restorer(archive, lambda number, data, at: opened[number].put(data, at))
         seconds = restore(archive, restorer, jobs=jobs, advance=advance)
     spec_ = old.spec if old else _spec(archive)
-    return Converted(restorer.size, archive.access.size, spec_, "", seconds, note)
+    return Converted(restorer.size, archive.access.size, spec_, "", seconds, note, archive.loss)
 
 
 @contextmanager
@@ -235,7 +240,7 @@ def restored_sizes(archive: Archive) -> list[int]:
 def compare(packed: str | Path, original: Place | Source, *, jobs: int = 1, advance: Advance | None = None) -> Source:
     """Check that a .n1c file gives back each byte of the files it was made from, as they are now, and return these.
 
-    It is decoded from the disk, not from memory.
+    It is decoded from the disk, not from memory. Of a lossy file only the checksums are checked.
 
     Raises:
         FormatError: it does not.
@@ -243,7 +248,8 @@ def compare(packed: str | Path, original: Place | Source, *, jobs: int = 1, adva
     """
     files.forget(packed)
     source = Packing(original).source
-    verify(packed, jobs=jobs, advance=advance, of=source)
+    lossy = Archive(access(files.view(packed))).head.lossy
+    verify(packed, jobs=jobs, advance=advance, of=None if lossy else source)
     return source
 
 
@@ -294,12 +300,12 @@ def restore(
             if keep:
                 keep(x)
             if chunk is span.chunks[-1]:
-                restorer.add(stream, span, parts)
+                restorer.add(stream, span.start, parts)
                 parts = []
                 archive.access.release()
             if advance:
                 advance(x.nbytes)
-    restorer.finish()
+    restorer.finish(archive.checksums)
     return seconds
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from n1codec import files, n1_mapping, recordings, registry
-from n1codec.codec import Coder, FileCoder, FormatError
+from n1codec.codec import Coder, FileCoder, FormatError, Layout
 from n1codec.container import version1, version2
 from n1codec.container.archive import about, checksum_of
 from n1codec.container.header import MOST_AROUND, OPAQUE, WAV, WAV_AND_MORE, Header
 from n1codec.container.models import Kept, frames_of_model, looked_at
+from n1codec.container.restoring import Restorer
 from n1codec.container.version2 import MOST_CHUNK, Chunk, File, Group, Head, Stream
 from n1codec.container.writer import Writer
 from n1codec.pipeline import Pipeline, get_codec
@@ -60,6 +62,8 @@ class Encoded(NamedTuple):
     """What the start of a process took that is not in them, where somebody else's program did the work."""
     model: bytes | None = None
     """What the piece was coded with, where pieces share models."""
+    kept: np.ndarray | None = None
+    """The samples that will come back, where any codec of the source is lossy."""
 
 
 def choose(recording: Recording) -> Pipeline:
@@ -215,7 +219,7 @@ class Packing:
         return Header(kind, file.form.kind, stream.rate, stream.frames, stream.channels, 2, before, after, self.spec,
                       checksum, b"")  # fmt: skip
 
-    @property
+    @cached_property
     def head(self) -> Head:
         """What a file of version 2 says of the source."""
         kinds = {file.stream: file.form.kind for file in self.source.files if file.channels}
@@ -234,8 +238,12 @@ class Packing:
             else File(file.name, -1)
             for file in self.source.files
         )
-        lossy = any(not stage.lossless for codecs in self._codecs for _, codec in codecs for stage in codec.stages)
-        return Head(self.source.name, self.source.folder, lossy, streams, listed)
+        return Head(self.source.name, self.source.folder, bool(self.loss), streams, listed)
+
+    @cached_property
+    def loss(self) -> str:
+        """What is lost, in words; empty where nothing is."""
+        return next((loss for codecs in self.codecs for codec in codecs if (loss := codec.loss())), "")
 
     @property
     def codecs(self) -> list[list[Pipeline]]:
@@ -291,7 +299,10 @@ class Packing:
         start = perf_counter()
         payload = codec.encode(x, model)
         seconds = perf_counter() - start + fitting
-        return Encoded(payload, 0 if self.old else checksum_of(x), seconds, model=model)
+        kept = None
+        if self.loss:
+            kept = x = x if codec.lossless else codec.decode(payload, Layout.of(x), model)
+        return Encoded(payload, 0 if self.old else checksum_of(x), seconds, model=model, kept=kept)
 
     def _span(self, piece: Piece) -> int:
         """Return how many frames share a model with a piece, from a multiple of that on; 0 where it has none."""
@@ -340,14 +351,22 @@ class Packing:
             encoded: what became of :meth:`pieces`, in their order.
         """
         if self.old:
-            (only,) = encoded
-            return version1.assemble(self.old._replace(payload=only.payload), self.codec)
+            (only,), (piece,) = encoded, self.pieces()
+            header = self.old._replace(payload=only.payload)
+            if only.kept is not None:
+                checksums = self.checksums()
+                checksums.add(piece, only)
+                (checksum,) = checksums.whole()
+                header = header._replace(checksum=checksum)
+            return version1.assemble(header, self.codec)
         out: list[Buffer] = []
         writer = Writer(out.append, self.head)
         writer.begin(self.codecs, self.prefixes())
+        checksums = self.checksums()
         for piece, done in zip(self.pieces(), encoded, strict=True):
             self.write(writer, piece, done)
-        self.finish(writer, SourceChecksums(self))
+            checksums.add(piece, done)
+        self.finish(writer, checksums)
         return out
 
     def release(self) -> None:
@@ -355,34 +374,62 @@ class Packing:
         for stream in self.source.streams.values():
             stream.release()
 
-    def finish(self, writer: Writer, checksums: SourceChecksums) -> None:
+    def checksums(self) -> SourceChecksums | KeptChecksums:
+        """Return what computes the checksums of the files that will come back, piece after piece."""
+        return KeptChecksums(self) if self.loss else SourceChecksums(self)
+
+    def finish(self, writer: Writer, checksums: SourceChecksums | KeptChecksums) -> None:
         """Write what stands behind the chunks.
 
         Args:
-            checksums: of the files so far; the rest of them is read now.
+            checksums: has got all pieces.
         """
-        frames = [stream.frames for stream in self.source.streams.values()]
-        for number, count in enumerate(frames):
-            checksums.add(number, count)
-        suffixes = [file.suffix if file.channels else b"" for file in self.source.files]
-        writer.finish(frames, suffixes, checksums.whole(suffixes))
+        writer.finish(self.frames, self.suffixes(), checksums.whole())
+
+    @property
+    def frames(self) -> list[int]:
+        """How many frames each stream has."""
+        return [stream.frames for stream in self.source.streams.values()]
+
+    def dtype(self, stream: int) -> np.dtype[Any]:
+        """Return the dtype of the samples of a stream."""
+        return self._stream(stream).dtype
+
+    def prefix(self, number: int) -> Iterator[Buffer]:
+        """Yield the bytes of a file that stand before its samples."""
+        file = self.source.files[number]
+        yield file.prefix if file.channels else file.data
+
+    def suffix(self, number: int) -> Iterator[Buffer]:
+        """Yield those that stand behind them."""
+        file = self.source.files[number]
+        yield file.suffix if file.channels else b""
+
+    def suffixes(self) -> list[Buffer]:
+        """Return what stands behind the samples of each file."""
+        return [part for number in range(len(self.source.files)) for part in self.suffix(number)]
 
     def prefixes(self) -> Iterable[Buffer]:
         """Return what stands before the samples of each file, and all of those that have none."""
-        return [file.prefix if file.channels else file.data for file in self.source.files]
+        return [part for number in range(len(self.source.files)) for part in self.prefix(number)]
 
 
 class SourceChecksums:
-    """CRC-32 of the files of a source, up to the end of their samples, added to in the order of the chunks."""
+    """CRC-32 of the files of a source, added to in the order of the pieces."""
 
     def __init__(self, packing: Packing) -> None:
-        self._files = packing.source.files
+        self._files, self._suffixes = packing.source.files, packing.suffixes()
+        self._stops = packing.frames
         self._numbers = {name: number for number, name in enumerate(packing.source.streams)}
         self._so_far = [zlib.crc32(prefix) for prefix in packing.prefixes()]
         self._frames = [0] * len(self._files)
 
-    def add(self, stream: int, stop: int) -> None:
-        """Go on to the frame ``stop`` of a stream."""
+    def add(self, piece: Piece, done: Encoded) -> None:
+        """Go on to the end of a piece."""
+        if piece.group == 0:
+            self._go_on(piece.stream, piece.stop)
+
+    def _go_on(self, stream: int, stop: int) -> None:
         for number, file in enumerate(self._files):
             if not file.channels or self._numbers[file.stream] != stream or file.form.channels_apart:
                 continue
@@ -391,16 +438,36 @@ class SourceChecksums:
             self._so_far[number] = zlib.crc32(part, self._so_far[number])
             self._frames[number] = stop
 
-    def whole(self, suffixes: Sequence[Buffer]) -> list[int]:
-        """Return the checksum of each file, when all frames were added.
-
-        Args:
-            suffixes: what stands behind the samples of each.
-        """
+    def whole(self) -> list[int]:
+        """Return the checksum of each file; what no piece had of it is read now."""
+        for stream, stop in enumerate(self._stops):
+            self._go_on(stream, stop)
         for number, file in enumerate(self._files):
             if file.channels and file.form.channels_apart:
                 self._so_far[number] = zlib.crc32(file.data[file.start : file.end], self._so_far[number])
-        return [zlib.crc32(suffix, checksum) for suffix, checksum in zip(suffixes, self._so_far, strict=True)]
+        return [zlib.crc32(suffix, checksum) for suffix, checksum in zip(self._suffixes, self._so_far, strict=True)]
+
+
+class KeptChecksums:
+    """CRC-32 of the files that come back of a source, where they are not those that were given."""
+
+    def __init__(self, packing: Packing) -> None:
+        self._head = packing.head
+        self._restorer = Restorer(packing, lambda number, data, at: None)
+        self._restorer.begin()
+        self._parts: list[np.ndarray] = []
+
+    def add(self, piece: Piece, done: Encoded) -> None:
+        """Go on to the end of a piece."""
+        assert done.kept is not None
+        self._parts.append(done.kept)
+        if piece.group + 1 == len(self._head.streams[piece.stream].groups):
+            self._restorer.add(piece.stream, piece.start, self._parts)
+            self._parts = []
+
+    def whole(self) -> list[int]:
+        """Return the checksum of each file, when all pieces were added."""
+        return self._restorer.end()
 
 
 def groups_of(channels: Sequence[int], codec: Pipeline) -> list[tuple[int, ...]]:

@@ -92,7 +92,8 @@ class Recorder:
         for number, (group, codec) in enumerate(zip(self._writer.head.streams[0].groups, self._codecs, strict=True)):
             part, model = np.ascontiguousarray(x[:count, list(group.channels)]), self._models[number]
             chunk = Chunk(0, number, self.frames, count, self._number if model is not None else 0, 0, 0)
-            self._writer.chunk(chunk, checksum_of(part), codec.encode(part, model))
+            payload, kept = codec.coded(part, model)
+            self._writer.chunk(chunk, checksum_of(kept), payload)
         self.frames += count
 
     def _fit(self, x: np.ndarray) -> None:
@@ -188,8 +189,7 @@ def create(
             raise CodecError(f"{part}: it was left by a program that was killed (n1codec recover, or remove it)")
         file = part.open("xb", buffering=0)
     files.lock(file)
-    lossy = any(not stage.lossless for stage in codec.stages)
-    writer = Writer(file.write, Head("", False, lossy, (stream,), ()))
+    writer = Writer(file.write, Head("", False, not codec.lossless, (stream,), ()))
     writer.begin([[codec] * len(groups)], [])
     chunk = frames_of_chunk(rate or 0.0, channels * kind.itemsize, codec.coder)
     return Recorder(target, file, writer, [codec] * len(groups), kind, chunk, 0, 0, numbers)

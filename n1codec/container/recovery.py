@@ -91,7 +91,7 @@ def _checksums(packed: Access) -> list[int]:
     restorer.begin()
     for number, spans in enumerate(archive.spans):
         for span in spans:
-            restorer.add(number, span, [archive.decode(chunk) for chunk in span.chunks])
+            restorer.add(number, span.start, [archive.decode(chunk) for chunk in span.chunks])
             packed.release()
     return restorer.end()
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from n1codec import files
 from n1codec.codec import CodecError, FormatError
-from n1codec.container.archive import Archive, Span
+from n1codec.container.archive import Archive
 from n1codec.container.crc import combine
-from n1codec.container.header import ARRAY, differs
-from n1codec.container.version2 import File
+from n1codec.container.header import ARRAY, Header, differs
+from n1codec.container.version2 import File, Head
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
@@ -25,16 +25,39 @@ _AT_A_TIME = 4 << 20
 """About how many bytes of samples are put into the form of a file at a time."""
 
 
+class Frame(Protocol):
+    """What is known of a source but for its samples: by a .n1c file, or by the source itself."""
+
+    @property
+    def head(self) -> Head: ...
+
+    @property
+    def old(self) -> Header | None: ...
+
+    @property
+    def frames(self) -> Sequence[int]:
+        """How many each stream has."""
+
+    def dtype(self, stream: int) -> np.dtype[Any]:
+        """Return the dtype of the samples of a stream."""
+
+    def prefix(self, file: int) -> Iterator[Buffer]:
+        """Yield the bytes of a file that stand before its samples, or all where it has none."""
+
+    def suffix(self, file: int) -> Iterator[Buffer]:
+        """Yield those that stand behind them."""
+
+
 class Restorer:
-    """Takes the samples of an archive in order, and gives the bytes of its source's files in order.
+    """Takes the samples of a source in order, and gives the bytes of its files in order.
 
     Args:
-        archive: the .n1c file.
+        archive: the .n1c file, or the source itself.
         put: takes the number of a file, some bytes of it, and where in the file they belong. They come in order, but
             where the channels of a file stand apart.
     """
 
-    def __init__(self, archive: Archive, put: Callable[[int, Any, int], Any]) -> None:
+    def __init__(self, archive: Frame, put: Callable[[int, Any, int], Any]) -> None:
         _require_files(archive)
         self.archive, self._put = archive, put
         self._checksums = [0] * len(archive.head.files)
@@ -65,10 +88,11 @@ class Restorer:
             self._put(number, view, self._sizes[number])
             self._sizes[number] += view.nbytes
 
-    def add(self, stream: int, span: Span, parts: list[np.ndarray]) -> None:
-        """Give the bytes of the samples of one span of frames.
+    def add(self, stream: int, start: int, parts: list[np.ndarray]) -> None:
+        """Give the bytes of the samples of some frames.
 
         Args:
+            start: the first of these.
             parts: the samples of each group of channels, shape (frames, channels of the group).
         """
         groups = self.archive.head.streams[stream].groups
@@ -76,12 +100,12 @@ class Restorer:
         if len(groups) == 1 and groups[0].channels == tuple(range(channels)):
             x = parts[0]
         else:
-            x = np.empty((span.frames, channels), self.archive.dtype(stream))
+            x = np.empty((len(parts[0]), channels), self.archive.dtype(stream))
             for group, part in zip(groups, parts, strict=True):
                 x[:, list(group.channels)] = part
         for number, file in enumerate(self.archive.head.files):
             if file.stream == stream:
-                self._samples(number, file, x[:, file.first_channel : file.first_channel + file.channels], span.start)
+                self._samples(number, file, x[:, file.first_channel : file.first_channel + file.channels], start)
 
     def _samples(self, number: int, file: File, x: np.ndarray, start: int) -> None:
         if file.form.channels_apart:
@@ -116,17 +140,20 @@ class Restorer:
                 self._next(number, data)
         return self._checksums
 
-    def finish(self) -> None:
+    def finish(self, checksums: Sequence[int]) -> None:
         """Give what stands behind the samples of each file.
+
+        Args:
+            checksums: what the CRC-32 of each file should be.
 
         Raises:
             FormatError: the bytes that were given are not those of the source.
         """
-        if self.end() != list(self.archive.checksums):
+        if self.end() != list(checksums):
             raise differs()
 
 
-def _require_files(archive: Archive) -> None:
+def _require_files(archive: Frame) -> None:
     if (archive.old and archive.old.source == ARRAY) or not archive.head.files:
         raise FormatError("it holds an array, not a file (read it with n1codec.decode or n1codec cat)")
 

@@ -90,6 +90,6 @@ class Work:
         parts = dict(zip(self._archive.chunks, result, strict=True))
         for stream, spans in enumerate(self._archive.spans):
             for span in spans:
-                restorer.add(stream, span, [parts[chunk] for chunk in span.chunks])
-        restorer.finish()
+                restorer.add(stream, span.start, [parts[chunk] for chunk in span.chunks])
+        restorer.finish(self._archive.checksums)
         return made

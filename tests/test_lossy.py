@@ -1,0 +1,219 @@
+"""What is special to lossy codecs: their promises, and that nobody takes what they write for what was recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import signal
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import n1codec
+from n1codec import n1_mapping, registry
+from n1codec.codec import CodecError, FormatError, Layout, SpecError
+from n1codec.container import Archive, access
+from n1codec.pipeline import get_codec
+from n1codec.recordings import open_recording, wav
+
+ROUND = registry.find("round")
+INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
+
+
+def rounded(x: np.ndarray, error: float) -> np.ndarray:
+    built = get_codec(f"round:error={error}|copy")
+    return built.decode(built.encode(x), Layout.of(x))
+
+
+def off(x: np.ndarray, y: np.ndarray) -> int:
+    """The greatest difference, computed without overflow."""
+    return max(abs(int(a) - int(b)) for a, b in zip(x.ravel(), y.ravel(), strict=True))
+
+
+# -- round: the bound ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+@given(data=st.data(), error=st.sampled_from([0, 1, 2, 3, 4, 7, 100, 40_000, 1 << 31]))
+def test_no_sample_is_off_by_more(dtype: str, data: st.DataObject, error: int) -> None:
+    limits = np.iinfo(dtype)
+    elements = st.one_of(
+        st.integers(max(-9, limits.min), 9),
+        st.integers(limits.max - 9, limits.max),
+        st.integers(limits.min, limits.max),
+    )
+    x = data.draw(hnp.arrays(dtype, hnp.array_shapes(min_dims=1, max_dims=2, max_side=30), elements=elements))
+    step = max(int(np.gcd.reduce((row - row.min()).astype(np.uint64) if row.dtype.kind == "u" else
+                   np.array([int(v) - int(row.min()) for v in row], np.uint64))) or 1
+               for row in x.reshape(len(x), -1).T)  # fmt: skip
+    try:
+        y = rounded(x, error)
+    except CodecError:
+        assert error == 0
+        assert x.dtype.itemsize == 8
+        return
+    assert off(x, y) <= error * step
+    for channel, back in zip(x.reshape(len(x), -1).T, y.reshape(len(x), -1).T, strict=True):
+        assert channel.min() <= back.min()
+        assert back.max() <= channel.max()
+
+
+@pytest.mark.parametrize("error", [1, 2, 4, 8, 300, 2000])
+def test_an_n1_sample_comes_back_as_a_value_of_the_mapping(error: int) -> None:
+    values = n1_mapping.values()
+    x = np.concatenate([signal(5000)[:, 0], values[[0, 1, 1022, 1023]]])
+    y = rounded(x, error)
+    assert n1_mapping.covers(y)
+    apart = abs(n1_mapping.codes(x) - n1_mapping.codes(y))
+    assert apart.max() == min(error, apart.max())
+    assert apart.max() >= min(error, 30)
+
+
+def test_bins_are_dense_integers_around_the_median() -> None:
+    x = n1_mapping.values()[np.array([500, 500, 500, 497, 503, 498, 502, 508])]
+    bins, _ = ROUND(error=2).forward(x)
+    assert bins.tolist() == [0, 0, 0, -1, 1, 0, 0, 2]
+    assert rounded(x, 2).tolist() == n1_mapping.values()[[500, 500, 500, 495 + 2, 505 - 0, 500, 500, 508]].tolist()
+
+
+@pytest.mark.parametrize("step", [1, 3, 64, 1000])
+def test_steps_of_the_converter_are_found(step: int) -> None:
+    x = ((signal(4000, 3).astype(np.int64) >> 6) * step + 17).astype(np.int32)
+    y = rounded(x, 2)
+    assert off(x, y) == 2 * step
+    assert ROUND(error=2).promise(x).error == 2 * step
+
+
+def test_a_scale_that_is_no_whole_number() -> None:
+    codes = signal(4000)[:, 0].astype(np.int64) >> 6
+    x = (codes * 2341 >> 10).astype(np.int32)
+    assert off(x, rounded(x, 2)) <= ROUND(error=2).promise(x).error <= 6
+
+
+def test_channels_have_bins_of_their_own() -> None:
+    x = np.stack([signal(500)[:, 0].astype(np.int32) >> 6, np.arange(500, dtype=np.int32) * 1_000_000], 1)
+    y = rounded(x, 3)
+    assert off(x[:, :1], y[:, :1]) == 3
+    assert off(x[:, 1:], y[:, 1:]) == 3_000_000
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@given(data=st.data(), error=st.sampled_from([1e-3, 0.5, 2, 1e6]))
+def test_floats_are_bounded_in_their_own_unit(dtype: str, data: st.DataObject, error: float) -> None:
+    width = np.dtype(dtype).itemsize * 8
+    elements = st.floats(-30_000, 30_000, width=width)
+    x = data.draw(hnp.arrays(dtype, hnp.array_shapes(min_dims=1, max_dims=2, max_side=30), elements=elements))
+    try:
+        y = rounded(x, error)
+    except CodecError as problem:
+        assert "tell apart" in str(problem)
+        assert np.spacing(abs(x).max()) > error / 8
+        return
+    for a, b in zip(x.ravel(), y.ravel(), strict=True):
+        assert abs(Fraction(float(a)) - Fraction(float(b))) <= Fraction(error)
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "said"),
+    [
+        ([1.0, np.nan], 2, "no numbers"),
+        ([1.0, np.inf], 2, "no numbers"),
+        ([1.0, 2.0], 0, "error=0"),
+        ([1e300, -1e300], 2, "tell apart"),
+    ],
+)
+def test_floats_that_no_bound_holds_for(x: list[float], error: float, said: str) -> None:
+    with pytest.raises(CodecError, match=said):
+        n1codec.encode(np.array(x), f"round:error={error}|zstd")
+
+
+def test_damaged_side_information_is_refused() -> None:
+    x = signal(300, 2)
+    bins, side = ROUND(error=2).forward(x)
+    stage, layout = ROUND(), Layout.of(x)
+    with pytest.raises(FormatError, match="after the last"):
+        stage.inverse(bins, side + b"\0", layout)
+    with pytest.raises(FormatError, match="does not have"):
+        stage.inverse(bins + np.int16(2000), side, layout)
+    for bad in (b"", b"\3" + side[1:]):
+        with pytest.raises(FormatError, match="size"):
+            stage.output(layout, bad)
+
+
+# -- in the house ----------------------------------------------------------------------------------------------------
+
+
+def test_what_is_lossy_stands_first() -> None:
+    for spec in ("delta|round|zstd", "round|round|zstd", "remap|round|n1"):
+        with pytest.raises(SpecError, match=r"round .*must stand first"):
+            get_codec(spec)
+    assert get_codec("round:error=4|n1").spec == "round:error=4|n1"
+    assert not get_codec("round|n1").lossless
+    assert get_codec("delta|zstd").lossless
+
+
+@pytest.mark.parametrize("coder", ["n1", "n1_multi", "zstd"])
+def test_a_file_is_checked_against_what_comes_back(tmp_path: Path, coder: str) -> None:
+    x, rate = signal(70_000, 2), 20_000
+    source, packed, back = tmp_path / "a.wav", tmp_path / "a.n1c", tmp_path / "b.wav"
+    source.write_bytes(wav.write(x, rate))
+    done = n1codec.encode_file(source, packed, f"round:error=2|{coder}")
+    assert "2 steps" in done.loss
+    assert Archive(access(packed)).head.lossy
+    assert "not the same" in n1codec.decode_file(packed, back).loss
+    y = open_recording(back).read()
+    apart = abs(n1_mapping.codes(x) - n1_mapping.codes(y))
+    assert apart.max() == 2
+    np.testing.assert_array_equal(n1codec.decode(n1codec.encode(x, f"round:error=2|{coder}")), y)
+
+
+@pytest.mark.parametrize("order", ["c", "f"])
+def test_long_recordings_of_many_channels(tmp_path: Path, run: Callable[..., Any], order: str) -> None:
+    x = signal(60_000, 40)
+    source, packed, back = tmp_path / "a.bin", tmp_path / "a.n1c", tmp_path / "b.bin"
+    source.write_bytes(x.tobytes(order.upper()))
+    options = ("--channels", 40, "--rate", 20_000, "--order", order)
+    done = run("encode", source, packed, "round:error=1|rans", *options, "--verify")
+    assert done.returncode == 0, done.stderr
+    assert "lossy: no sample is off by more than 1 step" in done.stderr
+    assert run("n1codec", "verify", packed).returncode == 0
+    done = run("decode", packed, back)
+    assert (done.returncode, "lossy" in done.stderr) == (0, True)
+    y = np.frombuffer(back.read_bytes(), np.int16).reshape(x.shape, order=order.upper())
+    assert abs(n1_mapping.codes(x) - n1_mapping.codes(y)).max() == 1
+    with n1codec.open(packed) as opened:
+        np.testing.assert_array_equal(opened[100:200, 3:5], y[100:200, 3:5])
+
+
+def test_originals_of_lossy_files_stay(tmp_path: Path, run: Callable[..., Any], wav_file: Path) -> None:
+    done = run("encode", wav_file, tmp_path / "a.n1c", "round|n1", "--delete-original")
+    assert done.returncode == 2
+    assert "round" in done.stderr
+    assert "stays" in done.stderr
+    assert wav_file.exists()
+    assert not (tmp_path / "a.n1c").exists()
+
+
+def test_info_and_list_say_so(tmp_path: Path, run: Callable[..., Any], wav_file: Path) -> None:
+    n1codec.encode_file(wav_file, tmp_path / "a.n1c", "round|n1")
+    assert '"lossy": true' in run("n1codec", "info", "--json", tmp_path / "a.n1c").stdout
+    assert "lossy" in run("n1codec", "info", tmp_path / "a.n1c").stdout
+    assert "lossy" in ROUND.capabilities()
+    assert "lossless" not in ROUND.capabilities()
+
+
+@pytest.mark.parametrize("command", [("grid", "--codec", "round|n1"), ("eval", "--codec", "round|n1")])
+def test_a_lossless_comparison_refuses_them(
+    tmp_path: Path, run: Callable[..., Any], wav_file: Path, command: tuple[str, ...]
+) -> None:
+    options = ("--results", tmp_path / "results") if command[0] == "grid" else ()
+    done = run("n1codec", *command, "--data", wav_file, *options)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert "round|n1" in done.stderr
+    assert "lossy" in done.stderr
