@@ -81,6 +81,15 @@ def test_bins_are_dense_integers_around_the_median() -> None:
     assert rounded(x, 2).tolist() == n1_mapping.values()[[500, 500, 500, 495 + 2, 505 - 0, 500, 500, 508]].tolist()
 
 
+def test_few_values_are_not_taken_for_a_converters_codes() -> None:
+    """A channel that is dead but for an artefact has no step of 1000."""
+    x = np.zeros((500, 2), np.int16)
+    x[77, 0] = 1000
+    x[:, 1] = signal(500)[:, 0] >> 6 << 3
+    assert off(x, rounded(x, 2)) == 16
+    assert off(x[:, :1], rounded(x[:, :1], 2)) <= 2
+
+
 @pytest.mark.parametrize("step", [1, 3, 64, 1000])
 def test_steps_of_the_converter_are_found(step: int) -> None:
     x = ((signal(4000, 3).astype(np.int64) >> 6) * step + 17).astype(np.int32)

@@ -34,18 +34,18 @@ _MOST_BITS = 24
 _PAY = 2
 """A table has to save so many times its own bytes: the estimate of what it saves is rough."""
 _SURE = 32
-"""So many values do not lie on a scale by accident, where the distance of samples depends on it."""
+"""So many values do not have a common step, or lie on a scale, by accident."""
 _WORTH = 1 / 32
 """Nor is a table worth it that saves fewer bytes for each sample: it bends the signal for predictors."""
 
 
-def find(x: np.ndarray, tables: bool = True) -> tuple[np.ndarray, bytes]:
+def find(x: np.ndarray, even: bool = False) -> tuple[np.ndarray, bytes]:
     """Return the codes of samples, which rise with them modulo the words' size, and what :func:`restore` needs.
 
     Args:
         x: samples of one channel, at least one.
-        tables: whether a table of the used values may be taken, in which the distance of two codes is not that of
-            their samples.
+        even: whether the distance of two codes has to be that of their samples: there is no table of the used values
+            then, and few values that happen to have a common step are not taken for a converter's codes.
 
     Returns:
         Codes in the shape and of the dtype of ``x``, and the form that it took.
@@ -58,11 +58,13 @@ def find(x: np.ndarray, tables: bool = True) -> tuple[np.ndarray, bytes]:
     unsigned = x.view(_unsigned(x.dtype))
     offsets = unsigned - unsigned.dtype.type(low % (1 << 8 * x.dtype.itemsize))
     step = _common_step(offsets)
+    if even and step > 1 and len(np.unique(offsets)) < _SURE:
+        step = step.dtype.type(1)
     # The code 0 stands for 0 where samples have both signs, else for their mean.
     centre = low
     if x.dtype.kind == "i" and x.dtype.itemsize <= 2:
         centre = 0 if low <= 0 <= high else round(float(x.mean()))
-    if (mapped := _uneven(offsets // step, low, int(step), centre, tables)) is not None:
+    if (mapped := _uneven(offsets // step, low, int(step), centre, even)) is not None:
         codes, side = mapped
         return codes.astype(x.dtype), side
     origin = low + (centre - low) // int(step) * int(step)
@@ -111,7 +113,7 @@ def distance(form: bytes, codes: int) -> int:
     """Return how far apart two samples are at most whose codes are so many apart.
 
     Args:
-        form: one that :func:`find` returns without tables.
+        form: one that :func:`find` returns for ``even``.
     """
     if not form:
         return codes
@@ -168,7 +170,7 @@ def _common_step(offsets: np.ndarray) -> np.unsignedinteger:
     return step or offsets.dtype.type(1)
 
 
-def _uneven(offsets: np.ndarray, low: int, step: int, centre: int, tables: bool) -> tuple[np.ndarray, bytes] | None:
+def _uneven(offsets: np.ndarray, low: int, step: int, centre: int, even: bool) -> tuple[np.ndarray, bytes] | None:
     """Return codes and side information of values at uneven distances, or None if the distances are not worth it."""
     if int(offsets.max()) < 16 * offsets.size:
         histogram = np.bincount(offsets)
@@ -182,9 +184,9 @@ def _uneven(offsets: np.ndarray, low: int, step: int, centre: int, tables: bool)
     saved = float((counts[1:] * np.log2(gaps.astype(np.float64))).sum()) / 8
     if saved < _WORTH * offsets.size:
         return None
-    if (tables or len(values) >= _SURE) and (fitted := _fit_scale(values)):
+    if (not even or len(values) >= _SURE) and (fitted := _fit_scale(values)):
         form, numbers, parameters = _SCALE, *fitted
-    elif not tables:
+    elif even:
         return None
     else:
         width = (int(gaps.max()).bit_length() + 7) // 8

@@ -51,7 +51,7 @@ class Round(Filter):
     def promise(self, x: np.ndarray) -> Promise:
         if x.dtype.kind == "f":
             return Promise(error=self.error)
-        forms = [converter.find(row, tables=False)[1] for row in _rows(x)]
+        forms = [converter.find(row, even=True)[1] for row in _rows(x)]
         return Promise(error=max(converter.distance(form, int(self.error)) for form in forms))
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, bytes]:
@@ -111,7 +111,7 @@ class _Grid(NamedTuple):
 def _round_integers(x: np.ndarray, error: int) -> tuple[np.ndarray, bytes]:
     side, grids, found = put_uint(error), [], []
     for row in _rows(x):
-        codes, form = converter.find(row, tables=False)
+        codes, form = converter.find(row, even=True)
         words = codes.view(f"u{codes.itemsize}")
         lowest = words[row.argmin()]
         steps = words - lowest
