@@ -69,6 +69,17 @@ class Promise(NamedTuple):
     snr: float | None = None
     """The variance of those given is at least so many decibels above the mean square of the error."""
 
+    def holds(self, given: np.ndarray, back: np.ndarray) -> bool:
+        """Return whether it holds for samples that were given and what came back of them, of the same dtype."""
+        if given.dtype.kind == "f":
+            off = np.abs(given.astype(np.float64) - back.astype(np.float64))
+        else:
+            off = (np.maximum(given, back) - np.minimum(given, back)).view(f"u{given.itemsize}")
+        if self.error is not None and off.max() > self.error:
+            return False
+        noise = (off.astype(np.float64) ** 2).mean()
+        return self.snr is None or bool(noise * 10 ** (self.snr / 10) <= given.astype(np.float64).var())
+
 
 class Param(ABC):
     """One parameter of a stage: its default, what it may be, and what it does."""
@@ -178,6 +189,8 @@ class Stage(ABC):
     trained (its tables come from recordings of one kind), slow (below 50 xRT)."""
     grid: ClassVar[tuple[str, ...]] = ()
     """Specs that belong to the default grid."""
+    quality_grid: ClassVar[tuple[str, ...]] = ()
+    """Specs, lossy ones, that belong to the default sweep of ``n1codec grid --quality``."""
     reference: ClassVar[tuple[str, ...]] = ()
     """Specs that ``n1codec bench`` measures beside our own stages, so that their figures can be compared."""
     floor_xrt: ClassVar[int] = 0

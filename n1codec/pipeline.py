@@ -150,6 +150,12 @@ class Pipeline:
         """Return what is lost, in words; empty where nothing is."""
         return self.stages[0].loss()
 
+    def near(self, x: np.ndarray, back: np.ndarray) -> bool:
+        """Return whether what came back of ``x`` is as near to it as was promised."""
+        stage = self.stages[0]
+        pairs = zip(_split(x, stage), _split(back, stage), strict=True)
+        return not x.size or all(stage.promise(piece).holds(piece, restored) for piece, restored in pairs)
+
     @property
     def external(self) -> bool:
         """Whether it takes files instead of arrays, by programs that are given anew to whoever decodes."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import signal
+from conftest import signal, stored
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -18,6 +18,7 @@ import n1codec
 from n1codec import n1_mapping, registry
 from n1codec.codec import CodecError, FormatError, Layout, SpecError
 from n1codec.container import Archive, access
+from n1codec.lossy.distortion import measure
 from n1codec.pipeline import get_codec
 from n1codec.recordings import open_recording, wav
 
@@ -226,3 +227,98 @@ def test_a_lossless_comparison_refuses_them(
     assert done.stderr.count("\n") == 1
     assert "round|n1" in done.stderr
     assert "lossy" in done.stderr
+
+
+# -- how much is lost ------------------------------------------------------------------------------------------------
+
+
+def sine(rate: float, hertz: float, amplitude: float, frames: int = 20_000) -> np.ndarray:
+    return amplitude * np.sin(2 * np.pi * hertz * np.arange(frames) / rate)
+
+
+def test_figures_of_what_is_lost() -> None:
+    """A slow and a fast sine, of which the fast one is lost: all of the spike band, a hundredth of the power."""
+    slow, fast = sine(20_000, 20, 1000), sine(20_000, 1000, 100)
+    x, y = (slow + fast)[:, None], slow[:, None]
+    found = measure(x, y, 20_000)
+    assert found.snr_db == pytest.approx(10 * np.log10(1.01 / 0.01), abs=1e-3)
+    assert found.snr_spike_db == pytest.approx(0, abs=0.01)
+    assert found.psnr_peak == np.ptp(x)
+    assert found.psnr_db == pytest.approx(10 * np.log10(np.ptp(x) ** 2 / 5000), abs=1e-3)
+    assert found.largest_error == pytest.approx(100, abs=0.01)
+    assert measure(x, y, 12_000).snr_spike_db is None
+    assert measure(x[:20], y[:20], 20_000).snr_spike_db is None
+    assert measure(x, x, 20_000)[:3] == (np.inf, np.inf, np.inf)
+    assert measure(x * 0, y, 20_000).snr_db == -np.inf
+
+
+def test_figures_of_several_channels_weigh_by_power() -> None:
+    loud, quiet = sine(20_000, 1000, 1000), sine(20_000, 1000, 10)
+    x = np.stack([loud, quiet], 1)
+    y = np.stack([loud * 0.9, quiet * 0], 1)
+    assert measure(x, y, 20_000).snr_db == pytest.approx(10 * np.log10(1_000_100 / (10_000 + 100)), abs=1e-3)
+
+
+def test_n1_recordings_are_measured_in_codes() -> None:
+    x = signal(30_000)
+    y = rounded(x, 2)
+    found = measure(x, y, 20_000)
+    codes = n1_mapping.codes(x) - n1_mapping.codes(y)
+    assert (found.psnr_peak, found.largest_error) == (1023, 2)
+    assert found.psnr_db == pytest.approx(10 * np.log10(1023**2 / (codes**2).mean()))
+    steps = (n1_mapping.codes(x) * 7).astype(np.int32)
+    assert measure(steps, rounded(steps, 2), 20_000).largest_error == 2
+
+
+def test_a_quality_sweep(tmp_path: Path, run: Callable[..., Any], wav_file: Path) -> None:
+    results = tmp_path / "results"
+    specs = ("--codec", "round:error=1|n1", "--codec", "round:error=4|zstd")
+    options = ("--data", wav_file, "--results", results, "--min-time", 0)
+    assert run("n1codec", "grid", "--codec", "zstd", *options).returncode == 0
+    before = (results / wav_file.stem / "summary.csv").read_bytes()
+    done = run("n1codec", "grid", "--quality", *specs, *options)
+    assert done.returncode == 0, done.stderr
+    for word in ("SNR dB", "SNR 300-6000 Hz", "PSNR dB", "largest error", "quality.csv.gz"):
+        assert word in done.stdout
+    x = open_recording(wav_file).read()
+    rows = {row["spec"]: row for row in stored(results / wav_file.stem / "quality.csv.gz")}
+    for error, coder in ((1, "n1"), (4, "zstd")):
+        row = rows[f"round:error={error}|{coder}"]
+        assert (row["status"], row["verified"], float(row["largest_error"])) == ("ok", "1", error)
+        assert float(row["snr_db"]) == pytest.approx(measure(x, rounded(x, error), 19_531).snr_db)
+    assert (results / wav_file.stem / "summary.csv").read_bytes() == before
+    assert "snr_db" not in before.decode()
+    assert b"snr_spike_db" in (results / wav_file.stem / "quality.csv").read_bytes()
+
+
+def test_a_broken_promise_is_a_mismatch(tmp_path: Path, start: Callable[..., Any], wav_file: Path) -> None:
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules" / "worse.py").write_text(WORSE)
+    options = ("--data", wav_file, "--results", tmp_path / "results", "--min-time", 0)
+    own = {"N1CODEC_PATH": str(tmp_path / "modules")}
+    done = start("n1codec", "grid", "--quality", "--codec", "worse|zstd", *options, **own)
+    assert done.returncode == 1
+    (row,) = stored(tmp_path / "results" / wav_file.stem / "quality.csv.gz")
+    assert (row["status"], row["verified"]) == ("mismatch", "0")
+    assert "promised" in row["reason"]
+
+
+WORSE = """
+from n1codec.codec import Filter, Promise
+
+
+class Worse(Filter):
+    lossless = False
+
+    def loss(self):
+        return "more than it says"
+
+    def promise(self, x):
+        return Promise(error=1)
+
+    def forward(self, x):
+        return x & -256, b""
+
+    def inverse(self, y, side, layout):
+        return y
+"""

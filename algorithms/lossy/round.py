@@ -1,7 +1,7 @@
 """Near-lossless: samples rounded to bins of 2 * error + 1 steps of the converter, so that none is off by more.
 
 The coder behind it gets the number of each sample's bin, dense integers with 0 at the median, and codes them without
-loss. For integers a step is that of the converter (``algorithms/_shared/converter.py``): one code of an N1 recording,
+loss. For integers a step is that of the converter (``n1codec/converter.py``): one code of an N1 recording,
 whose samples lie 64 apart. A sample k steps above the lowest of its channel falls into the bin
 
     floor((k + pad) / width),   width = 2 * error + 1,   pad = (error - median) mod width
@@ -25,10 +25,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from n1codec import converter
 from n1codec.codec import CodecError, Filter, Float, FormatError, Layout, Promise
 from n1codec.varint import Reader, put_bytes, put_uint
-
-from .._shared import converter
 
 _SIZES = (2, 4, 8)
 """Bytes that the number of a bin may take."""
@@ -43,6 +42,7 @@ class Round(Filter):
     params = {
         "error": Float(2, 0, 1 << 31, "what a sample may be off by, in steps of the converter; of floats in their unit")
     }
+    quality_grid = tuple(f"round:error={e}|{coder}" for e in (1, 2, 4, 8) for coder in ("n1", "n1_multi", "bzip3"))
     floor_xrt = 1500
 
     def loss(self) -> str:

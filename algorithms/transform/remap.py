@@ -1,15 +1,14 @@
 """Used values -> consecutive small codes: undoes what stretched, scaled or shifted a converter's codes.
 
-Side information: the form that ``algorithms/_shared/converter.py`` found by itself.
+Side information: the form that ``n1codec/converter.py`` found by itself.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from n1codec import converter
 from n1codec.codec import Filter, Layout
-
-from .._shared import converter
 
 
 class Remap(Filter):

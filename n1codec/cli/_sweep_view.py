@@ -190,10 +190,14 @@ def figures(result: Result) -> dict[str, Any]:
 
 
 _FIGURES = ("ratio", "encode xRT", "decode xRT", "encode MB/s", "decode MB/s", "bits/sample", "bytes")
-_HEADINGS = ("codec", *_FIGURES, "verified", "family", "status")
+_LOST = ("SNR dB", "SNR 300-6000 Hz", "PSNR dB", "peak", "largest error")
 
 
-def table(summary: pd.DataFrame) -> list[tuple[str, ...]]:
+def _headings(quality: bool) -> tuple[str, ...]:
+    return ("codec", *_FIGURES, *(_LOST if quality else ()), "verified", "family", "status")
+
+
+def table(summary: pd.DataFrame, quality: bool = False) -> list[tuple[str, ...]]:
     """Return the lines of the table of a summary; figures that are exact have ten digits."""
     lines: list[tuple[str, ...]] = []
     for row in summary.itertuples():
@@ -211,13 +215,20 @@ def table(summary: pd.DataFrame) -> list[tuple[str, ...]]:
                 "" if isnan(row.bits_per_sample) else f"{row.bits_per_sample:#.10g}",
                 str(int(row.total_compressed_size_bytes)),
             )
+        if quality:
+            lost = (row.snr_db, row.snr_spike_db, row.psnr_db, row.psnr_peak, row.largest_error)
+            figures += tuple("" if isnan(value) else f"{value:.10g}" for value in lost)
         lines.append((row.mode, *figures, f"{row.verified:.0f}/{row.files:.0f}", row.family, status))
     return lines
 
 
-def show(summary: pd.DataFrame) -> None:
-    """Print the table of a summary: coloured on a terminal, else aligned and never cut."""
-    lines = table(summary)
+def show(summary: pd.DataFrame, quality: bool = False) -> None:
+    """Print the table of a summary: coloured on a terminal, else aligned and never cut.
+
+    Args:
+        quality: of lossy codecs, with what they lose.
+    """
+    lines, headings = table(summary, quality), _headings(quality)
     if sys.stdout.isatty():
         from rich import box
         from rich.console import Console
@@ -225,13 +236,13 @@ def show(summary: pd.DataFrame) -> None:
         from rich.text import Text
 
         out = Table(box=box.SIMPLE_HEAD)
-        for index, heading in enumerate(_HEADINGS):
-            out.add_column(heading, justify="right" if 1 <= index <= len(_FIGURES) + 1 else "left", overflow="fold")
+        for index, heading in enumerate(headings):
+            out.add_column(heading, justify="right" if 1 <= index <= len(headings) - 3 else "left", overflow="fold")
         for line, status in zip(lines, summary["status"], strict=True):
             out.add_row(*map(Text, line), style=_STYLES.get(status, ""))
         Console().print(out)
         return
-    _print_aligned(_HEADINGS, lines, range(1, 7))
+    _print_aligned(headings, lines, range(1, len(headings) - 4))
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 @click.option("--pin", metavar="CPUS", help="Processors to measure on, such as 0,1: each codec on one of them (Linux).")
 @click.option("--counters", is_flag=True, help="Count instructions on three files of each codec (needs Valgrind).")
 @click.option("--dask", metavar="ADDRESS", help="Measure on the workers of a Dask cluster, such as tcp://host:8786.")
+@click.option("--quality", is_flag=True, help="Measure lossy codecs: what they lose, too.")
 @click.option("--only-failed", is_flag=True, help="Run only what failed when it was last run.")
 @click.option("--json", "as_json", is_flag=True, help="Print the sweep's figures as JSON instead of a table.")
 @click.option("--force", is_flag=True, help="Run again what has verified results.")
@@ -69,6 +70,7 @@ def command(
     pin: str | None,
     counters: bool,
     dask: str | None,
+    quality: bool,
     only_failed: bool,
     as_json: bool,
     force: bool,
@@ -82,12 +84,17 @@ def command(
     that has verified results on this machine, measured in the same way, is not run again, and an interrupted sweep goes
     on.
 
+    With --quality the codecs are lossy ones. Their rows go into a table of their own, with the signal-to-noise ratio
+    over the full band and between 300 and 6000 Hz, the peak signal-to-noise ratio and its peak (1023 for N1 recordings,
+    else the range of the file), and the largest error in steps of the converter.
+
     \b
     Examples:
       n1codec grid
       n1codec grid recordings/ --codecs "bz2 delta_zstd remap|flac"
       n1codec grid --pin 1 --memory-limit 2G
       n1codec grid --only-failed --timeout 7200
+      n1codec grid --quality --codec "round:error=2|n1"
       n1codec grid --dask tcp://scheduler:8786
     """
     from contextlib import ExitStack
@@ -104,8 +111,9 @@ def command(
     from n1codec.datasets import dataset
 
     specs = [*cases.split(" ".join(codecs)), *single]
-    refuse(specs)
-    chosen = cases.make(specs) if specs else cases.default()
+    if not quality:
+        refuse(specs)
+    chosen = cases.make(specs) if specs else cases.default(quality)
     recordings = dataset.resolve(data, reading=reading)
     if counters:
         counting.require()
@@ -125,7 +133,8 @@ def command(
         raise click.UsageError(str(error)) from None
     if dask and (pin or jobs > 1):
         raise click.UsageError("--dask: --jobs and --pin are of this machine (start workers with the threads you want)")
-    run = partial(sweep, name, chosen, sources, results, view=shown, force=force, only_failed=only_failed)
+    run = partial(sweep, name, chosen, sources, results, view=shown, force=force, only_failed=only_failed,
+                  quality=quality)  # fmt: skip
     try:
         with ExitStack() as stack:
             if isinstance(shown, view.Terminal):
@@ -139,15 +148,16 @@ def command(
     except KeyboardInterrupt:
         print("n1codec grid: stopped; nothing is lost, the same command goes on from here", file=sys.stderr)
         return 130
-    table = summary.read(result.folder)
+    table = summary.read(result.folder, quality)
     if as_json:
         print(json.dumps(view.figures(result), indent=2))
     elif not quiet:
         asked = table[table["spec"].isin([case.spec for case in chosen])]
-        view.show(asked)
+        view.show(asked, quality)
         print(f"\ndata set {result.folder.name}: {about}")
-        print(f"{result.folder / store.FILE}  one row per file and codec")
-        print(f"{result.folder / summary.FILE}  one line per codec")
+        rows, lines = (store.QUALITY, summary.QUALITY) if quality else (store.FILE, summary.FILE)
+        print(f"{result.folder / rows}  one row per file and codec")
+        print(f"{result.folder / lines}  one line per codec")
         print(view.overhead(result))
     if result.bad:
         names = ", ".join(outcome.case.mode for outcome in result.bad)

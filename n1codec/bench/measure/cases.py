@@ -30,6 +30,8 @@ class Case:
     family: str = ""
     version: str = ""
     libraries: str = ""
+    lossy: bool = False
+    """What comes back is not what was given: files are not compared, but how near they are is measured."""
     external: bool = False
     """Somebody else's programs (see exec): they are given to the decoder, too."""
     problem: tuple[str, str] | None = None
@@ -55,6 +57,7 @@ def _case(spec: str, codec: Pipeline, modes: dict[str, str]) -> Case:
         codec.family,
         machine.code_version(stages, [path for stage in codec.stages for path in stage.files()]),
         machine.libraries(stages),
+        not codec.lossless,
         codec.external,
         ("skipped", missing) if missing else None,
     )
@@ -83,12 +86,16 @@ def make(specs: Iterable[str], *, strict: bool = True) -> list[Case]:
     return list(cases.values())
 
 
-def default() -> list[Case]:
-    """Return the default grid: the 24 classic codecs and what each stage declares in ``grid``."""
-    specs = list(registry.CLASSIC)
+def default(quality: bool = False) -> list[Case]:
+    """Return the default grid: the 24 classic codecs and what each stage declares in ``grid``.
+
+    Args:
+        quality: the lossy ones that each stage declares in ``quality_grid`` instead.
+    """
+    specs = [] if quality else list(registry.CLASSIC)
     for name in registry.names():
         try:
-            specs += registry.find(name).grid
+            specs += registry.find(name).quality_grid if quality else registry.find(name).grid
         except CodecError:
             specs.append(name)  # a module that does not load is a row with its reason
     return make(specs, strict=False)
@@ -118,6 +125,32 @@ class Source:
     @property
     def bytes(self) -> int:
         return int(self.columns["original_bytes"])
+
+
+def distortion(case: Case, source: Source, path: Path) -> dict[str, float | str | int] | None:
+    """Return the columns that say how near to its source a file is; None where it is further than was promised.
+
+    Args:
+        path: all files of the source, one behind the other, as they came back.
+    """
+    from n1codec.lossy.distortion import measure
+
+    opened = Packing(source.place or Place(source.path), get_codec(registry.STORED)).source
+    main = max(opened.streams.values(), key=lambda stream: (not stream.auxiliary, stream.channels))
+    data, at, pairs = files.view(path), 0, []
+    for file in opened.files:
+        back = data[at : at + len(file.data)]
+        at += len(file.data)
+        if file.channels and opened.streams[file.stream] is main:
+            if len(back) < len(file.data):
+                return None
+            place = slice(file.start, file.end)
+            pairs.append([file.form.unpack(each[place], file.channels) for each in (file.data, back)])
+    x, y = (np.concatenate(each, axis=1) for each in zip(*pairs, strict=True))
+    if at != len(data) or not get_codec(case.spec).near(x, y):
+        return None
+    found = measure(x, y, main.rate)
+    return {name: "" if value is None else value for name, value in found._asdict().items()}
 
 
 def byte_entropy(*pieces: bytes | memoryview) -> float:

@@ -211,11 +211,15 @@ def _measure(
     for source in sources:
         if source.name not in decoded.done:
             continue
-        same = cases.same(source, decoded.outputs / source.name)
+        path = decoded.outputs / source.name
+        lost = cases.distortion(case, source, path) if case.lossy else {}
+        good = lost is not None if case.lossy else cases.same(source, path)
+        wrong = "is further from the original than was promised" if case.lossy else "differs from the original"
         rows.append(
             source.columns
-            | {"status": "ok" if same else "mismatch", "verified": int(same)}
-            | {"reason": "" if same else "what was decoded differs from the original"}
+            | {"status": "ok" if good else "mismatch", "verified": int(good)}
+            | {"reason": "" if good else f"what was decoded {wrong}"}
+            | (lost or {})
             | {"compressed_bytes": packed[source.name].stat().st_size}
             | {"byte_entropy_after": byte_entropy(packed[source.name].read_bytes())}
             | encoded.timing(source.name)

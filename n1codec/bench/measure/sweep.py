@@ -82,6 +82,7 @@ def sweep(
     *,
     force: bool = False,
     only_failed: bool = False,
+    quality: bool = False,
     executor: Executor | None = None,
     machines: Sequence[Mapping[str, str]] = (),
 ) -> Result:
@@ -92,6 +93,7 @@ def sweep(
 
     Args:
         only_failed: run no codec but those that failed when they were last run.
+        quality: the codecs are lossy; their rows go into a store of their own.
         executor: where the codecs run, in :func:`n1codec.bench.measure.remote.measure`; by default in processes of this
             machine, ``settings.jobs`` at a time, which go on in the middle of a codec after a kill.
         machines: fingerprints of the machines of the executor (see :func:`n1codec.bench.measure.machine.fingerprint`).
@@ -102,10 +104,11 @@ def sweep(
         OSError: the machine is at fault, such as a full disk; nothing is lost either.
     """
     started = monotonic()
-    folder = folder_of(dataset, sources, results)
+    rows = store.QUALITY if quality else store.FILE
+    folder = folder_of(dataset, sources, results, rows)
     work = folder / WORK
     with Lock(work / "lock"):
-        kept = store.Store(folder / store.FILE, _NEEDED)
+        kept = store.Store(folder / rows, _NEEDED)
         tasks = list(_plan(cases, sources, kept.rows, settings, machines or [machine.fingerprint()], force=force))
         if only_failed:
             failed = _failed(kept.rows)
@@ -144,7 +147,7 @@ def sweep(
                 local.stop()
             if not kept.empty:
                 with suppress(OSError) if sys.exc_info()[0] else nullcontext():  # the first error is the one to tell
-                    summary.write(folder)
+                    summary.write(folder, quality)
     seconds = monotonic() - started
     bad = [outcome for outcome in outcomes if outcome.status in BAD]
     own, overhead = _overhead(outcomes, seconds * settings.jobs)
@@ -233,17 +236,20 @@ def _failed(rows: pd.DataFrame) -> set[str]:
     return {*files["spec"], *(spec for spec, at in last_bad.items() if at > last_good.get(spec, -1))}
 
 
-def folder_of(dataset: str, sources: Sequence[Source], results: Path) -> Path:
+def folder_of(dataset: str, sources: Sequence[Source], results: Path, name: str = store.FILE) -> Path:
     """Return the folder for the rows of these files.
 
     It is ``results/<dataset>``, unless that has rows of other files: another data set of that name, or files that have
     been replaced since. Then it is ``results/<dataset>-<digest>``, the digest being that of the files' names and sums.
 
+    Args:
+        name: of the store in it.
+
     Raises:
         CodecError: the store there is not understood.
     """
     files = sorted((source.name, str(source.columns["crc32"])) for source in sources)
-    rows = store.Store(results / dataset / store.FILE, ("file", "crc32")).rows.drop_duplicates()
+    rows = store.Store(results / dataset / name, ("file", "crc32")).rows.drop_duplicates()
     if {pair for pair in zip(rows["file"], rows["crc32"], strict=True) if pair[0]} <= set(files):
         return results / dataset
     listed = "".join(f"{crc32}  {name}\n" for name, crc32 in files)

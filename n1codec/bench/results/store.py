@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FILE = "files.csv.gz"
+QUALITY = "quality.csv.gz"
+"""The same for lossy codecs, which never stand beside others."""
 COLUMNS = (
     "dataset",
     "file",  # empty in the row of a codec that failed or was skipped as a whole
@@ -35,7 +37,7 @@ COLUMNS = (
     "family",
     "status",  # ok, mismatch, failed, memory, timeout or skipped
     "reason",
-    "verified",  # 1 if the decoded bytes were compared and are the original's
+    "verified",  # 1 if the decoded bytes were compared and are the original's, or as near to it as was promised
     "original_bytes",
     "compressed_bytes",
     "frames",
@@ -70,6 +72,11 @@ COLUMNS = (
     "cpu",
     "timestamp",  # UTC, when the codec was finished
     "files",  # that a codec was asked for, in the row that says that it failed or was skipped as a whole
+    "snr_db",  # of lossy codecs, over all channels of a file (see n1codec/lossy/distortion.py)
+    "snr_spike_db",
+    "psnr_db",
+    "psnr_peak",
+    "largest_error",  # in steps of the converter
 )
 NUMBERS = frozenset(COLUMNS) - {"dataset", "file", "mode", "spec", "family", "status", "reason", "crc32", "settings",
                                  "codec_version", "libraries", "n1codec", "python", "machine", "cpu",

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FILE = "summary.csv"
+QUALITY = "quality.csv"
+"""The same of lossy codecs."""
 COLUMNS = (
     "mode",
     "total_original_size_bytes",
@@ -65,6 +67,8 @@ COLUMNS = (
     "libraries",
     "timestamp",
 )
+DISTORTIONS = ("snr_db", "snr_spike_db", "psnr_db", "psnr_peak", "largest_error")
+"""Further columns of lossy codecs: means of decibels over files, the peak if all have the same, the largest error."""
 DIRECTIONS = ("encode", "decode")
 MOST_SPREAD = 0.1
 """A codec with a larger spread of its repeats, in either direction, gets a warning."""
@@ -72,9 +76,9 @@ MOST_WAITING = 0.1
 """And so does one whose process time falls short of its wall time by a larger share: the machine was busy."""
 LEAST_TO_JUDGE = 0.1
 """Seconds below which such a difference says nothing."""
-NUMBERS = frozenset(COLUMNS) - {"mode", "spec", "family", "status", "reason", "warning", "settings", "dataset",
-                                 "machine", "cpu", "python", "n1codec", "codec_version", "libraries",
-                                 "timestamp"}  # fmt: skip
+NUMBERS = frozenset(COLUMNS + DISTORTIONS) - {"mode", "spec", "family", "status", "reason", "warning", "settings",
+                                               "dataset", "machine", "cpu", "python", "n1codec", "codec_version",
+                                               "libraries", "timestamp"}  # fmt: skip
 _LAST = ("mode", "spec", "family", "settings", "dataset", "machine", "cpu", "python", "n1codec", "codec_version",
          "libraries", "timestamp")  # fmt: skip
 
@@ -99,8 +103,12 @@ def latest(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[(rows["file"] != "") | final]
 
 
-def summarise(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return one line per codec, the highest ratio first; figures only where every file was verified."""
+def summarise(rows: pd.DataFrame, quality: bool = False) -> pd.DataFrame:
+    """Return one line per codec, the highest ratio first; figures only where every file was verified.
+
+    Args:
+        quality: with the columns of lossy codecs, too.
+    """
     import pandas as pd
 
     rows = latest(rows).sort_values("spec", kind="stable")
@@ -108,8 +116,8 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     spec = columns["spec"]
     bounds = [0, *(np.flatnonzero(spec[1:] != spec[:-1]) + 1), len(spec)]
     lines = [_line({name: cells[a:b] for name, cells in columns.items()}) for a, b in pairwise(bounds)]
-    table = pd.DataFrame(lines, columns=list(COLUMNS))
-    for column in NUMBERS:
+    table = pd.DataFrame(lines, columns=[*COLUMNS, *(DISTORTIONS if quality else ())])
+    for column in NUMBERS & {*table.columns}:
         if table[column].dtype == object:  # there is no number in it, or not in each line
             table[column] = table[column].astype(float)
     return table.sort_values(["compression_ratio", "mode"], ascending=[False, True], ignore_index=True)
@@ -167,6 +175,9 @@ def _figures(files: Cells, jobs: int) -> dict[str, Any]:
         "encode_MB_per_second": original / encode / 1e6 if encode else None,
         "decode_MB_per_second": original / decode / 1e6 if decode else None,
         "repeats": None if repeats is None else int(repeats),
+        **{column: _over(np.mean, files[column]) for column in DISTORTIONS[:3]},
+        "psnr_peak": _over(np.min, files["psnr_peak"]) if len({*files["psnr_peak"]}) == 1 else None,
+        "largest_error": _most(files["largest_error"]),
     }
 
 
@@ -225,27 +236,33 @@ def speed(value: float) -> str:
     return f"{value:.3g}" if value < 999.5 else f"{float(f'{value:.2e}'):.0f}"
 
 
-def write(folder: Path) -> pd.DataFrame:
+def write(folder: Path, quality: bool = False) -> pd.DataFrame:
     """Compute the summary of a results folder from its rows, write it there and return it.
+
+    Args:
+        quality: that of lossy codecs.
 
     Raises:
         CodecError: there are no results.
     """
-    table = summarise(store.read(folder / store.FILE))
+    table = summarise(store.read(folder / (store.QUALITY if quality else store.FILE)), quality)
     for column in ("total_original_size_bytes", "total_compressed_size_bytes", "encode_memory_bytes",
                    "decode_memory_bytes", "repeats"):  # fmt: skip
         table[column] = table[column].astype("Int64")  # whole numbers, also where some are missing
-    files.write_text(folder / FILE, table.to_csv(index=False, lineterminator="\n"))
+    files.write_text(folder / (QUALITY if quality else FILE), table.to_csv(index=False, lineterminator="\n"))
     return table
 
 
-def read(folder: Path) -> pd.DataFrame:
+def read(folder: Path, quality: bool = False) -> pd.DataFrame:
     """Return the summary of a results folder; columns that an older version did not have are empty.
+
+    Args:
+        quality: that of lossy codecs.
 
     Raises:
         CodecError: there is none.
     """
-    path = folder / FILE
+    path = folder / (QUALITY if quality else FILE)
     if not path.exists():
         raise CodecError(f"{path}: there is no summary (run n1codec grid first)")
     title, _, text = files.read(path).partition(b"\n")
@@ -256,7 +273,7 @@ def read(folder: Path) -> pd.DataFrame:
     if table is None:
         wrong = parsing.what_is_wrong(columns, NUMBERS, text)
         raise CodecError(f"{path}: {wrong} (mend it, or remove it and run n1codec grid)")
-    return parsing.complete(table, COLUMNS, NUMBERS)
+    return parsing.complete(table, COLUMNS + (DISTORTIONS if quality else ()), NUMBERS)
 
 
 def newest(results: Path, name: str = FILE) -> Path:
