@@ -66,6 +66,8 @@ class Promise(NamedTuple):
 
     error: float | None = None
     """None of them is off by more than this, in the unit of a sample."""
+    rms: float | None = None
+    """The square root of the mean square of the error is no more than this."""
     snr: float | None = None
     """The variance of those given is at least so many decibels above the mean square of the error."""
 
@@ -78,6 +80,8 @@ class Promise(NamedTuple):
         if self.error is not None and off.max() > self.error:
             return False
         noise = (off.astype(np.float64) ** 2).mean()
+        if self.rms is not None and noise > self.rms**2:
+            return False
         return self.snr is None or bool(noise * 10 ** (self.snr / 10) <= given.astype(np.float64).var())
 
 

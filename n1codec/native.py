@@ -21,7 +21,7 @@ import n1codec
 from n1codec.codec import CodecError, FormatError, UnavailableError
 
 _LIBRARY = {"win32": "n1c.dll", "darwin": "libn1c.dylib"}.get(sys.platform, "libn1c.so")
-VERSION = 4
+VERSION = 5
 """The interface of libn1c that this program calls: N1C_VERSION in native/include/n1c/base.h."""
 SIMD = int(os.environ.get("N1CODEC_SIMD") != "0")
 """1, or 0 where ``N1CODEC_SIMD=0`` is set: kernels that have a path for AVX2 go without. The bytes are the same."""

@@ -538,6 +538,11 @@ def test_pinned_to_a_processor(data: Path, module) -> None:
     got = grid(data, "--codecs", "where", "--pin", str(cpu))
     assert {row["settings"].split()[1] for row in got.rows} == {f"pin={cpu}"}
     assert len(grid(data, "--codecs", "where", "--pin", str(cpu)).rows) == FILES
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system pins no processes")
+def test_processors_that_cannot_be_pinned_to(data: Path) -> None:
+    cpu = max(os.sched_getaffinity(0))
     for wrong in ("999", "x", f"{cpu},{cpu}"):
         assert "choose from the processors" in grid(data, "--pin", wrong, code=2).err
     assert "need 2 processors" in grid(data, "--pin", str(cpu), "--jobs", "2", code=2).err

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 import pytest
 from conftest import signal
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -45,8 +45,8 @@ def check(built: Pipeline, x: np.ndarray) -> bytes:
         payload = built.encode(x)
     except CodecError as error:
         assert not built.lossless
-        assert x.dtype.kind == "f"
-        assert re.search("no numbers|tell apart", str(error))
+        assert x.dtype.kind == "f" or x.dtype.itemsize > 2
+        assert re.search("no numbers|tell apart|too large|too fine", str(error))
         return b""
     restored = built.decode(payload, Layout.of(x))
     assert restored.dtype == x.dtype
@@ -65,11 +65,13 @@ def near(stage: Stage, x: np.ndarray, restored: np.ndarray) -> None:
         promise = stage.promise(given_)
         exact = np.float64 if x.dtype.kind == "f" else object
         difference = given_.astype(exact) - back.astype(exact)
-        assert promise.error is not None or promise.snr is not None
+        assert any(value is not None for value in promise)
+        noise = float((difference.astype(np.float64) ** 2).mean())
         if promise.error is not None:
             assert abs(difference).max() <= promise.error
+        if promise.rms is not None:
+            assert noise <= promise.rms**2
         if promise.snr is not None:
-            noise = float((difference.astype(np.float64) ** 2).mean())
             assert noise * 10 ** (promise.snr / 10) <= given_.astype(np.float64).var() * 1.01
 
 
@@ -118,6 +120,7 @@ def test_round_trip_of_every_grid_spec(spec: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=25)
 @given(
     x=hnp.arrays(
         np.int16,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import mdct_reference
 import numpy as np
 import pytest
-from conftest import signal, stored
+from conftest import ROOT, signal, stored
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -19,6 +21,7 @@ from n1codec import n1_mapping, registry
 from n1codec.codec import CodecError, FormatError, Layout, SpecError
 from n1codec.container import Archive, access
 from n1codec.lossy.distortion import measure
+from n1codec.native import SCRATCH, Kernel, KernelError, reads, writes
 from n1codec.pipeline import get_codec
 from n1codec.recordings import open_recording, wav
 
@@ -322,3 +325,129 @@ class Worse(Filter):
     def inverse(self, y, side, layout):
         return y
 """
+
+
+# -- mdct ------------------------------------------------------------------------------------------------------------
+
+
+def kernel(x: np.ndarray, step: int, bit_price: int = 90) -> bytes:
+    """The kernel's bytes of numbers around 0."""
+    work = np.empty(Kernel("n1c_mdct_encode_work_size")(), np.uint8)
+    out = np.empty(16 * (x.size + 512), np.uint8)
+    encode = Kernel("n1c_mdct_encode", reads(np.int32), int, int, writes(np.uint8), SCRATCH)
+    return out[: encode(x, step, bit_price, out, work)].tobytes()
+
+
+def unkernel(payload: bytes, step: int, size: int) -> np.ndarray:
+    x = np.empty(size, np.int32)
+    work = np.empty(Kernel("n1c_mdct_decode_work_size")(), np.uint8)
+    Kernel("n1c_mdct_decode", reads(np.uint8), int, writes(np.int32), SCRATCH)(payload, step, x, work)
+    return x
+
+
+def awkward_signals() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    codes = n1_mapping.codes(signal(1500)[:, 0])
+    loud = (1 << 19) - 1
+    return {
+        "codes": codes - 512,
+        "one": np.array([77], np.int32),
+        "constant": np.full(300, -9, np.int32),
+        "loud": rng.choice([-loud, loud], 700).astype(np.int32),
+        "step": np.repeat(np.array([-loud, loud, 0], np.int32), 260),
+        "quiet, then loud": np.concatenate([codes - 512, 900 * (codes - 512)]).astype(np.int32),
+    }
+
+
+@pytest.mark.parametrize("step", [16, 300, 5000, 1 << 28])
+@pytest.mark.parametrize("kind", awkward_signals())
+def test_the_reference_decodes_the_same(kind: str, step: int) -> None:
+    x = awkward_signals()[kind]
+    payload = kernel(x, step)
+    assert mdct_reference.decode(payload, step, x.size) == unkernel(payload, step, x.size).tolist()
+
+
+@pytest.mark.parametrize("kind", awkward_signals())
+def test_fine_steps_give_back_every_sample(kind: str) -> None:
+    x = awkward_signals()[kind] // 16
+    np.testing.assert_array_equal(unkernel(kernel(x, 32, 0), 32, x.size), x)
+
+
+def test_an_encoder_has_room_for_the_worst_and_says_when_it_has_not() -> None:
+    x = awkward_signals()["loud"]
+    assert len(kernel(x, 1)) < 16 * (x.size + 512)
+    encode = Kernel("n1c_mdct_encode", reads(np.int32), int, int, writes(np.uint8), SCRATCH)
+    work = np.empty(Kernel("n1c_mdct_encode_work_size")(), np.uint8)
+    with pytest.raises(KernelError, match="too small"):
+        encode(x, 1, 90, np.empty(500, np.uint8), work)
+    for bad, step, price in ((x * 2, 256, 90), (x, 0, 90), (x, (1 << 28) + 1, 90), (x, 256, -1), (x, 256, 65537)):
+        with pytest.raises(KernelError, match="not allowed"):
+            encode(bad, step, price, np.empty(20_000, np.uint8), work)
+
+
+def test_the_table_of_sines() -> None:
+    source = (ROOT / "native" / "src" / "mdct.c").read_text()
+    numbers = re.findall(r"\d+", source.split("sines[513] = {")[1].split("}")[0])
+    assert [int(number) for number in numbers] == mdct_reference.TABLE[:513]
+
+
+def lfp(frames: int = 40_000) -> np.ndarray:
+    """A recording whose power falls with the frequency, as that of real ones does."""
+    rng = np.random.default_rng(2)
+    spectrum = np.fft.rfft(rng.normal(0, 1, frames)) / np.arange(1, frames // 2 + 2) ** 0.6
+    slow = np.fft.irfft(spectrum, frames)
+    codes = np.clip(512 + 40 * slow / slow.std() + rng.normal(0, 2, frames), 0, 1023).astype(np.int64)
+    return n1_mapping.values()[codes][:, None]
+
+
+def test_larger_steps_take_fewer_bytes_and_lose_more() -> None:
+    x, last = lfp(), (0.0, np.inf)
+    for step in (2, 5, 10, 25, 60, 200):
+        blob = n1codec.encode(x, f"mdct:step={step}")
+        now = (x.nbytes / len(blob), measure(x, n1codec.decode(blob), 20_000).snr_db)
+        assert now[0] > 1.2 * last[0]
+        assert now[1] < last[1] - 1
+        last = now
+
+
+@pytest.mark.parametrize("wanted", [3, 10, 20, 30, 60])
+def test_a_signal_to_noise_ratio_is_kept_and_hardly_exceeded(wanted: int) -> None:
+    for x in (lfp(), lfp().astype(np.float32) / 7, (lfp().astype(np.int64) << 20)):
+        found = 10 * np.log10(
+            x.astype(float).var()
+            / ((x - n1codec.decode(n1codec.encode(x, f"mdct:snr={wanted}")).astype(float)) ** 2).mean()
+        )
+        assert wanted <= found < wanted + (0.5 if wanted < 40 else 60)
+
+
+@pytest.mark.parametrize("wanted", [0.2, 1, 2.5])
+def test_a_rate_is_kept_and_used(wanted: float) -> None:
+    x = lfp()
+    bits = 8 * len(get_codec(f"mdct:rate={wanted}").encode(x)) / x.size
+    assert 0.985 * wanted < bits <= wanted
+    assert len(n1codec.encode(x[:3], f"mdct:rate={wanted}")) < 100
+
+
+def test_what_mdct_refuses() -> None:
+    with pytest.raises(SpecError, match="snr and rate"):
+        get_codec("mdct:snr=10,rate=1")
+    for x, spec, said in (
+        (np.array([1.0, np.nan]), "mdct", "no numbers"),
+        (np.array([-1e308, 1e308]), "mdct", "too large"),
+        (np.array([0.0, 1e12]), "mdct:step=1", "too fine"),
+        (np.array([0, 1 << 40]), "mdct", "too fine"),
+        (np.random.default_rng(0).normal(0, 1e9, 500), "mdct:snr=190", "fewer dB"),
+    ):
+        with pytest.raises(CodecError, match=said):
+            n1codec.encode(x, spec)
+
+
+def test_a_forged_head_is_refused() -> None:
+    x = lfp(600)[:, 0]
+    stage, layout = registry.find("mdct")(), Layout.of(x)
+    payload = stage.encode(x)
+    head = payload.index(b"\x80\x14", 5)  # a step of 10
+    assert stage.decode(payload, layout).shape == x.shape
+    for bad in (payload[:head] + b"\0" + payload[head + 2 :], payload[:head], payload[: head + 2], b""):
+        with pytest.raises(FormatError):
+            get_codec("mdct").decode(bad, layout)

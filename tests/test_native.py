@@ -198,6 +198,10 @@ def calls() -> dict[str, tuple[int, list[native.Array | type[int]], list[object]
     lpc: list[native.Array | type[int]] = [i, int, int, int, w, o, y]
     found["lpc_encode"] = (size_of("lpc_encode", 100, 64), lpc, [SAMPLES, 64, 8, 12, side, x])
 
+    wide, r = SAMPLES.astype(np.int32), reads(np.int32)
+    found["mdct_encode"] = (size_of("mdct_encode"), [r, int, int, o, w], [wide, 256, 90, np.empty(9792, np.uint8)])
+    found["mdct_decode"] = (size_of("mdct_decode"), [b, int, writes(np.int32), w], [b"", 256, np.empty_like(wide)])
+
     converters, fit = np.zeros(2, np.int32), [i, reads(np.int32), w, o, int, int]
     for preset in (0, 1):
         model, work = np.empty(2048, np.uint8), np.empty(size_of("multi_fit", 50, 2), np.uint8)

@@ -429,6 +429,7 @@ def without_avx2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "libn1c.so"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("simd", "has", "ends"), [("0", "1", False), ("1", "", False), ("1", "1", True)])
 def test_no_avx2_where_there_is_none_or_it_is_not_wanted(without_avx2: Path, simd: str, has: str, ends: bool) -> None:
     env = {name: value for name, value in os.environ.items() if name not in ("HAS_AVX2", "N1CODEC_SIMD")}

@@ -653,6 +653,39 @@ static int64_t unpack_kendall(const uint8_t *in, int64_t length, int16_t *x, int
   return n;
 }
 
+/* -- mdct ------------------------------------------------------------------------------------------------------------ */
+
+/* A packet begins with its step, of two bytes. The finest steps give back every sample. */
+
+static packet pack_mdct(const int16_t *x, int64_t n, setting s) {
+  const int64_t capacity = less(16 * (n + 512), s), room = n1c_mdct_encode_work_size();
+  const int64_t step = 16 + s.variant % 49;
+  void *work = allocate(room);
+  int32_t *wide = (int32_t *)allocate(4 * n);
+  packet p = {(uint8_t *)allocate(2 + capacity), 0};
+  for (int64_t i = 0; i < n; i++) wide[i] = x[i];
+  p.bytes[0] = (uint8_t)step, p.bytes[1] = 0;
+  p.length = n1c_mdct_encode(wide, n, step, 0, p.bytes + 2, capacity, work, room);
+  if (p.length >= 0) p.length += 2;
+  if (n1c_mdct_encode(wide, n, step, 0, p.bytes + 2, capacity, work, room - 1) >= 0) abort();
+  free(wide);
+  free(work);
+  return p;
+}
+
+static int64_t unpack_mdct(const uint8_t *in, int64_t length, int16_t *x, int64_t n, setting s) {
+  const int64_t room = n1c_mdct_decode_work_size();
+  if (length < 2) return N1C_E_CORRUPT;
+  void *work = workspace(room);
+  int32_t *wide = (int32_t *)allocate(4 * n);
+  const int64_t result = n1c_mdct_decode(in + 2, length - 2, in[0] | in[1] << 8, wide, n, work, room);
+  (void)s;
+  for (int64_t i = 0; result >= 0 && i < n; i++) x[i] = (int16_t)wide[i];
+  free(wide);
+  leave(work);
+  return result;
+}
+
 /* -- all of them -------------------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -669,7 +702,7 @@ static const kernel kernels[] = {
     KERNEL(huffman), KERNEL(range), KERNEL(rans), KERNEL(arange), KERNEL(rice), KERNEL(fixed),
     KERNEL(lpc),     KERNEL(slms),  KERNEL(nlms), KERNEL(kbit),   KERNEL(bitshuffle), SLOW_KERNEL(n1, 256),
     KERNEL(n1_implant), KERNEL(stream), SLOW_KERNEL(n1_max, 24), SLOW_KERNEL(n1_multi, 256),
-    KERNEL(kendall),
+    KERNEL(kendall), SLOW_KERNEL(mdct, 300),
 };
 static const int kernel_count = (int)(sizeof kernels / sizeof *kernels);
 

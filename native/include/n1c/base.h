@@ -39,7 +39,7 @@ extern "C" {
 #define N1C_E_ARGUMENT (-3)
 
 /* The version of this interface. It goes up with every change that an old caller would not survive. */
-#define N1C_VERSION 4
+#define N1C_VERSION 5
 
 /* The version of the library, for programs that load it at run time: not that of these headers means another library.
  *

@@ -28,6 +28,34 @@ N1C_API int64_t n1c_bitshuffle16(const int16_t *x, int64_t n, uint8_t *out, int6
  * @return        n. */
 N1C_API int64_t n1c_bitunshuffle16(const uint8_t *in, int64_t length, int16_t *x, int64_t n);
 
+/* -- transform coding, which loses something -------------------------------------------------------------------------- */
+
+#define N1C_MDCT_BLOCK 256                          /* samples that a block goes on by */
+#define N1C_MDCT_STEP_BITS 8                        /* of a step, below the point */
+#define N1C_MDCT_MOST_STEP ((int64_t)1 << 28)
+#define N1C_MDCT_MOST ((1 << 19) - 1)               /* that a sample may be */
+
+/* Modified discrete cosine transform, dependent quantisation, adaptive range coding. docs/lossy.md describes the bytes.
+ *
+ * @param x          n samples of at most N1C_MDCT_MOST either way, else N1C_E_ARGUMENT.
+ * @param n          their number, n >= 0.
+ * @param step       of the quantiser, in units of 2^-N1C_MDCT_STEP_BITS, 1..N1C_MDCT_MOST_STEP.
+ * @param bit_price  what a bit may cost in squares of half a step, in units of 1/256; 0..65536.
+ * @param out        the payload.
+ * @param capacity   its room; 16 (n + 512) is always enough, and N1C_E_CAPACITY says that it was not.
+ * @param work       scratch memory of n1c_mdct_..._work_size() bytes.
+ * @return           the length of the payload. */
+N1C_API int64_t n1c_mdct_encode_work_size(void);
+N1C_API int64_t n1c_mdct_decode_work_size(void);
+N1C_API int64_t n1c_mdct_encode(const int32_t *x, int64_t n, int64_t step, int64_t bit_price, uint8_t *out,
+                                int64_t capacity, void *work, int64_t work_size);
+
+/* The samples that the payload stands for, the same on every machine.
+ *
+ * @return  n, or N1C_E_CORRUPT. */
+N1C_API int64_t n1c_mdct_decode(const uint8_t *in, int64_t length, int64_t step, int32_t *x, int64_t n, void *work,
+                                int64_t work_size);
+
 /* -- entropy coders --------------------------------------------------------------------------------------------------- */
 
 /* All of them have the same interface. An encoder never writes more than 2n bytes: samples that it cannot shorten are
