@@ -56,12 +56,12 @@ def _head(found: pd.DataFrame, good: pd.DataFrame) -> list[str]:
     def only(column: str) -> str:
         return ", ".join(sorted({str(value) for value in found[column].dropna()}))
 
-    jobs = int(good["jobs"].max()) if len(good) else 1
+    jobs, files = (int(good[column].max()) if len(good) else 1 for column in ("jobs", "files"))
     rough = "" if jobs == 1 else f" Speeds behind a ~ are rough: up to {jobs} codecs were measured at the same time."
     return [
         f"# Results: {only('dataset')}",
         "",
-        f"{len(good)} codecs, {good['files'].max() if len(good) else 0:.0f} files, each file by itself, each",
+        f"{len(good)} codecs, {files} file{'s' * (files != 1)}, each file by itself, each",
         "round trip compared byte for byte. Sizes are whole .n1c files against whole files of the recordings. xRT is",
         "seconds of recording / seconds of the codec's own work, MB/s is millions of their bytes / the same seconds,",
         f"one core.{rough}",
