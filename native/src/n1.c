@@ -281,15 +281,12 @@ int64_t n1c_n1_encode(const int16_t *x, int64_t n, const uint8_t *profile, int64
   simd = simd && n1_avx2();
   length = encode_model(&prior, &map, codes, n, work, out, given + 2 * n, 0, (int32_t)simd);
   if (*given & 4) { /* errors may become much smaller than the first ones; what is counted too coarsely tells nothing */
-    int32_t lower = 0;
-    for (;;) {
-      const int64_t shorter =
-          encode_model(&prior, &map, codes, n, work, out, given + 2 * n, lower + 48, (int32_t)simd);
-      if (shorter < 0 || (length >= 0 && shorter >= length)) break;
+    for (int32_t lower = 48;; lower += 48) { /* what does not fit is not written */
+      uint8_t *const room = length < 0 ? given + 2 * n : out + length - 1;
+      const int64_t shorter = encode_model(&prior, &map, codes, n, work, out, room, lower, (int32_t)simd);
+      if (shorter < 0) break;
       length = shorter;
-      lower += 48;
     }
-    length = encode_model(&prior, &map, codes, n, work, out, given + 2 * n, lower, (int32_t)simd);
   }
   if (length < 0) goto raw;
   out += length;
