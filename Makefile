@@ -27,7 +27,7 @@ ifeq ($(shell uname),Darwin)
 UNUSED := -Wl,-dead_strip
 endif
 
-.PHONY: help install native eval grid plot report view bench data list docs test test-all fuzz mutants lint format \
+.PHONY: help install native eval grid plot report view bases bench data list docs test test-all fuzz mutants lint format \
 	clean distclean
 
 help: ## show this list
@@ -75,6 +75,10 @@ view: $(STAMP) ## look at recordings in the browser
 bench: $(STAMP) ## time our own kernels, and what trained codecs reach on unseen files
 	@$(RUN) n1codec bench --unseen $(if $(DATA),--data "$$DATA")
 	@$(BIN)/python tools/bench_store.py
+
+bases: $(STAMP) ## compare bases by rate and distortion: make bases DATA=path/to/wavs
+	@$(BIN)/python -c 'import pywt, sklearn' 2>/dev/null || EXTRAS="$$EXTRAS,lossy" $(INSTALL)
+	@$(RUN) n1codec bases --trained $(if $(DATA),--data "$$DATA")
 
 data: $(STAMP) ## download the public recordings and verify them
 	@$(RUN) n1codec data fetch

@@ -33,6 +33,7 @@ _COMMANDS = {
     "latency": "time packets of many channels",
     "correlate": "correlate and order all recordings",
     "study": "compare known methods on recordings of many channels",
+    "bases": "compare bases by rate and distortion",
     "data": "fetch, make and verify data sets",
     "train": "make a profile for an ADC or a probe",
 }

@@ -1,0 +1,87 @@
+"""``n1codec bases``."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from n1codec.cli._data import takes_data
+
+if TYPE_CHECKING:
+    from n1codec.recordings import Reading
+
+
+@click.command()
+@takes_data()
+@click.option("--bases", "chosen", metavar="'A B C'", help="Bases, separated by blanks; without it all untrained ones.")
+@click.option(
+    "--trained", is_flag=True, help="Those that are fitted to recordings, too: on one half, measured on the other."
+)
+@click.option("--ratio", "ratios", metavar="8,10,20", help="Ratios of 16-bit samples to compare at.")
+@click.option("--every", type=click.IntRange(1), default=1, show_default=True, help="Take every so many channels.")
+@click.option("--jobs", type=click.IntRange(1), help="Processes; as many as there are processors by default.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for tables and plots.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON list on stdout, an object per basis and ratio.")
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+def command(
+    data: str | None,
+    chosen: str | None,
+    trained: bool,
+    ratios: str | None,
+    every: int,
+    jobs: int | None,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+    reading: Reading,
+) -> None:
+    """Compare bases: which of them makes recordings cheap, and how far the best is from the bound.
+
+    Every channel of DATA is transformed, quantised in 46 ways, and its bits are counted by an adaptive code of each
+    band, all side information included. At each ratio stand the signal-to-noise ratio over the full band and between
+    300 and 6000 Hz, the peak signal-to-noise ratio, and the bound of rate-distortion theory for a Gaussian signal of
+    the same spectrum; means of decibels over the channels. --out keeps tables and plots, and goes on where it was
+    interrupted.
+
+    \b
+    Examples:
+      n1codec bases recordings/
+      n1codec bases recordings/ --bases "mdct256 9/7" --ratio 8,10,20,200 --json
+      n1codec bases run_g0_t0.imec0.ap.bin --every 8 --trained --out results/my-probe-bases
+    """
+    from n1codec.cli._progress import progress
+    from n1codec.codec import SpecError
+    from n1codec.datasets import dataset
+    from n1codec.lossy import bases
+    from n1codec.lossy.transforms import BASES
+
+    names = chosen.split() if chosen else [name for name, make in BASES.items() if trained or not make().trained]
+    if unknown := [name for name in names if name not in BASES]:
+        raise SpecError(f"there is no basis {unknown[0]!r} (there are {', '.join(BASES)})")
+    try:
+        at = [float(ratio) for ratio in ratios.split(",")] if ratios else list(bases.RATIOS)
+        if not all(1 <= ratio <= 1e4 for ratio in at):
+            raise ValueError
+    except ValueError:
+        raise click.UsageError(f"--ratio {ratios}: name numbers from 1 to 10000, such as 8,10,20") from None
+    recordings = dataset.resolve(data, reading=reading)
+    signals = bases.signals(recordings.places)[::every]
+    if out:
+        out.mkdir(parents=True, exist_ok=True)
+    with progress(len(names) * len(signals), "bases", quiet=quiet) as advance:
+        found = bases.run(signals, names, jobs or os.cpu_count() or 1, advance, out / ".curves.csv" if out else None)
+    lines = bases.table(signals, found, at)
+    if out:
+        from n1codec.report import bases_plots
+
+        for path in bases_plots.write(out, recordings.name, signals, found, lines):
+            click.echo(str(path), err=as_json)
+    if as_json:
+        click.echo(json.dumps(lines, indent=2))
+        return
+    for line in bases.as_text(lines):
+        click.echo(line)

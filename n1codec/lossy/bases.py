@@ -1,0 +1,239 @@
+"""Which basis makes recordings cheap: rate and distortion of every signal in every basis, and the bound beside it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from n1codec import converter, files, n1_mapping
+from n1codec.codec import CodecError
+from n1codec.lossy import bound
+from n1codec.lossy.curves import DEAD_ZONES, SHARES, STEPS, Curve, at_bits, curve, terms
+from n1codec.lossy.transforms import BASES, Basis
+from n1codec.recordings import Place, Recording, open_recording
+
+RATIOS = (4.0, 6.0, 8.0, 10.0, 15.0, 20.0, 50.0, 100.0, 200.0)
+SAMPLE_BITS = 16
+"""Of a sample in the files that ratios go by."""
+SHORTEST = 4096
+"""Frames of a signal that is measured; of fewer a spectrum says nothing."""
+
+
+class Signal(NamedTuple):
+    """One channel of a recording, in steps of its converter."""
+
+    name: str
+    codes: np.ndarray
+    """float64 of shape (frames,)."""
+    rate: float
+    peak: float
+    """What PSNR goes by: 1023 for N1 recordings, else the range."""
+
+
+class Found(NamedTuple):
+    """What was measured of a signal in a basis."""
+
+    curve: Curve
+    terms: np.ndarray
+    """Signal-to-noise ratios of the largest coefficients alone, for each of ``curves.SHARES``."""
+
+
+def signals(places: Sequence[Path | Place]) -> list[Signal]:
+    """Return all channels of recordings that have a signal.
+
+    Raises:
+        CodecError: there is none, or none that is long enough.
+    """
+    found = []
+    for place in places:
+        recording = open_recording(place)
+        found += list(_channels(recording))
+    if not found:
+        raise CodecError(f"no channel has {SHORTEST} frames and a signal (bases are compared on longer recordings)")
+    return found
+
+
+def _channels(recording: Recording) -> Iterator[Signal]:
+    x = recording.read()
+    n1 = x.dtype == np.int16 and x.size > 0 and n1_mapping.covers(x)
+    for channel in range(recording.channels):
+        samples = np.ascontiguousarray(x[:, channel])
+        if channel in recording.sync or len(samples) < SHORTEST or not np.isfinite(samples).all():
+            continue
+        if samples.min() == samples.max():
+            continue
+        if n1:
+            codes = n1_mapping.codes(samples).astype(np.float64)
+        else:
+            form = b"" if samples.dtype.kind == "f" else converter.find(samples, even=True)[1]
+            codes = samples.astype(np.float64) / converter.distance(form, 1)
+        peak = float(n1_mapping.CODES - 1) if n1 else float(np.ptp(codes))
+        name = recording.name if recording.channels == 1 else f"{recording.name}:{channel}"
+        yield Signal(name, codes, recording.rate, peak)
+
+
+def measure(task: tuple[Basis, Signal]) -> Found:
+    """Return what one signal takes and loses in one basis."""
+    basis, signal = task
+    return Found(curve(basis, signal.codes, signal.rate), terms(basis, signal.codes))
+
+
+def tasks(all_signals: Sequence[Signal], names: Sequence[str]) -> Iterator[tuple[str, int, Basis]]:
+    """Yield (basis, number of a signal, the basis as fitted for it); trained ones are fitted to the other half."""
+    for name in names:
+        basis = BASES[name]()
+        if not basis.trained:
+            for number in range(len(all_signals)):
+                yield name, number, basis
+            continue
+        if len(all_signals) < 2:
+            continue
+        for half in (0, 1):
+            fitted = basis.fitted([signal.codes - signal.codes.mean() for signal in all_signals[1 - half :: 2]])
+            for number in range(half, len(all_signals), 2):
+                yield name, number, fitted
+
+
+def run(
+    all_signals: Sequence[Signal],
+    names: Sequence[str],
+    jobs: int,
+    advance: Callable[..., Any] = lambda text="": None,
+    log: Path | None = None,
+) -> dict[str, dict[int, Found]]:
+    """Measure every signal in every basis; return what was found by basis and number of the signal.
+
+    Args:
+        jobs: processes.
+        log: a file that each finding is appended to, and that a run which was interrupted goes on from.
+    """
+    found: dict[str, dict[int, Found]] = {name: {} for name in names}
+    known = _read(log, all_signals) if log and log.exists() else {}
+    left = []
+    for name, number, basis in tasks(all_signals, names):
+        if (name, number) in known:
+            found[name][number] = known[name, number]
+            advance(name)
+        else:
+            left.append((name, number, basis))
+    work = [(basis, all_signals[number]) for _, number, basis in left]
+    with _pool(jobs) as mapped:
+        for (name, number, _), one in zip(left, mapped(measure, work), strict=True):
+            found[name][number] = one
+            if log:
+                _append(log, name, all_signals[number], one)
+            advance(f"{name} {all_signals[number].name}")
+    return found
+
+
+class _pool:
+    """Something like ``map`` over processes, or in this one."""
+
+    def __init__(self, jobs: int) -> None:
+        self._jobs = jobs
+
+    def __enter__(self) -> Callable[..., Any]:
+        if self._jobs == 1:
+            return map
+        from concurrent.futures import ProcessPoolExecutor
+        from multiprocessing import get_context
+
+        self._executor = ProcessPoolExecutor(self._jobs, get_context("spawn"))
+        return self._executor.map
+
+    def __exit__(self, *_: object) -> None:
+        if self._jobs > 1:
+            self._executor.shutdown(cancel_futures=True)
+
+
+_COLUMNS = ("basis", "signal", "frames", "what", *(str(i) for i in range(len(DEAD_ZONES) * len(STEPS))))
+
+
+def _append(log: Path, name: str, signal: Signal, found: Found) -> None:
+    new = not log.exists()
+    with log.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        if new:
+            writer.writerow(_COLUMNS)
+        rows = {**found.curve._asdict(), "terms": found.terms}
+        writer.writerows([name, signal.name, len(signal.codes), what, *map(repr, map(float, row))]
+                         for what, row in rows.items())  # fmt: skip
+
+
+def _read(log: Path, all_signals: Sequence[Signal]) -> dict[tuple[str, int], Found]:
+    """Return what a log holds of these signals; lines that a kill cut off are left out."""
+    numbers = {(signal.name, str(len(signal.codes))): number for number, signal in enumerate(all_signals)}
+    rows: dict[tuple[str, int], dict[str, np.ndarray]] = {}
+    text = files.read(log).decode("utf-8", "replace")
+    for line in csv.reader(text[: text.rfind("\n") + 1].splitlines()):
+        number = numbers.get((line[1], line[2])) if len(line) > 4 and line[0] in BASES else None
+        if number is not None:
+            rows.setdefault((line[0], number), {})[line[3]] = np.array(line[4:], float)
+    return {
+        key: Found(Curve(row["bits"], row["snr_db"], row["spike_db"]), row["terms"])
+        for key, row in rows.items()
+        if set(row) == {*Curve._fields, "terms"}
+    }
+
+
+def table(
+    all_signals: Sequence[Signal], found: dict[str, dict[int, Found]], ratios: Sequence[float] = RATIOS
+) -> list[dict[str, Any]]:
+    """Return one line per basis and ratio: means of decibels over the signals, and how far they are from the bound."""
+    bits = SAMPLE_BITS / np.array(ratios)
+    bounds = [bound.snr_at(bound.spectrum(signal.codes), bits) for signal in all_signals]
+    to_peak = [10 * np.log10(signal.peak**2 / signal.codes.var()) for signal in all_signals]
+    lines = []
+    for name, by_signal in found.items():
+        if not by_signal:
+            continue
+        numbers = sorted(by_signal)
+        pairs = [at_bits(by_signal[number].curve, bits) for number in numbers]
+        snr = np.array([pair[0] for pair in pairs])
+        spike = np.array([pair[1] for pair in pairs])
+        for at, ratio in enumerate(ratios):
+            limit = float(np.mean([bounds[number][at] for number in numbers]))
+            mean = float(snr[:, at].mean())
+            heard = spike[:, at][~np.isnan(spike[:, at])]
+            lines.append({
+                "basis": name,
+                "trained": BASES[name]().trained,
+                "ratio": float(ratio),
+                "bits_per_sample": float(bits[at]),
+                "snr_db": mean,
+                "snr_spike_db": float(heard.mean()) if heard.size else None,
+                "psnr_db": mean + float(np.mean([to_peak[number] for number in numbers])),
+                "bound_db": limit,
+                "gap_db": limit - mean,
+                "files": len(numbers),
+            })  # fmt: skip
+    return lines
+
+
+def compaction(found: dict[str, dict[int, Found]]) -> list[dict[str, Any]]:
+    """Return one line per basis: the mean over the signals of what the largest coefficients alone have, in dB."""
+    return [
+        {"basis": name} | {f"{share:g}": float(np.mean([one.terms[i] for one in by_signal.values()]))
+                           for i, share in enumerate(SHARES)}
+        for name, by_signal in found.items() if by_signal
+    ]  # fmt: skip
+
+
+def as_text(lines: Sequence[dict[str, Any]]) -> list[str]:
+    """Return a table of signal-to-noise ratios under the bound, the best basis at the middle ratio first."""
+    ratios = list(dict.fromkeys(line["ratio"] for line in lines))
+    by_basis: dict[str, list[float]] = {}
+    for line in lines:
+        by_basis.setdefault(line["basis"], []).append(line["snr_db"])
+    middle = len(ratios) // 2
+    limit = [next(line["bound_db"] for line in lines if line["ratio"] == ratio) for ratio in ratios]
+    rows = [("bound", limit), *sorted(by_basis.items(), key=lambda item: -item[1][middle])]
+    width = max(len(name) for name, _ in rows)
+    head = " " * width + "  " + "".join(f"{ratio:>8g}" for ratio in ratios)
+    return ["SNR in dB at each ratio:", head] + [
+        f"{name:<{width}}  " + "".join(f"{value:8.2f}" for value in values) for name, values in rows
+    ]

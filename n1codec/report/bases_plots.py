@@ -1,0 +1,143 @@
+"""Tables and plots of the comparison of bases."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from n1codec import files
+from n1codec.lossy.bases import RATIOS, Found, Signal, compaction, table
+from n1codec.lossy.curves import SHARES
+from n1codec.report.plots import headed, save
+from n1codec.report.style import INK, RULE, colour, marker
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_DRAWN = ("mdct256", "9/7", "dct256", "klt64", "haar", "identity")
+"""The bases that are told apart, those of them that were measured; the others are within a line's width of these."""
+
+
+def write(
+    folder: Path,
+    name: str,
+    signals: Sequence[Signal],
+    found: dict[str, dict[int, Found]],
+    lines: Sequence[dict[str, Any]],
+) -> list[Path]:
+    """Write README.md, bases.csv, terms.csv and the plots into a folder; return the files written."""
+    curves = table(signals, found, RATIOS)
+    largest = compaction(found)
+    about = f"{name}: {len(signals)} {'channel' if len(signals) == 1 else 'channels'}"
+    texts = {
+        "bases.csv": _csv(lines),
+        "terms.csv": _csv(largest),
+        "README.md": _page(about, lines, largest),
+    }
+    for file, text in texts.items():
+        files.write_text(folder / file, text)
+    plots = {"rate": lambda: _rate(curves, about), "terms": lambda: _terms(largest, about)}
+    return [*(folder / file for file in texts), *save(plots, folder)]
+
+
+def _csv(rows: Sequence[dict[str, Any]]) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({key: "" if value is None else value for key, value in row.items()} for row in rows)
+    return text.getvalue()
+
+
+def _page(about: str, lines: Sequence[dict[str, Any]], largest: Sequence[dict[str, Any]]) -> str:
+    ratios = list(dict.fromkeys(line["ratio"] for line in lines))
+    cells = {(line["basis"], line["ratio"]): line for line in lines}
+    names = sorted({line["basis"] for line in lines}, key=lambda one: -cells[one, ratios[len(ratios) // 2]]["snr_db"])
+    head = "| " + " | ".join(["basis", *(f"{ratio:g}" for ratio in ratios)]) + " |\n"
+    rule = "| --- |" + " ---: |" * len(ratios) + "\n"
+
+    def rows(key: str, first: Sequence[str] = ()) -> str:
+        def text(value: float | None) -> str:
+            return "" if value is None else f"{value:.2f}"
+
+        limit = ["| *bound* | " + " | ".join(text(cells[names[0], ratio]["bound_db"]) for ratio in ratios) + " |"]
+        body = [f"| {one} | " + " | ".join(text(cells[one, ratio][key]) for ratio in ratios) + " |" for one in names]
+        return "\n".join([*(limit if first else ()), *body]) + "\n"
+
+    return (
+        f"# Bases\n\nMade by `n1codec bases` of {about}. Ratios are those of 16-bit samples; dB are means over the\n"
+        "channels. Bits are those of an adaptive code of each band, with all side information. docs/bases.md explains\n"
+        "the measurement.\n\n## Signal-to-noise ratio\n\n"
+        + head + rule + rows("snr_db", ("bound",))
+        + "\n## Between 300 and 6000 Hz\n\n" + head + rule + rows("snr_spike_db")
+        + "\n## Below the bound\n\n" + head + rule + rows("gap_db")
+        + "\n## The largest coefficients alone\n\nSignal-to-noise ratio of so large a share of the coefficients:\n\n"
+        + "| basis | " + " | ".join(f"{share:.1%}" for share in SHARES) + " |\n| --- |" + " ---: |" * len(SHARES) + "\n"
+        + "".join(f"| {row['basis']} | " + " | ".join(f"{row[f'{share:g}']:.2f}" for share in SHARES) + " |\n"
+                  for row in largest)
+        + "\n![rate](rate.png)\n\n![terms](terms.png)\n"
+    )  # fmt: skip
+
+
+def _lines(axes: Axes, names: Sequence[str], points: dict[str, tuple[list[float], list[float]]]) -> None:
+    """Draw a line for each basis: those that are told apart in colours and with markers, the others thin and grey."""
+    told = [name for name in _DRAWN if name in names]
+    for name in names:
+        if name not in told:
+            axes.plot(*points[name], color=RULE, linewidth=1, zorder=1)
+    for slot, name in enumerate(told):
+        axes.plot(*points[name], color=colour(slot), marker=marker(slot), markersize=4, linewidth=1.4, label=name)
+
+
+def _logarithmic(axes: Axes, ticks: Sequence[float]) -> None:
+    axes.set_xscale("log")
+    axes.set_xticks(list(ticks), [f"{tick:g}" for tick in ticks])
+    axes.set_xticks([], minor=True)
+
+
+def _rate(lines: Sequence[dict[str, Any]], about: str) -> Figure:
+    figure = headed(10, 6, "Rate and distortion", f"{about} · means of dB; grey: the other bases")
+    panels = figure.subplots(1, 2, sharex=True)
+    names = list(dict.fromkeys(line["basis"] for line in lines))
+    for axes, key, title in zip(panels, ("snr_db", "snr_spike_db"), ("full band", "300 to 6000 Hz"), strict=True):
+        by_name = {name: [line for line in lines if line["basis"] == name] for name in names}
+        points = {
+            name: (
+                [line["ratio"] for line in rows],
+                [np.nan if line[key] is None else line[key] for line in rows],
+            )
+            for name, rows in by_name.items()
+        }
+        if key == "snr_db":
+            rows = by_name[names[0]]
+            axes.plot([line["ratio"] for line in rows], [line["bound_db"] for line in rows], color=INK, linewidth=1.6,
+                      linestyle="--", label="bound R(D)")  # fmt: skip
+        _lines(axes, names, points)
+        _logarithmic(axes, RATIOS)
+        axes.set_title(title, fontsize=9)
+        axes.set_xlabel("compression ratio (16-bit samples)")
+        axes.set_ylabel("signal-to-noise ratio, dB")
+        axes.grid(color=RULE, linewidth=0.5)
+    panels[0].legend(fontsize=8, frameon=False)
+    return figure
+
+
+def _terms(largest: Sequence[dict[str, Any]], about: str) -> Figure:
+    figure = headed(8, 6, "The largest coefficients alone", f"{about} · means of dB; grey: the other bases")
+    axes = figure.subplots()
+    names = [row["basis"] for row in largest]
+    points = {
+        row["basis"]: ([100 * share for share in SHARES], [row[f"{share:g}"] for share in SHARES]) for row in largest
+    }
+    _lines(axes, names, points)
+    _logarithmic(axes, [100 * share for share in SHARES])
+    axes.set_xlabel("coefficients kept, %")
+    axes.set_ylabel("signal-to-noise ratio, dB")
+    axes.grid(color=RULE, linewidth=0.5)
+    axes.legend(fontsize=8, frameon=False)
+    return figure
