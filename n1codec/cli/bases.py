@@ -44,7 +44,8 @@ def command(
     Every channel of DATA is transformed, quantised in 46 ways, and its bits are counted by an adaptive code of each
     band, all side information included. At each ratio stand the signal-to-noise ratio over the full band and between
     300 and 6000 Hz, the peak signal-to-noise ratio, and the bound of rate-distortion theory for a Gaussian signal of
-    the same spectrum; means of decibels over the channels. --out keeps tables and plots, and goes on where it was
+    the same spectrum; means of decibels over the channels. Behind the bases stands mdct, the codec, with the bytes that
+    it really writes. --out keeps tables and plots, and goes on where it was
     interrupted.
 
     \b
@@ -57,11 +58,11 @@ def command(
     from n1codec.codec import SpecError
     from n1codec.datasets import dataset
     from n1codec.lossy import bases
-    from n1codec.lossy.transforms import BASES
+    from n1codec.lossy.bases import METHODS
 
-    names = chosen.split() if chosen else [name for name, make in BASES.items() if trained or not make().trained]
-    if unknown := [name for name in names if name not in BASES]:
-        raise SpecError(f"there is no basis {unknown[0]!r} (there are {', '.join(BASES)})")
+    names = chosen.split() if chosen else [name for name, make in METHODS.items() if trained or not make().trained]
+    if unknown := [name for name in names if name not in METHODS]:
+        raise SpecError(f"there is no basis {unknown[0]!r} (there are {', '.join(METHODS)})")
     try:
         at = [float(ratio) for ratio in ratios.split(",")] if ratios else list(bases.RATIOS)
         if not all(1 <= ratio <= 1e4 for ratio in at):

@@ -12,10 +12,12 @@ import numpy as np
 from n1codec import converter, files, n1_mapping
 from n1codec.codec import CodecError
 from n1codec.lossy import bound
-from n1codec.lossy.curves import DEAD_ZONES, SHARES, STEPS, Curve, at_bits, curve, terms
+from n1codec.lossy.curves import DEAD_ZONES, SHARES, STEPS, Coded, Curve, at_bits, coded_curve, curve, terms
 from n1codec.lossy.transforms import BASES, Basis
 from n1codec.recordings import Place, Recording, open_recording
 
+METHODS: dict[str, Callable[[], Basis | Coded]] = {**BASES, "codec-mdct": lambda: Coded("mdct:step={}")}
+"""Every basis by its name, and lossy codecs to stand beside them."""
 RATIOS = (4.0, 6.0, 8.0, 10.0, 15.0, 20.0, 50.0, 100.0, 200.0)
 SAMPLE_BITS = 16
 """Of a sample in the files that ratios go by."""
@@ -39,7 +41,7 @@ class Found(NamedTuple):
 
     curve: Curve
     terms: np.ndarray
-    """Signal-to-noise ratios of the largest coefficients alone, for each of ``curves.SHARES``."""
+    """Signal-to-noise ratios of the largest coefficients alone, for each of ``curves.SHARES``; NaN of a codec."""
 
 
 def signals(places: Sequence[Path | Place]) -> list[Signal]:
@@ -76,17 +78,19 @@ def _channels(recording: Recording) -> Iterator[Signal]:
         yield Signal(name, codes, recording.rate, peak)
 
 
-def measure(task: tuple[Basis, Signal]) -> Found:
-    """Return what one signal takes and loses in one basis."""
+def measure(task: tuple[Basis | Coded, Signal]) -> Found:
+    """Return what one signal takes and loses in one basis, or codec."""
     basis, signal = task
+    if isinstance(basis, Coded):
+        return Found(coded_curve(basis, signal.codes, signal.rate), np.full(len(SHARES), np.nan))
     return Found(curve(basis, signal.codes, signal.rate), terms(basis, signal.codes))
 
 
-def tasks(all_signals: Sequence[Signal], names: Sequence[str]) -> Iterator[tuple[str, int, Basis]]:
+def tasks(all_signals: Sequence[Signal], names: Sequence[str]) -> Iterator[tuple[str, int, Basis | Coded]]:
     """Yield (basis, number of a signal, the basis as fitted for it); trained ones are fitted to the other half."""
     for name in names:
-        basis = BASES[name]()
-        if not basis.trained:
+        basis = METHODS[name]()
+        if isinstance(basis, Coded) or not basis.trained:
             for number in range(len(all_signals)):
                 yield name, number, basis
             continue
@@ -170,7 +174,7 @@ def _read(log: Path, all_signals: Sequence[Signal]) -> dict[tuple[str, int], Fou
     rows: dict[tuple[str, int], dict[str, np.ndarray]] = {}
     text = files.read(log).decode("utf-8", "replace")
     for line in csv.reader(text[: text.rfind("\n") + 1].splitlines()):
-        number = numbers.get((line[1], line[2])) if len(line) > 4 and line[0] in BASES else None
+        number = numbers.get((line[1], line[2])) if len(line) > 4 and line[0] in METHODS else None
         if number is not None:
             rows.setdefault((line[0], number), {})[line[3]] = np.array(line[4:], float)
     return {
@@ -201,7 +205,7 @@ def table(
             heard = spike[:, at][~np.isnan(spike[:, at])]
             lines.append({
                 "basis": name,
-                "trained": BASES[name]().trained,
+                "trained": METHODS[name]().trained,
                 "ratio": float(ratio),
                 "bits_per_sample": float(bits[at]),
                 "snr_db": mean,
@@ -219,7 +223,7 @@ def compaction(found: dict[str, dict[int, Found]]) -> list[dict[str, Any]]:
     return [
         {"basis": name} | {f"{share:g}": float(np.mean([one.terms[i] for one in by_signal.values()]))
                            for i, share in enumerate(SHARES)}
-        for name, by_signal in found.items() if by_signal
+        for name, by_signal in found.items() if by_signal and name in BASES
     ]  # fmt: skip
 
 

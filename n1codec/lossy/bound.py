@@ -10,18 +10,21 @@ import numpy as np
 SEGMENT = 2048
 """Samples of a segment of Welch's method."""
 _HALVINGS = 100
+_LEAST = 1e-12
 
 
 def spectrum(x: np.ndarray, segment: int = SEGMENT) -> np.ndarray:
     """Return the power of ``x``, shape (frames,), at frequencies from 0 to half the rate, equally far apart.
 
-    Welch's method (1967) with Hann windows that overlap by half; the mean over the frequencies is the variance.
+    Welch's method (1967) with Hann windows that overlap by half. The mean over the frequencies is the variance: what is
+    slower than a segment, and so in none of them, is added at the frequency 0.
     """
     from scipy import signal
 
     _, power = signal.welch(x, fs=1.0, nperseg=min(segment, len(x)), detrend="constant", return_onesided=False)
-    half = power[: len(power) // 2 + 1]
-    return np.maximum(np.asarray(half) * (x.var() / max(float(power.mean()), 1e-300)), 1e-12)
+    half = np.maximum(power[: len(power) // 2 + 1], _LEAST)
+    half[0] += max(float(x.var() - half.mean()), 0.0) * half.size
+    return half
 
 
 def snr_at(power: np.ndarray, bits: np.ndarray) -> np.ndarray:

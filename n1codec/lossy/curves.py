@@ -9,6 +9,7 @@ import numpy as np
 from n1codec.analysis.spikes import bandpass
 from n1codec.lossy.distortion import LEAST_RATE
 from n1codec.lossy.transforms import Basis
+from n1codec.pipeline import get_codec
 
 STEPS = np.geomspace(0.7, 700, 23)
 """Of the quantiser, in steps of the converter."""
@@ -23,7 +24,7 @@ SHARES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
 
 class Curve(NamedTuple):
-    """Points of one signal, shape (dead zones * steps,), in no order."""
+    """Points of one signal, shape (points,), in no order."""
 
     bits: np.ndarray
     """A sample, all side information counted."""
@@ -59,6 +60,30 @@ def curve(basis: Basis, x: np.ndarray, rate: float) -> Curve:
             if spikes is not None and (heard := bandpass(error, rate)) is not None:
                 spike = _db(spikes.var(), (heard**2).mean())
             points.append((bits / len(x), _db(x.var(), (error**2).mean()), spike))
+    return Curve(*np.array(points).T)
+
+
+class Coded(NamedTuple):
+    """A lossy codec in the place of a basis: its bytes are those of real files, without the container."""
+
+    spec: str
+    """With ``{}`` where the step stands."""
+    trained: bool = False
+
+
+def coded_curve(coded: Coded, x: np.ndarray, rate: float) -> Curve:
+    """Return what a signal takes and loses in a codec, at each of STEPS; arguments are as for :func:`curve`."""
+    given = x.astype(np.int32) if (x == np.rint(x)).all() else x
+    spikes = bandpass(x, rate) if rate >= LEAST_RATE else None
+    points = []
+    for step in STEPS:
+        codec = get_codec(coded.spec.format(f"{step:g}"))
+        payload, back = codec.coded(given)
+        error = back - x
+        spike = np.nan
+        if spikes is not None and (heard := bandpass(error, rate)) is not None:
+            spike = _db(spikes.var(), (heard**2).mean())
+        points.append((8 * len(payload) / len(x), _db(x.var(), (error**2).mean()), spike))
     return Curve(*np.array(points).T)
 
 

@@ -16,6 +16,8 @@ _MOST_BANDS = 24
 _LEVELS = 8
 """Of a wavelet transform, of signals that are long enough."""
 _PACKET_DEPTH = 6
+_BITS_OF_A_BAND = 60
+"""For its range, and until its statistics are learned, about."""
 SAMPLES_TO_TRAIN_ON = 2_000_000
 
 
@@ -184,7 +186,7 @@ def _padded(x: np.ndarray, levels: int) -> np.ndarray:
 class Packets(Basis):
     """Wavelet packets (Coifman, Wickerhauser 1992): all of one depth, or the tree that is best for a signal.
 
-    The best tree has the least sum of logarithms of its bands' variances, which is what the bits go by.
+    The best tree takes the fewest bits, by the logarithms of its bands' variances and what each band takes by itself.
     """
 
     def __init__(self, name: str, *, best: bool) -> None:
@@ -205,7 +207,7 @@ class Packets(Basis):
         return [bands[path] for path in self._paths]
 
     def _tree(self, bands: dict[str, np.ndarray], path: str) -> tuple[float, list[str]]:
-        cost = bands[path].size * np.log2(1 + (bands[path] ** 2).mean()) / 2
+        cost = _BITS_OF_A_BAND + bands[path].size * np.log2(1 + (bands[path] ** 2).mean()) / 2
         if len(path) == _PACKET_DEPTH:
             return cost, [path]
         parts = [self._tree(bands, path + side) for side in "01"]

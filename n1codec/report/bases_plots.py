@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_DRAWN = ("mdct256", "9/7", "dct256", "klt64", "haar", "identity")
+_DRAWN = ("codec-mdct", "mdct256", "9/7", "dct256", "klt64", "haar", "identity")
 """The bases that are told apart, those of them that were measured; the others are within a line's width of these."""
 
 
@@ -35,14 +35,13 @@ def write(
     curves = table(signals, found, RATIOS)
     largest = compaction(found)
     about = f"{name}: {len(signals)} {'channel' if len(signals) == 1 else 'channels'}"
-    texts = {
-        "bases.csv": _csv(lines),
-        "terms.csv": _csv(largest),
-        "README.md": _page(about, lines, largest),
-    }
+    texts = {"bases.csv": _csv(lines), "README.md": _page(about, lines, largest)}
+    plots = {"rate": lambda: _rate(curves, about)}
+    if largest:
+        texts["terms.csv"] = _csv(largest)
+        plots["terms"] = lambda: _terms(largest, about)
     for file, text in texts.items():
         files.write_text(folder / file, text)
-    plots = {"rate": lambda: _rate(curves, about), "terms": lambda: _terms(largest, about)}
     return [*(folder / file for file in texts), *save(plots, folder)]
 
 
@@ -76,11 +75,17 @@ def _page(about: str, lines: Sequence[dict[str, Any]], largest: Sequence[dict[st
         + head + rule + rows("snr_db", ("bound",))
         + "\n## Between 300 and 6000 Hz\n\n" + head + rule + rows("snr_spike_db")
         + "\n## Below the bound\n\n" + head + rule + rows("gap_db")
-        + "\n## The largest coefficients alone\n\nSignal-to-noise ratio of so large a share of the coefficients:\n\n"
-        + "| basis | " + " | ".join(f"{share:.1%}" for share in SHARES) + " |\n| --- |" + " ---: |" * len(SHARES) + "\n"
-        + "".join(f"| {row['basis']} | " + " | ".join(f"{row[f'{share:g}']:.2f}" for share in SHARES) + " |\n"
-                  for row in largest)
-        + "\n![rate](rate.png)\n\n![terms](terms.png)\n"
+        + "\n![rate](rate.png)\n"
+        + (_largest(largest) if largest else "")
+    )  # fmt: skip
+
+
+def _largest(rows: Sequence[dict[str, Any]]) -> str:
+    head = "| basis | " + " | ".join(f"{share:.1%}" for share in SHARES) + " |\n| --- |" + " ---: |" * len(SHARES)
+    body = [f"| {row['basis']} | " + " | ".join(f"{row[f'{share:g}']:.2f}" for share in SHARES) + " |" for row in rows]
+    return "\n".join(
+        ["\n## The largest coefficients alone\n\nSignal-to-noise ratio of so large a share of the coefficients:\n",
+         head, *body, "\n![terms](terms.png)\n"]
     )  # fmt: skip
 
 
