@@ -16,6 +16,7 @@ from n1codec.codec import CodecError, UnavailableError
 from n1codec.lossy import bases, bound, transforms
 from n1codec.lossy.curves import SHARES, STEPS, adaptive_bits, curve, terms
 from n1codec.lossy.transforms import BASES, Basis
+from n1codec.pipeline import get_codec
 from n1codec.recordings import wav
 
 UNTRAINED = [name for name, make in BASES.items() if not make().trained]
@@ -170,6 +171,20 @@ def test_the_command(folder: Path, tmp_path: Path, run: Callable[..., Any]) -> N
     log = (out / ".curves.csv").read_text()
     again = run("n1codec", "bases", folder, *options, "--out", out)
     assert (json.loads(again.stdout), (out / ".curves.csv").read_text()) == (lines, log)
+
+
+def test_a_codec_stands_beside_the_bases_with_its_bytes(folder: Path, tmp_path: Path, run: Callable[..., Any]) -> None:
+    done = run("n1codec", "bases", folder, "--bases", "codec-mdct", "--ratio", "6", "--jobs", 1, "--json", "--out",
+               tmp_path / "out")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (line,) = json.loads(done.stdout)
+    assert line["gap_db"] > 0
+    assert not (tmp_path / "out" / "terms.csv").exists()
+    (first, *_) = bases.signals(sorted(folder.iterdir()))
+    found = bases.measure((bases.METHODS["codec-mdct"](), first)).curve
+    x = first.codes.astype(np.int32)
+    payload = get_codec(f"mdct:step={STEPS[9]:g}").encode(x)
+    assert found.bits[9] == pytest.approx(8 * len(payload) / x.size)
 
 
 def test_an_interrupted_run_goes_on(folder: Path, tmp_path: Path) -> None:
