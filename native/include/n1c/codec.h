@@ -43,8 +43,9 @@ N1C_API int64_t n1c_bitunshuffle16(const uint8_t *in, int64_t length, int16_t *x
  * @param bit_price  what a bit may cost in squares of half a step, in units of 1/256; 0..65536.
  * @param out        the payload.
  * @param capacity   its room; 16 (n + 512) is always enough, and N1C_E_CAPACITY says that it was not.
- * @param work       scratch memory of n1c_mdct_..._work_size() bytes.
- * @return           the length of the payload. */
+ * @param work       scratch memory.
+ * @param work_size  what n1c_mdct_..._work_size() returns, or more, else N1C_E_CAPACITY.
+ * @return           the length of the payload; of n1c_mdct_..._work_size(): bytes of scratch memory. */
 N1C_API int64_t n1c_mdct_encode_work_size(void);
 N1C_API int64_t n1c_mdct_decode_work_size(void);
 N1C_API int64_t n1c_mdct_encode(const int32_t *x, int64_t n, int64_t step, int64_t bit_price, uint8_t *out,
@@ -52,7 +53,14 @@ N1C_API int64_t n1c_mdct_encode(const int32_t *x, int64_t n, int64_t step, int64
 
 /* The samples that the payload stands for, the same on every machine.
  *
- * @return  n, or N1C_E_CORRUPT. */
+ * @param in         a payload.
+ * @param length     its bytes.
+ * @param step       that of the encoder.
+ * @param x          room for n samples.
+ * @param n          their number.
+ * @param work       scratch memory.
+ * @param work_size  n1c_mdct_decode_work_size() or more, else N1C_E_CAPACITY.
+ * @return           n, or N1C_E_CORRUPT. */
 N1C_API int64_t n1c_mdct_decode(const uint8_t *in, int64_t length, int64_t step, int32_t *x, int64_t n, void *work,
                                 int64_t work_size);
 
