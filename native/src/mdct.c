@@ -339,7 +339,10 @@ static int64_t price_of(prices *p, const model *m, uint32_t size, int odd, int64
   }
   const int64_t high = number >> low;
   int64_t bits = high < UNARY ? sums[high] : sums[UNARY];
-  if (high >= UNARY) bits += (int64_t)(2 * n1c_width((uint32_t)(high - UNARY + 1)) - 1) << BIT_COST;
+  if (high >= UNARY) {
+    const int64_t rest = high - UNARY + 1;
+    bits += (int64_t)(2 * n1c_width(rest >> 32 ? ~(uint32_t)0 : (uint32_t)rest) - 1) << BIT_COST;
+  }
   return bits + ((int64_t)(low + (number != 0)) << BIT_COST);
 }
 
