@@ -222,6 +222,19 @@ def test_what_the_command_refuses(folder: Path, tmp_path: Path, run: Callable[..
             bases.signals([tmp_path / name])
 
 
+def test_without_the_library_the_others_are_compared(
+    folder: Path, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import importlib.util
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    done = run("n1codec", "bases", folder, "--every", 3, "--ratio", "8", "--jobs", 1, "--json")
+    assert done.returncode == 0
+    assert {line["basis"] for line in json.loads(done.stdout)} >= {"identity", "dct16", "mdct256", "codec-mdct"}
+    assert "left out: haar" in done.stderr
+    assert "n1codec[lossy]" in done.stderr
+
+
 def test_without_the_library_there_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 

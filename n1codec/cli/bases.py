@@ -54,6 +54,9 @@ def command(
       n1codec bases recordings/ --bases "mdct256 9/7" --ratio 8,10,20,200 --json
       n1codec bases run_g0_t0.imec0.ap.bin --every 8 --trained --out results/my-probe-bases
     """
+    from importlib.util import find_spec
+
+    from n1codec.cli import say
     from n1codec.cli._progress import progress
     from n1codec.codec import SpecError
     from n1codec.datasets import dataset
@@ -61,6 +64,9 @@ def command(
     from n1codec.lossy.bases import METHODS
 
     names = chosen.split() if chosen else [name for name, make in METHODS.items() if trained or not make().trained]
+    if not chosen and (without := [name for name in names if (need := METHODS[name]().needs) and not find_spec(need)]):
+        names = [name for name in names if name not in without]
+        say("n1codec bases", f"left out: {', '.join(without)} (pip install 'n1codec[lossy]' brings what they need)")
     if unknown := [name for name in names if name not in METHODS]:
         raise SpecError(f"there is no basis {unknown[0]!r} (there are {', '.join(METHODS)})")
     try:

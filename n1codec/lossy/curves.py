@@ -69,6 +69,7 @@ class Coded(NamedTuple):
     spec: str
     """With ``{}`` where the step stands."""
     trained: bool = False
+    needs: str = ""
 
 
 def coded_curve(coded: Coded, x: np.ndarray, rate: float) -> Curve:

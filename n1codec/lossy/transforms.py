@@ -26,6 +26,8 @@ class Basis(ABC):
 
     trained = False
     """Whether it has to be fitted to recordings."""
+    needs = ""
+    """A module that is not always there."""
 
     @abstractmethod
     def forward(self, x: np.ndarray) -> list[np.ndarray]:
@@ -167,6 +169,8 @@ def _pywt() -> Any:
 class Wavelet(Basis):
     """A discrete wavelet transform (Mallat 1989), periodic; each scale is a band."""
 
+    needs = "pywt"
+
     def __init__(self, name: str) -> None:
         self.name = name
 
@@ -188,6 +192,8 @@ class Packets(Basis):
 
     The best tree takes the fewest bits, by the logarithms of its bands' variances and what each band takes by itself.
     """
+
+    needs = "pywt"
 
     def __init__(self, name: str, *, best: bool) -> None:
         self.name, self.best = name, best
@@ -250,6 +256,7 @@ class Independent(Blocks):
     """Independent components of blocks (FastICA, Hyvaerinen 1999), scaled to columns of length 1."""
 
     trained = True
+    needs = "sklearn"
 
     def __init__(self, size: int, matrices: tuple[np.ndarray, np.ndarray] | None = None) -> None:
         self.size, self._matrices = size, matrices
