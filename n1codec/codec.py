@@ -213,11 +213,11 @@ class Stage(ABC):
 
     def loss(self) -> str:
         """Return what is lost, in words; empty where nothing is."""
-        return ""
+        return "" if self.lossless else "what comes back is near what was given, not the same"
 
     def promise(self, x: np.ndarray) -> Promise:
         """Return how near to an array, not empty, what comes back of it is."""
-        return Promise(error=0)
+        return Promise(error=0 if self.lossless else None)
 
     def get_config(self) -> dict[str, Any]:
         """Return every parameter with its value."""
