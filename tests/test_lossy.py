@@ -306,6 +306,20 @@ def test_a_broken_promise_is_a_mismatch(tmp_path: Path, start: Callable[..., Any
     assert "promised" in row["reason"]
 
 
+def test_a_stage_that_says_only_that_it_is_lossy(tmp_path: Path, start: Callable[..., Any], wav_file: Path) -> None:
+    """Its files are checked against what comes back, too, and say that something is lost."""
+    (tmp_path / "modules").mkdir()
+    silent = WORSE[: WORSE.index("    def loss")] + WORSE[WORSE.index("    def forward") :]
+    (tmp_path / "modules" / "silent.py").write_text(silent.replace("class Worse", "class Silent"))
+    own = {"N1CODEC_PATH": str(tmp_path / "modules")}
+    done = start("encode", wav_file, tmp_path / "a.n1c", "silent|zstd", **own)
+    assert (done.returncode, "lossy: what comes back is near" in done.stderr) == (0, True), done.stderr
+    done = start("decode", tmp_path / "a.n1c", tmp_path / "b.wav", **own)
+    assert (done.returncode, "not the same" in done.stderr) == (0, True), done.stderr
+    x, y = (open_recording(path).read() for path in (wav_file, tmp_path / "b.wav"))
+    np.testing.assert_array_equal(y, x & -256)
+
+
 WORSE = """
 from n1codec.codec import Filter, Promise
 
