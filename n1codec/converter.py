@@ -19,12 +19,13 @@ where width (of a distance, in bytes) and bits are bytes, origin and low are zig
 from __future__ import annotations
 
 import zlib
+from typing import NamedTuple
 
 import numpy as np
 
 from n1codec import n1_mapping
 from n1codec.codec import FormatError, Layout
-from n1codec.varint import Reader, put_uint
+from n1codec.varint import Reader, put_bytes, put_uint
 
 _N1, _STEP, _TABLE, _SCALE = 1, 2, 3, 4
 _N1_LOW, _N1_HIGH = -(1 << 15), (1 << 15) - 1
@@ -107,6 +108,46 @@ def restore(y: np.ndarray, side: bytes, layout: Layout) -> np.ndarray:
         scaled = ((y.astype(np.int64) + zero) * factor + bias >> bits).astype(word)
         return (scaled * word.type(step % modulus) + word.type(low % modulus)).view(layout.dtype)
     raise FormatError(f"its codes have the form {form}, which is not known")
+
+
+class Steps(NamedTuple):
+    """How the samples of a channel are counted: in steps of their converter, from the lowest on."""
+
+    form: bytes
+    """Of :func:`find`, for ``even``."""
+    lowest: int
+    """The code of the lowest sample, as a word without sign."""
+    highest: int
+    """Steps from there to the highest."""
+
+    @classmethod
+    def of(cls, x: np.ndarray) -> tuple[Steps, np.ndarray]:
+        """Return how samples of one channel are counted, and their steps, words without sign."""
+        codes, form = find(x, even=True)
+        words = codes.view(_unsigned(codes.dtype))
+        lowest = words[x.argmin()]
+        steps = words - lowest
+        return cls(form, int(lowest), int(steps.max())), steps
+
+    def put(self) -> bytes:
+        return put_bytes(self.form) + put_uint(self.lowest) + put_uint(self.highest)
+
+    @classmethod
+    def take(cls, reader: Reader) -> Steps:
+        return cls(reader.prefixed(), reader.uint(), reader.uint())
+
+    def samples(self, steps: np.ndarray, dtype: np.dtype) -> np.ndarray:
+        """Return the samples that lie so many steps above the lowest.
+
+        Args:
+            steps: uint64 of any length.
+            dtype: of the samples, an integer one.
+
+        Raises:
+            FormatError: one of them has no value.
+        """
+        words = (steps + np.uint64(self.lowest)).astype(_unsigned(dtype))
+        return restore(words.view(dtype), self.form, Layout(words.shape, dtype))
 
 
 def distance(form: bytes, codes: int) -> int:

@@ -19,8 +19,9 @@ import numpy as np
 
 from n1codec import converter
 from n1codec.codec import CodecError, Coder, Float, FormatError, Layout, Promise, SpecError
+from n1codec.converter import Steps
 from n1codec.native import SCRATCH, Kernel, reads, writes
-from n1codec.varint import Reader, put_bytes, put_uint
+from n1codec.varint import Reader, put_uint
 
 _encode_work_size = Kernel("n1c_mdct_encode_work_size")
 _decode_work_size = Kernel("n1c_mdct_decode_work_size")
@@ -216,37 +217,33 @@ class _Signal(ABC):
 class _Codes(_Signal):
     """Integers: the codes of their converter, counted from the lowest."""
 
-    def __init__(self, form: bytes, lowest: int, highest: int, middle: int) -> None:
-        self._form, self._lowest, self._highest, self._middle = form, lowest, highest, middle
-        self._shift = max(0, highest.bit_length() - _BITS)
+    def __init__(self, counted: Steps, middle: int) -> None:
+        self._counted, self._middle = counted, middle
+        self._shift = max(0, counted.highest.bit_length() - _BITS)
         self.unit = 1 << self._shift
         self.finest = _FINEST if not self._shift else 1
-        self.head = put_bytes(form) + put_uint(lowest) + put_uint(highest) + put_uint(middle)
+        self.head = counted.put() + put_uint(middle)
 
     @classmethod
     def made_of(cls, x: np.ndarray) -> _Codes:
-        codes, form = converter.find(x, even=True)
-        words = codes.view(f"u{codes.itemsize}")
-        lowest = words[x.argmin()]
-        steps = words - lowest
-        highest = int(steps.max())
-        made = cls(form, int(lowest), highest, min(round(float(steps.mean())), highest))
-        made.distance = converter.distance(form, 1)
+        counted, steps = Steps.of(x)
+        made = cls(counted, min(round(float(steps.mean())), counted.highest))
+        made.distance = converter.distance(counted.form, 1)
         made.values = ((steps >> made._shift).astype(np.int64) - (made._middle >> made._shift)).astype(np.int32)
         return made
 
     @classmethod
     def read_from(cls, reader: Reader) -> _Codes:
-        return cls(reader.prefixed(), reader.uint(), reader.uint(), reader.uint())
+        return cls(Steps.take(reader), reader.uint())
 
     def restored(self, values: np.ndarray, layout: Layout) -> np.ndarray:
-        numbers = np.clip(values.astype(np.int64) + (self._middle >> self._shift), 0, self._highest >> self._shift)
-        few = self._highest < values.size
-        steps = np.arange(self._highest + 1, dtype=np.uint64) if few else numbers.astype(np.uint64)
+        highest = self._counted.highest
+        numbers = np.clip(values.astype(np.int64) + (self._middle >> self._shift), 0, highest >> self._shift)
+        few = highest < values.size
+        steps = np.arange(highest + 1, dtype=np.uint64) if few else numbers.astype(np.uint64)
         if self._shift:
-            steps = np.minimum((steps << self._shift) + (1 << self._shift >> 1), self._highest)
-        words = (steps + np.uint64(self._lowest)).astype(f"u{layout.dtype.itemsize}")
-        samples = converter.restore(words.view(layout.dtype), self._form, Layout(words.shape, layout.dtype))
+            steps = np.minimum((steps << self._shift) + (1 << self._shift >> 1), highest)
+        samples = self._counted.samples(steps, layout.dtype)
         return samples[numbers] if few else samples
 
 

@@ -1,8 +1,8 @@
 """Near-lossless: samples rounded to bins of 2 * error + 1 steps of the converter, so that none is off by more.
 
 The coder behind it gets the number of each sample's bin, dense integers with 0 at the median, and codes them without
-loss. For integers a step is that of the converter (``n1codec/converter.py``): one code of an N1 recording,
-whose samples lie 64 apart. A sample k steps above the lowest of its channel falls into the bin
+loss. For integers a step is that of the converter (``n1codec/converter.py``): one code of an N1 recording, whose
+samples lie 64 apart. A sample k steps above the lowest of its channel falls into the bin
 
     floor((k + pad) / width),   width = 2 * error + 1,   pad = (error - median) mod width
 
@@ -27,7 +27,8 @@ import numpy as np
 
 from n1codec import converter
 from n1codec.codec import CodecError, Filter, Float, FormatError, Layout, Promise
-from n1codec.varint import Reader, put_bytes, put_uint
+from n1codec.converter import Steps
+from n1codec.varint import Reader, put_uint
 
 _SIZES = (2, 4, 8)
 """Bytes that the number of a bin may take."""
@@ -111,14 +112,11 @@ class _Grid(NamedTuple):
 def _round_integers(x: np.ndarray, error: int) -> tuple[np.ndarray, bytes]:
     side, grids, found = put_uint(error), [], []
     for row in _rows(x):
-        codes, form = converter.find(row, even=True)
-        words = codes.view(f"u{codes.itemsize}")
-        lowest = words[row.argmin()]
-        steps = words - lowest
-        highest, median = int(steps.max()), _median(steps)
-        grids.append(_Grid.of(error, highest, median))
-        found.append(grids[-1].bins(steps, highest))
-        side += put_bytes(form) + put_uint(int(lowest)) + put_uint(highest) + put_uint(median)
+        counted, steps = Steps.of(row)
+        median = _median(steps)
+        grids.append(_Grid.of(error, counted.highest, median))
+        found.append(grids[-1].bins(steps, counted.highest))
+        side += counted.put() + put_uint(median)
     kind = _kind(max(grid.zero for grid in grids), max(grid.top - grid.zero for grid in grids))
     y = np.empty((len(x), len(grids)), kind)
     for column, bins, grid in zip(y.T, found, grids, strict=True):
@@ -150,15 +148,14 @@ def _restore_integers(rows: np.ndarray, reader: Reader, dtype: np.dtype) -> np.n
     error = reader.uint()
     x = np.empty(rows.shape, dtype)
     for bins, restored in zip(rows, x, strict=True):
-        form, lowest, highest, median = reader.prefixed(), reader.uint(), reader.uint(), reader.uint()
-        grid = _Grid.of(error, highest, median)
+        counted, median = Steps.take(reader), reader.uint()
+        grid = _Grid.of(error, counted.highest, median)
         if not (-grid.zero <= int(bins.min()) and int(bins.max()) <= grid.top - grid.zero):
             raise FormatError("a sample is in a bin that its channel does not have")
         numbers = bins.astype(np.int64) + grid.zero
         few = grid.top < bins.size
-        steps = grid.middles(np.arange(grid.top + 1) if few else numbers, highest)
-        words = (steps + np.uint64(lowest)).astype(f"u{dtype.itemsize}")
-        samples = converter.restore(words.view(dtype), form, Layout(words.shape, dtype))
+        steps = grid.middles(np.arange(grid.top + 1) if few else numbers, counted.highest)
+        samples = counted.samples(steps, dtype)
         restored[:] = samples[numbers] if few else samples
     return x
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from n1codec.analysis.spikes import bandpass
-from n1codec.lossy.distortion import LEAST_RATE
+from n1codec.lossy.distortion import LEAST_RATE, decibels
 from n1codec.lossy.transforms import Basis
 from n1codec.pipeline import get_codec
 
@@ -41,11 +41,9 @@ def curve(basis: Basis, x: np.ndarray, rate: float) -> Curve:
         rate: frames a second.
     """
     mean = float(np.round(x.mean()))
-    signal = x - mean
-    bands = basis.forward(signal)
+    bands = basis.forward(x - mean)
     whole = bool((x == np.rint(x)).all())
-    spikes = bandpass(x, rate) if rate >= LEAST_RATE else None
-    points = []
+    points = _Points(x, rate)
     for offset in DEAD_ZONES:
         for step in STEPS:
             bits, back = float(HEAD_BITS), []
@@ -54,13 +52,27 @@ def curve(basis: Basis, x: np.ndarray, rate: float) -> Curve:
                 bits += adaptive_bits(numbers) + BAND_BITS
                 back.append(centred(band, numbers, step))
             restored = basis.inverse(back, len(x)) + mean
-            restored = np.rint(restored) if whole else restored
-            error = restored - x
-            spike = np.nan
-            if spikes is not None and (heard := bandpass(error, rate)) is not None:
-                spike = _db(spikes.var(), (heard**2).mean())
-            points.append((bits / len(x), _db(x.var(), (error**2).mean()), spike))
-    return Curve(*np.array(points).T)
+            points.add(bits, np.rint(restored) if whole else restored)
+    return points.curve()
+
+
+class _Points:
+    """The points of a curve of one signal."""
+
+    def __init__(self, x: np.ndarray, rate: float) -> None:
+        self._x, self._rate = x, rate
+        self._spikes = bandpass(x, rate) if rate >= LEAST_RATE else None
+        self._found: list[tuple[float, float, float]] = []
+
+    def add(self, bits: float, back: np.ndarray) -> None:
+        """Add what came back of the signal, and the bits that all of it takes."""
+        error, spike = back - self._x, np.nan
+        if self._spikes is not None and (heard := bandpass(error, self._rate)) is not None:
+            spike = _db(self._spikes.var(), (heard**2).mean())
+        self._found.append((bits / len(self._x), _db(self._x.var(), (error**2).mean()), spike))
+
+    def curve(self) -> Curve:
+        return Curve(*np.array(self._found).T)
 
 
 class Coded(NamedTuple):
@@ -75,21 +87,16 @@ class Coded(NamedTuple):
 def coded_curve(coded: Coded, x: np.ndarray, rate: float) -> Curve:
     """Return what a signal takes and loses in a codec, at each of STEPS; arguments are as for :func:`curve`."""
     given = x.astype(np.int32) if (x == np.rint(x)).all() else x
-    spikes = bandpass(x, rate) if rate >= LEAST_RATE else None
-    points = []
+    points = _Points(x, rate)
     for step in STEPS:
-        codec = get_codec(coded.spec.format(f"{step:g}"))
-        payload, back = codec.coded(given)
-        error = back - x
-        spike = np.nan
-        if spikes is not None and (heard := bandpass(error, rate)) is not None:
-            spike = _db(spikes.var(), (heard**2).mean())
-        points.append((8 * len(payload) / len(x), _db(x.var(), (error**2).mean()), spike))
-    return Curve(*np.array(points).T)
+        payload, back = get_codec(coded.spec.format(f"{step:g}")).coded(given)
+        points.add(8 * len(payload), back)
+    return points.curve()
 
 
 def _db(power: float, noise: float) -> float:
-    return 10 * float(np.log10(power / noise)) if noise and power else (200.0 if power else 0.0)
+    """Return decibels that can be averaged: 200 where nothing is lost, -200 where there is nothing."""
+    return max(min(decibels(float(power), float(noise)), 200.0), -200.0)
 
 
 def centred(band: np.ndarray, numbers: np.ndarray, step: float) -> np.ndarray:
