@@ -198,6 +198,19 @@ def test_an_interrupted_run_goes_on(folder: Path, tmp_path: Path) -> None:
     assert len(log.read_text()) > len(text) * 2 // 3
 
 
+def test_other_samples_of_one_name_are_measured_anew(folder: Path, tmp_path: Path) -> None:
+    """And of a trained basis all that stand beside them: it was fitted to others."""
+    log, names = tmp_path / "log.csv", ["dct16", "klt64"]
+    before = bases.run(bases.signals(sorted(folder.iterdir())), names, 1, log=log)
+    (folder / "1.wav").write_bytes(wav.write(signal(12_001, seed=9), 19_531))
+    signals, done = bases.signals(sorted(folder.iterdir())), []
+    after = bases.run(signals, names, 1, done.append, log=log)
+    assert [text for text in done if " " in text] == ["dct16 1.wav", "klt64 0.wav", "klt64 2.wav", "klt64 1.wav"]
+    assert after["dct16"][0].curve.bits.tolist() == before["dct16"][0].curve.bits.tolist()
+    assert after["dct16"][1].curve.bits.tolist() != before["dct16"][1].curve.bits.tolist()
+    assert after["klt64"][0].curve.snr_db.tolist() != before["klt64"][0].curve.snr_db.tolist()
+
+
 def _has_wavelets() -> bool:
     try:
         transforms._pywt()

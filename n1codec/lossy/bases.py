@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import zlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -116,11 +118,12 @@ def run(
         log: a file that each finding is appended to, and that a run which was interrupted goes on from.
     """
     found: dict[str, dict[int, Found]] = {name: {} for name in names}
-    known = _read(log, all_signals) if log and log.exists() else {}
+    keys = _keys(all_signals, names)
+    known = _read(log) if log and log.exists() else {}
     left = []
     for name, number, basis in tasks(all_signals, names):
-        if (name, number) in known:
-            found[name][number] = known[name, number]
+        if keys[name, number] in known:
+            found[name][number] = known[keys[name, number]]
             advance(name)
         else:
             left.append((name, number, basis))
@@ -129,54 +132,64 @@ def run(
         for (name, number, _), one in zip(left, mapped(measure, work), strict=True):
             found[name][number] = one
             if log:
-                _append(log, name, all_signals[number], one)
+                _append(log, keys[name, number], one)
             advance(f"{name} {all_signals[number].name}")
     return found
 
 
-class _pool:
-    """Something like ``map`` over processes, or in this one."""
+@contextmanager
+def _pool(jobs: int) -> Iterator[Callable[..., Any]]:
+    """Give something like ``map`` over processes, or in this one."""
+    if jobs == 1:
+        yield map
+        return
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
 
-    def __init__(self, jobs: int) -> None:
-        self._jobs = jobs
-
-    def __enter__(self) -> Callable[..., Any]:
-        if self._jobs == 1:
-            return map
-        from concurrent.futures import ProcessPoolExecutor
-        from multiprocessing import get_context
-
-        self._executor = ProcessPoolExecutor(self._jobs, get_context("spawn"))
-        return self._executor.map
-
-    def __exit__(self, *_: object) -> None:
-        if self._jobs > 1:
-            self._executor.shutdown(cancel_futures=True)
+    executor = ProcessPoolExecutor(jobs, get_context("spawn"))
+    try:
+        yield executor.map
+    finally:
+        executor.shutdown(cancel_futures=True)
 
 
-_COLUMNS = ("basis", "signal", "frames", "what", *(str(i) for i in range(len(DEAD_ZONES) * len(STEPS))))
+_Key = tuple[str, str, str]
+"""Basis, signal, and CRC-32 of all samples that the finding depends on."""
+_COLUMNS = ("basis", "signal", "crc32", "what", *(str(i) for i in range(len(DEAD_ZONES) * len(STEPS))))
 
 
-def _append(log: Path, name: str, signal: Signal, found: Found) -> None:
+def _keys(all_signals: Sequence[Signal], names: Sequence[str]) -> dict[tuple[str, int], _Key]:
+    """Return what each finding stands under in a log: that of a trained basis depends on all signals."""
+    own = [zlib.crc32(signal.codes.tobytes()) for signal in all_signals]
+    every = zlib.crc32(np.array(own, np.uint32).tobytes())
+    return {
+        (name, number): (
+            name,
+            signal.name,
+            f"{zlib.crc32(signal.codes.tobytes(), every if METHODS[name]().trained else 0):08x}",
+        )
+        for name in names
+        for number, signal in enumerate(all_signals)
+    }
+
+
+def _append(log: Path, key: _Key, found: Found) -> None:
     new = not log.exists()
     with log.open("a", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         if new:
             writer.writerow(_COLUMNS)
         rows = {**found.curve._asdict(), "terms": found.terms}
-        writer.writerows([name, signal.name, len(signal.codes), what, *map(repr, map(float, row))]
-                         for what, row in rows.items())  # fmt: skip
+        writer.writerows([*key, what, *map(repr, map(float, row))] for what, row in rows.items())
 
 
-def _read(log: Path, all_signals: Sequence[Signal]) -> dict[tuple[str, int], Found]:
-    """Return what a log holds of these signals; lines that a kill cut off are left out."""
-    numbers = {(signal.name, str(len(signal.codes))): number for number, signal in enumerate(all_signals)}
-    rows: dict[tuple[str, int], dict[str, np.ndarray]] = {}
+def _read(log: Path) -> dict[_Key, Found]:
+    """Return what a log holds; lines that a kill cut off are left out."""
+    rows: dict[_Key, dict[str, np.ndarray]] = {}
     text = files.read(log).decode("utf-8", "replace")
     for line in csv.reader(text[: text.rfind("\n") + 1].splitlines()):
-        number = numbers.get((line[1], line[2])) if len(line) > 4 and line[0] in METHODS else None
-        if number is not None:
-            rows.setdefault((line[0], number), {})[line[3]] = np.array(line[4:], float)
+        if len(line) > 4 and line[0] in METHODS:
+            rows.setdefault((line[0], line[1], line[2]), {})[line[3]] = np.array(line[4:], float)
     return {
         key: Found(Curve(row["bits"], row["snr_db"], row["spike_db"]), row["terms"])
         for key, row in rows.items()
