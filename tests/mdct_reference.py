@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 from format_reference import Range
 
@@ -55,6 +56,8 @@ class Model:
         self.mean = [0] * BLOCK
         self.around = [0] * BLOCK
         self.blocks = 0
+        self.events: Counter[str] = Counter()
+        """How often what is rare has happened."""
 
     def expected(self, i: int, near: int, far: int) -> int:
         weight = min(self.blocks, 60)
@@ -67,6 +70,7 @@ class Model:
             if used:
                 nearest = min(used, key=lambda c: (abs(c - which), c))
                 own = {i: (p, min(seen, 2)) for i, (p, seen) in self.counters[nearest, odd].items()}
+                self.events["lower" if nearest < which else "higher"] += 1
             self.counters[which, odd] = own
         return self.counters[which, odd]
 
@@ -102,16 +106,19 @@ def number(d: Range, model: Model, size: int, odd: int) -> int:
     while high < 15 and d.bit(counters, high, 200):
         high += 1
     if high == 15:
+        model.events["escape"] += 1
         bits = 0
         while not d.even(1):
             bits += 1
         high = 14 + (1 << bits | raw(d, bits))
+        model.events["long escape"] += bits > 16
+    model.events["low bits"] += low > 16
     magnitude = high << low | raw(d, low)
     return -magnitude if magnitude and d.even(1) else magnitude
 
 
-def decode(payload: bytes, step: int, n: int) -> list[int]:
-    """Return what the kernel gives back: n numbers around 0."""
+def decode(payload: bytes, step: int, n: int, events: Counter[str] | None = None) -> list[int]:
+    """Return what the kernel gives back: n numbers around 0; count what is rare."""
     d, model, state = Range(payload), Model(), 0
     rest, out = [0] * BLOCK, []
     for block in range(-(-n // BLOCK) + 1):
@@ -135,4 +142,6 @@ def decode(payload: bytes, step: int, n: int) -> list[int]:
         if block:
             out += [rest[i] + scaled(w[i] * sine(2 * i + 1)) + 512 >> 10 for i in range(BLOCK)]
         rest = [scaled(w[BLOCK + i] * sine(2 * (BLOCK - 1 - i) + 1)) for i in range(BLOCK)]
+    if events is not None:
+        events += model.events
     return out[:n]

@@ -14,7 +14,7 @@ from conftest import signal
 
 from n1codec.codec import CodecError, UnavailableError
 from n1codec.lossy import bases, bound, transforms
-from n1codec.lossy.curves import SHARES, STEPS, adaptive_bits, curve, terms
+from n1codec.lossy.curves import SHARES, STEPS, Coded, adaptive_bits, coded_curve, curve, terms
 from n1codec.lossy.transforms import BASES, Basis
 from n1codec.pipeline import get_codec
 from n1codec.recordings import wav
@@ -123,6 +123,14 @@ def test_a_curve_falls_and_stays_below_the_bound() -> None:
     limit = bound.snr_at(bound.spectrum(x), np.array([2.0, 1.0, 0.5]))
     assert (limit - 2.5 < snr).all()
     assert (snr < limit).all()
+
+
+def test_dependent_quantisation_is_worth_half_a_decibel() -> None:
+    """Beside the same basis with a scalar quantiser and an ideal code: whatever the encoder does less well shows here."""
+    x, bits = pink(60_000), np.array([3.0, 2.0, 1.5, 1.0])
+    scalar, _ = bases.at_bits(curve(BASES["mdct256"](), x, 0), bits)
+    coded, _ = bases.at_bits(coded_curve(Coded("mdct:step={}"), x, 0), bits)
+    assert (coded - scalar > [0.85, 0.75, 0.45, 0.45]).all()
 
 
 def test_fine_steps_of_whole_numbers_lose_nothing() -> None:

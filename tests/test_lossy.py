@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -379,6 +380,18 @@ def test_the_reference_decodes_the_same(kind: str, step: int) -> None:
     x = awkward_signals()[kind]
     payload = kernel(x, step)
     assert mdct_reference.decode(payload, step, x.size) == unkernel(payload, step, x.size).tolist()
+
+
+def test_those_signals_take_every_rare_path() -> None:
+    """Escapes, those of more than 16 bits, raw bits in pieces, counters taken over from classes on either side."""
+    events: Counter[str] = Counter()
+    for kind, step in (("loud", 1), ("step", 16), ("quiet, then loud", 16)):
+        x = awkward_signals()[kind]
+        payload = kernel(x, step)
+        assert mdct_reference.decode(payload, step, x.size, events) == unkernel(payload, step, x.size).tolist()
+    assert {name for name, count in events.items() if count} == {
+        "escape", "long escape", "low bits", "lower", "higher"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", awkward_signals())
