@@ -126,7 +126,7 @@ def test_a_curve_falls_and_stays_below_the_bound() -> None:
 
 
 def test_dependent_quantisation_is_worth_half_a_decibel() -> None:
-    """Beside the same basis with a scalar quantiser and an ideal code: whatever the encoder does less well shows here."""
+    """Beside the same basis with a scalar quantiser and an ideal code: what the encoder does less well shows here."""
     x, bits = pink(60_000), np.array([3.0, 2.0, 1.5, 1.0])
     scalar, _ = bases.at_bits(curve(BASES["mdct256"](), x, 0), bits)
     coded, _ = bases.at_bits(coded_curve(Coded("mdct:step={}"), x, 0), bits)

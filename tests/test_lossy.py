@@ -19,8 +19,10 @@ from hypothesis.extra import numpy as hnp
 
 import n1codec
 from n1codec import n1_mapping, registry
-from n1codec.codec import CodecError, FormatError, Layout, SpecError
+from n1codec.bench.measure import cases
+from n1codec.codec import CodecError, FormatError, Layout, Promise, SpecError
 from n1codec.container import Archive, access
+from n1codec.container.convert import verify
 from n1codec.lossy.distortion import measure
 from n1codec.native import SCRATCH, Kernel, KernelError, reads, writes
 from n1codec.pipeline import get_codec
@@ -186,13 +188,14 @@ def test_a_file_is_checked_against_what_comes_back(tmp_path: Path, coder: str) -
     np.testing.assert_array_equal(n1codec.decode(n1codec.encode(x, f"round:error=2|{coder}")), y)
 
 
-@pytest.mark.parametrize("order", ["c", "f"])
-def test_long_recordings_of_many_channels(tmp_path: Path, run: Callable[..., Any], order: str) -> None:
+@pytest.mark.parametrize(("order", "coder"), [("c", "rans"), ("f", "rans"), ("c", "n1"), ("f", "n1")])
+def test_long_recordings_of_many_channels(tmp_path: Path, run: Callable[..., Any], order: str, coder: str) -> None:
+    """All channels together, and in two groups."""
     x = signal(60_000, 40)
     source, packed, back = tmp_path / "a.bin", tmp_path / "a.n1c", tmp_path / "b.bin"
     source.write_bytes(x.tobytes(order.upper()))
     options = ("--channels", 40, "--rate", 20_000, "--order", order)
-    done = run("encode", source, packed, "round:error=1|rans", *options, "--verify")
+    done = run("encode", source, packed, f"round:error=1|{coder}", *options, "--verify")
     assert done.returncode == 0, done.stderr
     assert "lossy: no sample is off by more than 1 step" in done.stderr
     assert run("n1codec", "verify", packed).returncode == 0
@@ -202,6 +205,45 @@ def test_long_recordings_of_many_channels(tmp_path: Path, run: Callable[..., Any
     assert abs(n1_mapping.codes(x) - n1_mapping.codes(y)).max() == 1
     with n1codec.open(packed) as opened:
         np.testing.assert_array_equal(opened[100:200, 3:5], y[100:200, 3:5])
+
+
+def test_what_is_written_while_it_is_recorded(tmp_path: Path) -> None:
+    x = signal(5000, 3)
+    for name, parts in (("a.n1c", (x[:3000], x[3000:])), ("b.n1c", (x,))):
+        with n1codec.create(tmp_path / name, 3, np.int16, 20_000, "round:error=2|rans") as recorder:
+            for part in parts:
+                recorder.write(part)
+                recorder.flush()
+        with n1codec.open(tmp_path / name) as opened:
+            y = opened[:]
+        assert abs(n1_mapping.codes(x) - n1_mapping.codes(y)).max() == 2
+        assert verify(tmp_path / name) == x.nbytes
+        assert Archive(access(tmp_path / name)).head.lossy
+
+
+def test_when_a_promise_holds() -> None:
+    x = np.array([0, 10, 0, -10], np.int16)
+    y = x + np.array([2, 0, 0, 0], np.int16)  # a mean square of 1, beside a variance of 50
+    for kept, broken in (
+        (Promise(error=2), Promise(error=1.9)),
+        (Promise(rms=1), Promise(rms=0.99)),
+        (Promise(snr=16.98), Promise(snr=17)),
+    ):
+        for dtype in (np.int16, np.int64, np.float32):
+            assert kept.holds(x.astype(dtype), y.astype(dtype))
+            assert not broken.holds(x.astype(dtype), y.astype(dtype))
+    ends = np.array([0, 255], np.uint8)
+    assert Promise(error=255).holds(ends, ends[::-1])
+    assert not Promise(error=254).holds(ends, ends[::-1])
+    assert Promise().holds(x, -x)
+
+
+def test_what_comes_back_has_as_many_bytes(tmp_path: Path, wav_file: Path) -> None:
+    (case,), source = cases.make(["round|zstd"]), cases.source(wav_file)
+    for size, good in ((0, True), (1, False), (-2, False)):
+        data = wav_file.read_bytes()
+        (tmp_path / "back").write_bytes(data + b"\0" if size > 0 else data[: len(data) + size])
+        assert (cases.distortion(case, source, tmp_path / "back") is not None) is good
 
 
 def test_originals_of_lossy_files_stay(tmp_path: Path, run: Callable[..., Any], wav_file: Path) -> None:
