@@ -238,6 +238,31 @@ def test_when_a_promise_holds() -> None:
     assert Promise().holds(x, -x)
 
 
+def test_a_quality_sweep_of_odd_files(tmp_path: Path, run: Callable[..., Any]) -> None:
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    odd = {
+        "empty": wav.write(np.zeros((0, 1), np.int16), 20_000),
+        "one": wav.write(np.array([[5]], np.int16), 20_000),
+        "constant": wav.write(np.full((90, 2), -3, np.int16), 20_000),
+        "bytes": wav.write(rng.integers(0, 255, (500, 1)).astype(np.uint8), 20_000),
+        "stored": b"no recording",
+        "mono": wav.write(signal(3000), 20_000),
+    }
+    for name, data in odd.items():
+        (folder / f"{name}.wav").write_bytes(data)
+    options = ("--data", folder, "--results", tmp_path / "results", "--min-time", 0)
+    done = run("n1codec", "grid", "--quality", "--codec", "round|n1", "--codec", "mdct", *options)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    rows = {(row["spec"], row["file"]): row for row in stored(tmp_path / "results" / "odd" / "quality.csv.gz")}
+    assert {row["verified"] for row in rows.values()} == {"1"}
+    assert len(rows) == 12
+    assert rows["mdct", "empty.wav"]["snr_db"] == ""
+    assert float(rows["round|n1", "one.wav"]["snr_db"]) == np.inf
+    assert float(rows["round|n1", "mono.wav"]["largest_error"]) == 2
+
+
 def test_what_comes_back_has_as_many_bytes(tmp_path: Path, wav_file: Path) -> None:
     (case,), source = cases.make(["round|zstd"]), cases.source(wav_file)
     for size, good in ((0, True), (1, False), (-2, False)):

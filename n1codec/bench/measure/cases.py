@@ -130,6 +130,8 @@ class Source:
 def distortion(case: Case, source: Source, path: Path) -> dict[str, float | str | int] | None:
     """Return the columns that say how near to its source a file is; None where it is further than was promised.
 
+    An empty recording has no such columns.
+
     Args:
         path: all files of the source, one behind the other, as they came back.
     """
@@ -149,6 +151,8 @@ def distortion(case: Case, source: Source, path: Path) -> dict[str, float | str 
     x, y = (np.concatenate(each, axis=1) for each in zip(*pairs, strict=True))
     if at != len(data) or not get_codec(case.spec).near(x, y):
         return None
+    if not x.size:
+        return {}
     found = measure(x, y, main.rate)
     return {name: "" if value is None else value for name, value in found._asdict().items()}
 
