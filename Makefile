@@ -77,8 +77,8 @@ bench: $(STAMP) ## time our own kernels, and what trained codecs reach on unseen
 	@$(BIN)/python tools/bench_store.py
 
 bases: $(STAMP) ## compare bases by rate and distortion: make bases DATA=path/to/wavs
-	@$(BIN)/python -c 'import pywt, sklearn' 2>/dev/null || EXTRAS="$$EXTRAS,lossy" $(INSTALL)
-	@$(RUN) n1codec bases --trained $(if $(DATA),--data "$$DATA")
+	@$(BIN)/python -c 'import pywt, sklearn, imagecodecs' 2>/dev/null || EXTRAS="$$EXTRAS,lossy" $(INSTALL)
+	@$(RUN) n1codec bases --trained --peers $(if $(DATA),--data "$$DATA")
 
 data: $(STAMP) ## download the public recordings and verify them
 	@$(RUN) n1codec data fetch

@@ -204,6 +204,9 @@ def test_an_interrupted_run_goes_on(folder: Path, tmp_path: Path) -> None:
     again = bases.run(signals, list(whole), 1, log=log)
     assert bases.table(signals, again) == bases.table(signals, whole)
     assert len(log.read_text()) > len(text) * 2 // 3
+    done = log.read_text()
+    assert bases.table(signals, bases.run(signals, list(whole), 1, log=log)) == bases.table(signals, whole)
+    assert log.read_text() == done
 
 
 def test_other_samples_of_one_name_are_measured_anew(folder: Path, tmp_path: Path) -> None:

@@ -183,11 +183,19 @@ def _append(log: Path, key: _Key, found: Found) -> None:
         writer.writerows([*key, what, *map(repr, map(float, row))] for what, row in rows.items())
 
 
+def logged(log: Path) -> list[list[str]]:
+    """Return the lines of a log, and cut a last one off of it that a kill left unfinished."""
+    data = files.read(log)
+    whole = data[: data.rfind(b"\n") + 1]
+    if len(whole) < len(data):
+        files.write(log, whole)
+    return list(csv.reader(whole.decode("utf-8", "replace").splitlines()))
+
+
 def _read(log: Path) -> dict[_Key, Found]:
-    """Return what a log holds; lines that a kill cut off are left out."""
+    """Return what a log holds; a finding of which lines are missing is left out."""
     rows: dict[_Key, dict[str, np.ndarray]] = {}
-    text = files.read(log).decode("utf-8", "replace")
-    for line in csv.reader(text[: text.rfind("\n") + 1].splitlines()):
+    for line in logged(log):
         if len(line) > 4 and line[0] in METHODS:
             rows.setdefault((line[0], line[1], line[2]), {})[line[3]] = np.array(line[4:], float)
     return {

@@ -43,7 +43,7 @@ def curve(basis: Basis, x: np.ndarray, rate: float) -> Curve:
     mean = float(np.round(x.mean()))
     bands = basis.forward(x - mean)
     whole = bool((x == np.rint(x)).all())
-    points = _Points(x, rate)
+    points = Points(x, rate)
     for offset in DEAD_ZONES:
         for step in STEPS:
             bits, back = float(HEAD_BITS), []
@@ -56,7 +56,7 @@ def curve(basis: Basis, x: np.ndarray, rate: float) -> Curve:
     return points.curve()
 
 
-class _Points:
+class Points:
     """The points of a curve of one signal."""
 
     def __init__(self, x: np.ndarray, rate: float) -> None:
@@ -64,12 +64,13 @@ class _Points:
         self._spikes = bandpass(x, rate) if rate >= LEAST_RATE else None
         self._found: list[tuple[float, float, float]] = []
 
-    def add(self, bits: float, back: np.ndarray) -> None:
-        """Add what came back of the signal, and the bits that all of it takes."""
+    def add(self, bits: float, back: np.ndarray) -> tuple[float, float, float]:
+        """Add what came back of the signal, and the bits that all of it takes; return the point: bits, SNR, spikes."""
         error, spike = back - self._x, np.nan
         if self._spikes is not None and (heard := bandpass(error, self._rate)) is not None:
             spike = _db(self._spikes.var(), (heard**2).mean())
         self._found.append((bits / len(self._x), _db(self._x.var(), (error**2).mean()), spike))
+        return self._found[-1]
 
     def curve(self) -> Curve:
         return Curve(*np.array(self._found).T)
@@ -87,7 +88,7 @@ class Coded(NamedTuple):
 def coded_curve(coded: Coded, x: np.ndarray, rate: float) -> Curve:
     """Return what a signal takes and loses in a codec, at each of STEPS; arguments are as for :func:`curve`."""
     given = x.astype(np.int32) if (x == np.rint(x)).all() else x
-    points = _Points(x, rate)
+    points = Points(x, rate)
     for step in STEPS:
         payload, back = get_codec(coded.spec.format(f"{step:g}")).coded(given)
         points.add(8 * len(payload), back)

@@ -13,6 +13,7 @@ import numpy as np
 from n1codec import files
 from n1codec.lossy.bases import RATIOS, Found, Signal, compaction, table
 from n1codec.lossy.curves import SHARES
+from n1codec.lossy.peers import PEERS
 from n1codec.report.plots import headed, save
 from n1codec.report.style import INK, RULE, colour, marker
 
@@ -30,13 +31,22 @@ def write(
     signals: Sequence[Signal],
     found: dict[str, dict[int, Found]],
     lines: Sequence[dict[str, Any]],
+    peers: Sequence[dict[str, Any]] = (),
+    equal: Sequence[dict[str, Any]] = (),
 ) -> list[Path]:
-    """Write README.md, bases.csv, terms.csv and the plots into a folder; return the files written."""
+    """Write README.md, bases.csv, terms.csv, peers.csv and the plots into a folder; return the files written.
+
+    Args:
+        lines: of the bases, by ``bases.table``.
+        peers, equal: points of other codecs and their ratios at equal errors, by ``peers.table`` and ``near_lossless``.
+    """
     curves = table(signals, found, RATIOS)
     largest = compaction(found)
     about = f"{name}: {len(signals)} {'channel' if len(signals) == 1 else 'channels'}"
-    texts = {"bases.csv": _csv(lines), "README.md": _page(about, lines, largest)}
-    plots = {"rate": lambda: _rate(curves, about)}
+    texts = {"bases.csv": _csv(lines), "README.md": _page(about, lines, largest, peers, equal)}
+    plots = {"rate": lambda: _rate(curves, about, peers)}
+    if peers:
+        texts["peers.csv"] = _csv(peers)
     if largest:
         texts["terms.csv"] = _csv(largest)
         plots["terms"] = lambda: _terms(largest, about)
@@ -53,7 +63,13 @@ def _csv(rows: Sequence[dict[str, Any]]) -> str:
     return text.getvalue()
 
 
-def _page(about: str, lines: Sequence[dict[str, Any]], largest: Sequence[dict[str, Any]]) -> str:
+def _page(
+    about: str,
+    lines: Sequence[dict[str, Any]],
+    largest: Sequence[dict[str, Any]],
+    peers: Sequence[dict[str, Any]],
+    equal: Sequence[dict[str, Any]],
+) -> str:
     ratios = list(dict.fromkeys(line["ratio"] for line in lines))
     cells = {(line["basis"], line["ratio"]): line for line in lines}
     names = sorted({line["basis"] for line in lines}, key=lambda one: -cells[one, ratios[len(ratios) // 2]]["snr_db"])
@@ -76,8 +92,50 @@ def _page(about: str, lines: Sequence[dict[str, Any]], largest: Sequence[dict[st
         + "\n## Between 300 and 6000 Hz\n\n" + head + rule + rows("snr_spike_db")
         + "\n## Below the bound\n\n" + head + rule + rows("gap_db")
         + "\n![rate](rate.png)\n"
+        + (_peers(peers, equal) if peers else "")
         + (_largest(largest) if largest else "")
     )  # fmt: skip
+
+
+def _peers(peers: Sequence[dict[str, Any]], equal: Sequence[dict[str, Any]]) -> str:
+    head = [
+        "codec",
+        "ratio",
+        "SNR dB",
+        "300-6000 Hz",
+        "bound dB",
+        "largest error",
+        "encode xRT",
+        "decode xRT",
+        "channels",
+    ]
+    text = [
+        "\n## Peers\n\nOther codecs (`--peers`) with the bytes that they really write, and the ratio of all channels",
+        "together. The bound of a line is the mean of the channels' bounds, each at the bits that it took; times are",
+        "those of the processor. No decibels stand where a channel came back without loss.\n",
+        f"| {' | '.join(head)} |",
+        "| --- |" + " ---: |" * (len(head) - 1),
+    ]
+    for line in peers:
+        name = line["basis"].replace("|", r"\|")
+        snr, spike = ("" if line[key] is None else f"{line[key]:.2f}" for key in ("snr_db", "snr_spike_db"))
+        text.append(
+            f"| `{name}` | {line['ratio']:.3f} | {snr} | {spike} | {line['bound_db']:.2f} | {line['largest_error']:g} "
+            f"| {line['encode_xrt']:.0f} | {line['decode_xrt']:.0f} | {line['files']} |"
+        )
+    if equal:
+        names = [name for name in PEERS if any(name in line for line in equal)]
+        cells = [name.replace("|", r"\|") for name in names]
+        text += [
+            "\n## At equal errors\n\nRatios at the same largest error, in steps of the converter; of `wavpack`, which",
+            "bounds no error, at the signal-to-noise ratio of `round`, its bits interpolated for each channel.\n",
+            f"| error | {' | '.join(f'`{cell}`' for cell in cells)} |",
+            "| ---: |" + " ---: |" * len(names),
+        ]
+        for line in equal:
+            ratios = (f"{line[name]:.3f}" if name in line else "" for name in names)
+            text.append(f"| {line['error']:g} | {' | '.join(ratios)} |")
+    return "\n".join(text) + "\n"
 
 
 def _largest(rows: Sequence[dict[str, Any]]) -> str:
@@ -105,7 +163,20 @@ def _logarithmic(axes: Axes, ticks: Sequence[float]) -> None:
     axes.set_xticks([], minor=True)
 
 
-def _rate(lines: Sequence[dict[str, Any]], about: str) -> Figure:
+def _points(axes: Axes, peers: Sequence[dict[str, Any]], key: str) -> None:
+    """Draw other codecs as points, each with a marker of its own; all are within the ratios of the lines."""
+    families: dict[str, list[tuple[float, float]]] = {}
+    for line in peers:
+        name, _, rest = line["basis"].partition(":")
+        if line[key] is not None and RATIOS[0] / 2 <= line["ratio"] <= RATIOS[-1]:
+            families.setdefault(name + "".join(rest.partition("|")[1:]), []).append((line["ratio"], line[key]))
+    for slot, (name, points) in enumerate(families.items()):
+        ratios, decibels = zip(*points, strict=True)
+        axes.scatter(ratios, decibels, s=22, facecolors="none", edgecolors=colour(slot), linewidths=1.1,
+                     marker=marker(slot + len(_DRAWN)), label=name, zorder=3)  # fmt: skip
+
+
+def _rate(lines: Sequence[dict[str, Any]], about: str, peers: Sequence[dict[str, Any]]) -> Figure:
     figure = headed(10, 6, "Rate and distortion", f"{about} · means of dB; grey: the other bases")
     panels = figure.subplots(1, 2, sharex=True)
     names = list(dict.fromkeys(line["basis"] for line in lines))
@@ -123,6 +194,7 @@ def _rate(lines: Sequence[dict[str, Any]], about: str) -> Figure:
             axes.plot([line["ratio"] for line in rows], [line["bound_db"] for line in rows], color=INK, linewidth=1.6,
                       linestyle="--", label="bound R(D)")  # fmt: skip
         _lines(axes, names, points)
+        _points(axes, peers, key)
         _logarithmic(axes, RATIOS)
         axes.set_title(title, fontsize=9)
         axes.set_xlabel("compression ratio (16-bit samples)")
