@@ -27,11 +27,11 @@ ifeq ($(shell uname),Darwin)
 UNUSED := -Wl,-dead_strip
 endif
 
-.PHONY: help install native eval grid plot report view bases bench data list docs test test-all fuzz mutants lint format \
-	clean distclean
+.PHONY: help install environments native eval grid plot report view bases bench data list docs test test-all fuzz mutants \
+	lint format clean distclean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "  CODEC=zstd      the codec of make eval          CODECS='a b'   the codecs of make grid (all)"
 	@echo "  DATA=folder     the recordings                  RESULTS=dir    the folder of results (results)"
@@ -46,6 +46,9 @@ install: $(STAMP) encode decode ## set up .venv with pinned versions and build t
 # It holds the extras that are installed: what was missing is tried again by `make install`, and by nothing else.
 $(STAMP): $(SOURCES)
 	@$(INSTALL)
+
+environments: $(STAMP) ## set up build/environments, for libraries that cannot stand in one with ours
+	@$(BIN)/python tools/environments.py
 
 # A link that is there is left alone, so that a checkout that cannot be written to works, too.
 encode decode: | $(STAMP) ## link the executable

@@ -39,6 +39,15 @@ def signal(frames: int, channels: int = 1, seed: int = 0) -> np.ndarray:
     return np.trunc(codes * 65535 / 1023 - 32768).astype(np.int16)
 
 
+def needs(module: str) -> Any:
+    """Import a library that not everybody has; without it the tests that ask for it are left out."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        assert not os.environ.get("N1_REQUIRE_ALL"), f"{module} is not there: {error}"
+        pytest.skip(f"needs {module}", allow_module_level=True)
+
+
 def stored(path: Path) -> list[dict[str, str]]:
     """The rows of a result store, as text by column: read with no code of the program's; none if there is no file."""
     if not path.exists():

@@ -1,0 +1,10 @@
+"""Our codecs in other people's libraries: thin layers, each imported by who uses it and by nothing else of the house.
+
+``chunks``         the bytes of one chunk of an array that somebody else's format holds
+``numcodecs``      codecs for numcodecs and Zarr 2
+``zarr3``          a codec for Zarr 3
+``spikeinterface`` recordings for SpikeInterface
+``dask``           recordings as arrays of Dask
+
+The public names are ``n1codec.zarr`` and ``n1codec.spikeinterface``.
+"""
