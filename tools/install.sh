@@ -1,5 +1,6 @@
 #!/bin/sh
-# Sets up the virtual environment named by $1: pinned versions, the package, its C kernels, the extras in $EXTRAS.
+# Sets up the virtual environment named by $1: pinned versions, the package, its C kernels, what the benchmark needs (the
+# extra bench), and the extras in $EXTRAS.
 # An extra that does not install is named, with what it would need, and left out; $2 gets the names of those that did.
 set -eu
 venv=$1
@@ -32,7 +33,7 @@ import sys, tomllib
 print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]], sep="\n")' "$1"
 }
 
-pip -e .
+pip -e '.[bench]'
 installed=
 for extra in $(echo "${EXTRAS:-}" | tr ',' ' '); do
     log=$(mktemp)

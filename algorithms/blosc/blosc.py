@@ -20,6 +20,7 @@ _STORED = 2
 class Blosc(ByteCoder):
     wire = "bl"
     requires = ("numcodecs",)
+    extra = "bench"
     cname: str
     clevel: int
     shuffle: str

@@ -25,6 +25,7 @@ _MEMORY, _ZEROS = 0x00, 0x10
 class Blosc2(Coder):
     wire = "b2"
     requires = ("blosc2",)
+    extra = "bench"
     cname: str
     clevel: int
     shuffle: str

@@ -8,6 +8,7 @@ from n1codec.codec import ByteCoder, FormatError, Int
 class Brotli(ByteCoder):
     wire = "B"
     requires = ("brotli",)
+    extra = "bench"
     quality: int
     lgwin: int
     params = {

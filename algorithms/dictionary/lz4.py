@@ -8,6 +8,7 @@ from n1codec.codec import ByteCoder, FormatError, Int
 class Lz4(ByteCoder):
     wire = "l4"
     requires = ("numcodecs",)
+    extra = "bench"
     acceleration: int
     params = {"acceleration": Int(9, 1, 65537, "1 is small, more is faster")}
     grid = ("lz4:acceleration=1", "lz4", "delta|lz4", "remap|lz4", "remap|delta|zigzag|planes|lz4:acceleration=1")

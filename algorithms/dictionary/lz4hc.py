@@ -8,6 +8,7 @@ from n1codec.codec import ByteCoder, Int
 class Lz4hc(ByteCoder):
     wire = "lh"
     requires = ("lz4",)
+    extra = "bench"
     level: int
     params = {"level": Int(12, 1, 12, "1 is fast, 12 is small")}
     grid = ("lz4hc", "remap|delta|zigzag|planes|lz4hc")

@@ -8,6 +8,7 @@ from n1codec.codec import ByteCoder, FormatError, Int
 class NumcodecsZstd(ByteCoder):
     wire = "nz"
     requires = ("numcodecs",)
+    extra = "bench"
     level: int
     params = {"level": Int(22, -7, 22, "negative and low is fast, high is small")}
     grid = ("numcodecs_zstd", "delta|numcodecs_zstd", "remap|numcodecs_zstd")

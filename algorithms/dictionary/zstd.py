@@ -8,6 +8,7 @@ from n1codec.codec import ByteCoder, FormatError, Int
 class Zstd(ByteCoder):
     wire = "z"
     requires = ("zstandard",)
+    extra = "pip install zstandard"
     level: int
     params = {"level": Int(22, -7, 22, "negative and low is fast, high is small")}
     grid = ("zstd:level=3", "zstd", "delta|zstd", "remap|zstd", "remap|delta|zigzag|planes|zstd")

@@ -39,6 +39,10 @@ _COMMANDS = {
 }
 
 
+_BENCH = frozenset({"matplotlib", "pandas", "PIL", "scipy"})
+"""What the extra ``bench`` brings beside codecs; commands import it where they need it."""
+
+
 class _Group(click.Group):
     """A group that imports a command's module only when the command is called."""
 
@@ -95,6 +99,11 @@ def run(called: click.Command, program: str) -> int:
         return 1
     except (CodecError, OSError, MemoryError) as error:
         return fail(program, explain(error))
+    except ModuleNotFoundError as error:
+        module = (error.name or "").partition(".")[0]
+        if module not in _BENCH:
+            raise
+        return fail(program, f"needs the Python module {module} (pip install 'n1codec[bench]')")
     except RuntimeError as error:
         if type(error).__name__ != "BrokenProcessPool":
             raise

@@ -39,6 +39,8 @@ STORED = "zstd:level=9"
 FLOATS = "planes|zstd:level=9"
 TIMES = "delta|zstd:level=9"
 """The codec of integers beside a recording, such as the numbers of its frames."""
+_ZSTD, _ZLIB = "zstd:level=9", "zlib"
+"""What is in these, and what takes its place where its library is not installed."""
 
 
 class Piece(NamedTuple):
@@ -75,7 +77,13 @@ def choose(recording: Recording) -> Pipeline:
 
 def suited(dtype: np.dtype[Any]) -> Pipeline:
     """Return the codec of samples that are not one channel of N1's codes, where nobody names one."""
-    return get_codec(FLOATS if dtype.kind == "f" else registry.INTEGERS)
+    return _usual(FLOATS) if dtype.kind == "f" else get_codec(registry.INTEGERS)
+
+
+def _usual(spec: str) -> Pipeline:
+    """Return the codec of one of the specs above, with zlib where the library of zstd is not installed."""
+    codec = get_codec(spec)
+    return codec if codec.unavailable() is None else get_codec(spec.replace(_ZSTD, _ZLIB))
 
 
 def of_n1(blocks: Iterable[np.ndarray]) -> bool:
@@ -119,7 +127,7 @@ class Packing:
         self.source = given or self._open(place, stages)
         self._codecs = [self._groups(stream, stages) for stream in self.source.streams.values()]
         self._chunks = [
-            chunk_frames(stream, codecs[0][1] if codecs else get_codec(STORED))
+            chunk_frames(stream, codecs[0][1] if codecs else _usual(STORED))
             for stream, codecs in zip(self.source.streams.values(), self._codecs, strict=True)
         ]
         self.old = self._old_header(stages)
@@ -133,7 +141,7 @@ class Packing:
     @property
     def codec(self) -> Pipeline:
         """The codec of the first channels of the first stream."""
-        return next((codecs[0][1] for codecs in self._codecs if codecs), get_codec(STORED))
+        return next((codecs[0][1] for codecs in self._codecs if codecs), _usual(STORED))
 
     @property
     def spec(self) -> str:
@@ -186,16 +194,16 @@ class Packing:
         """Return the channels that are coded together, and by what."""
         if self._is_opaque(stream):
             if stages is None:
-                return [((0,), get_codec(STORED))]
+                return [((0,), _usual(STORED))]
             return [((0,), get_codec(registry.STORED) if self.stored else stages)]
         if not stream.channels:
             return []
         if stream.auxiliary:
-            return [(tuple(range(stream.channels)), get_codec(FLOATS if stream.dtype.kind == "f" else TIMES))]
+            return [(tuple(range(stream.channels)), _usual(FLOATS if stream.dtype.kind == "f" else TIMES))]
         codec = stages or choose(stream)
         signal = [channel for channel in range(stream.channels) if channel not in stream.sync]
         return [(block, codec) for block in groups_of(signal, codec)] + [
-            ((channel,), get_codec(STORED)) for channel in stream.sync
+            ((channel,), _usual(STORED)) for channel in stream.sync
         ]
 
     def _old_header(self, stages: Pipeline | None) -> Header | None:
