@@ -11,8 +11,8 @@ from typing import Any
 
 from entropy_reference import Steered
 
-TOTAL = 1 << 24
-TABLES = struct.Struct("<513I1025H32H4hH")
+TOTAL = 1 << 22
+TABLES = struct.Struct("<513I1025H32B4hH")
 
 counts: Counter[str] = Counter()
 
@@ -85,30 +85,26 @@ class Channel:
         self.exponent = Counted(v.bit_length() - 1)
         self.mantissa = (v >> (self.exponent - 5)) & 31
         s = self.slow
-        self.r = [self.step, (s[0] - self.last) >> 2, (s[1] - s[0]) >> 2, (s[2] - s[1]) >> 2]
-        total = Counted(1 << 12)
+        self.r = [self.step, difference(s[0], self.last), difference(s[1], s[0]), difference(s[2], s[1])]
+        total = Counted(1 << 2)
         for w, r in zip(self.weights, self.r, strict=True):
-            assert abs(w) < 1 << 15 and abs(r) <= 1 << 14
-            total = total + w * r
-        assert abs(total) < 1 << 31
-        self.level = clamp(self.last + (total >> 13), -32768, 32767)
+            total = total + (w >> 8) * r
+        self.level = clamp(self.last + (total >> 3), -32768, 32767)
 
     def bounds(self, t: Tables, code: int) -> tuple[int, int, int]:
         """Return the frequencies below a code, those below the next, and the code's level."""
-        reach = Counted(3) << self.exponent
-        least, recip = -reach, t.read("recip", self.mantissa)
-        down = self.exponent + 2
+        recip = t.read("recip", self.mantissa)
         base = self.level + 32768
         found, edges = [], []
         for k in (Counted(code), Counted(code) + 1):
             edge = t.read("edges", k)
             edges.append(edge)
-            z = (clamp(edge - base, least, reach) * recip >> down) + (1 << 14)
-            z = clamp(z, 0, (1 << 15) - 1)
-            cell = z >> 6
+            distance = clamp((edge - base << 10) >> self.exponent, -4096, 4095)
+            z = clamp((distance * recip >> 6) + 2048, 0, 4095)
+            cell = z >> 3
             low = t.read("shape", cell)
             rise = t.read("shape", cell + 1) - low
-            found.append(low + (rise * (z & 63) >> 6) + k)
+            found.append(low + (rise * (z & 7) >> 3) + k)
             counts["comparisons"] += 1
         low, high = (0 if code == 0 else found[0]), (TOTAL if code == 1023 else found[1])
         return low, high, (edges[0] + edges[1] >> 1) - 32768
@@ -119,13 +115,17 @@ class Channel:
         size = -error if negative else error
         size = (Counted(8191) if less(8191, size) else size) << 3
         for i, r in enumerate(self.r):
-            move = r >> 4
+            move = r >> 2
             w = self.weights[i]
             self.weights[i] = clamp(w + move if positive else w - move if negative else w, -32767, 32767)
         self.mean = [follow(m, size, shift) for m, shift in zip(self.mean, (10, 7, 3), strict=True)]
-        self.step = (level - self.last) >> 2
+        self.step = difference(level, self.last)
         self.last = level
         self.slow = [follow(s, level, shift) for s, shift in zip(self.slow, (3, 6, 9), strict=True)]
+
+
+def difference(x: int, y: int) -> int:
+    return clamp((x - y) >> 4, -128, 127)
 
 
 def follow(x: int, to: int, shift: int) -> int:
@@ -142,32 +142,30 @@ class Coder(Steered):
         super().__init__(1 << 32, (1 << 32) - 1, window=32, bottom=24, out=8)
 
     def first(self, t: Tables, code: int) -> Channel:
-        part = self.size >> 10
-        self.narrow(part * code, part)
+        self.narrow(self.share(code << 12), self.share(1 << 12))
         return Channel(t, code)
 
     def next(self, t: Tables, channel: Channel, code: int) -> int:
         channel.predict()
         if self.since is not None:
             code = self._code_here(t, channel)
-        start, end, level = self._share(t, channel, code)
-        self.narrow(start, end - start)
+        below, up_to, level = channel.bounds(t, code)
+        self.narrow(self.share(below), self.share(up_to - below))
         channel.learn(level)
         return code
 
-    def _share(self, t: Tables, channel: Channel, code: int) -> tuple[int, int, int]:
-        below, up_to, level = channel.bounds(t, code)
-        return int(self.size) * int(below) >> 24, int(self.size) * int(up_to) >> 24, level
+    def share(self, frequency: int) -> int:
+        return (int(self.size) >> 16) * int(frequency) >> 6
 
     def _code_here(self, t: Tables, channel: Channel) -> int:
         low, high, place = 0, 1024, self.place()
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (middle, high) if self._share(t, channel, middle)[0] <= place else (low, middle)
+            low, high = (middle, high) if self.share(channel.bounds(t, middle)[0]) <= place else (low, middle)
         return low
 
     def end(self) -> bytes:
-        self._move(self.low + TOTAL - 1, "final carry")
+        self._move(self.low + 2**24 - 1, "final carry")
         return (self.low >> 24).to_bytes(self.shifts + 2, "big")
 
 
@@ -193,7 +191,7 @@ def carrying(codes: list[int], tables: bytes, zeros: int, carry: bool = True) ->
     codes, ends = codes.copy(), []
     while coder.bytes_out < coder.since + zeros + 5:
         codes.append(coder.next(t, channel, 0))
-        if coder.low % 2**32 + TOTAL - 1 >= 2**32:
+        if coder.low % 2**32 + 2**24 - 1 >= 2**32:
             ends.append(len(codes))
     return codes, ends
 

@@ -111,9 +111,10 @@ def same_bytes(codes: list[int], tables: bytes) -> tuple[bytes, Counter[str]]:
 def test_carries_run_through_bytes_that_are_pending() -> None:
     tables, found = built_in(), Counter[str]()
     for zeros in range(1, 20):
-        codes, _ = carrying(integer_codes(30 + zeros), tables, zeros)
-        found += same_bytes(codes, tables)[1]
-    assert {f"carry through {run}" for run in (0, 1, 2, 3, 4, 6, 7, 8, 10, 11, 12, 13)} <= set(found)
+        for start in (30, 31):
+            codes, _ = carrying(integer_codes(start + zeros), tables, zeros)
+            found += same_bytes(codes, tables)[1]
+    assert {f"carry through {run}" for run in range(19)} <= set(found)
 
 
 def test_pending_bytes_are_sent_as_they_are_without_a_carry() -> None:
@@ -126,7 +127,7 @@ def test_pending_bytes_are_sent_as_they_are_without_a_carry() -> None:
 
 def test_the_last_carry_comes_at_the_end() -> None:
     tables, runs = built_in(), set()
-    for start in (25, 28, 38):
+    for start in (25, 28, 30, 33):
         codes, ends = carrying(integer_codes(start), tables, 20)
         for end in ends:
             _, events = same_bytes(codes[:end], tables)
@@ -148,7 +149,7 @@ def test_golden_payloads() -> None:
     assert (len(data), hashlib.sha256(data).hexdigest()[:16]) == GOLDEN
 
 
-GOLDEN = (15504, "f63a7316ec5cee88")
+GOLDEN = (15369, "e6649e7ed1b9a000")
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
@@ -171,7 +172,7 @@ def test_every_compiler_gives_the_same_bytes(compiler: str, level: str, tmp_path
 
 def test_what_firmware_has_to_hold() -> None:
     channel, coder, tables = state_size(), coder_size(), tables_size()
-    assert (channel, coder, tables) == (24, 12, 4176)
+    assert (channel, coder, tables) == (24, 12, 4144)
     assert channel + coder <= 40
     assert tables == len(built_in()) <= 6500
 
@@ -300,7 +301,7 @@ def test_train_command(tmp_path: Path, run: Callable[..., object]) -> None:
     train = ("n1codec", "train", tmp_path, "--codec", "n1_implant")
     done = run(*train, "--c-source", tmp_path / "tables.c", "--check")
     assert done.returncode == 0, done.stderr
-    assert "tables of 4176 bytes" in done.stdout
+    assert "tables of 4144 bytes" in done.stdout
     assert "trained on one half, measured on the other" in done.stdout
     assert "const implant_tables n1_implant_n1 = {" in (tmp_path / "tables.c").read_text()
     assert run(*train, "-o", tmp_path / "my.n1p").returncode == 2

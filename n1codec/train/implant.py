@@ -18,7 +18,7 @@ _WEIGHTS = slice(5, 5 + TAPS)
 _MEAN = 5 + TAPS
 _STATE = 12
 """A channel's state in int16: five levels, the weights, three running means."""
-_TOTAL = (1 << 24) - CODES
+_TOTAL = (1 << 22) - CODES
 PASSES = fit.PASSES
 PROFILE = False
 _START = np.array([0, 8192, 1024, 1024, 2048], "<i2")
@@ -30,9 +30,9 @@ _encode = Kernel("n1c_n1_implant_encode", reads(np.int16), reads(np.uint8), SCRA
 
 
 def _reciprocals() -> np.ndarray:
-    """2^17 / M * 2^11 / sigma for M = 32.5 to 63.5: sigma is sqrt(pi / 2) times the mean absolute error."""
+    """2^17 / M * 2^2 / sigma for M = 32.5 to 63.5: sigma is sqrt(pi / 2) times the mean absolute error."""
     ratio = np.sqrt(np.pi / 2) / 8
-    return np.round(2048 / ratio * 4 * 32 / (np.arange(32) + 32.5)).astype("<u2")
+    return np.round(4 / ratio * 4 * 32 / (np.arange(32) + 32.5)).astype("u1")
 
 
 def to_bytes(profile: Profile, start: np.ndarray = _START) -> bytes:
@@ -54,7 +54,7 @@ def _run(samples: np.ndarray, tables: bytes) -> tuple[np.ndarray, np.ndarray]:
 def _scales() -> np.ndarray:
     """The scale index of n1 for each of ours."""
     index = np.arange(32 * 16)
-    sigma = 16 * 2048 * 2.0 ** (index // 32 + 2) / _reciprocals()[index % 32]
+    sigma = 16 * 4 * 2.0 ** (index // 32 + 2) / _reciprocals()[index % 32]
     variance = np.maximum(sigma**2 / 64, 1)
     octave = np.floor(np.log2(variance))
     return (16 * octave + np.floor((variance / 2**octave - 1) * 16)).astype(np.int32)
@@ -64,7 +64,7 @@ def trace(samples: np.ndarray, profile: Profile, start: np.ndarray = _START) -> 
     """Run the implant's model over one channel of N1 samples, shape (frames,)."""
     seen, _ = _run(samples, to_bytes(profile, start))
     code, level, scale, low, high, frequency = np.ascontiguousarray(seen.T)
-    return fit.Trace(code, level * 16, _scales()[scale], low, high, frequency)
+    return fit.Trace(code, level * 16, _scales()[scale], low * 8, high * 8, frequency * 4)
 
 
 def _settled(recordings: Sequence[np.ndarray], profile: Profile, start: np.ndarray) -> np.ndarray:
@@ -115,7 +115,7 @@ def to_c(tables: bytes) -> str:
         "const implant_tables n1_implant_n1 = {",
     ]
     at = 0
-    for dtype, count in (("<u4", 513), ("<u2", CODES + 1), ("<u2", 32), ("<i2", TAPS)):
+    for dtype, count in (("<u4", 513), ("<u2", CODES + 1), ("u1", 32), ("<i2", TAPS)):
         values = np.frombuffer(tables, dtype, count, at).tolist()
         at += count * np.dtype(dtype).itemsize
         rows = [", ".join(map(str, values[i : i + 16])) for i in range(0, count, 16)]

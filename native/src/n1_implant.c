@@ -34,7 +34,7 @@ const implant_tables *n1_implant_open(const uint8_t *bytes, int64_t length, impl
   for (int i = 0; i < IMPLANT_CODES; i++)
     if (own->edges[i] > own->edges[i + 1]) return NULL;
   for (int i = 0; i < 32; i++)
-    if (own->recip[i] < 1 << 14) return NULL;
+    if (own->recip[i] < 1 << 5) return NULL;
   for (int i = 0; i < IMPLANT_TAPS; i++)
     if (own->weights[i] < -32767) return NULL;
   return own;
@@ -57,7 +57,7 @@ static int64_t encode_n1(const implant_tables *t, const int16_t *x, int64_t n, u
 void n1_implant_guesses(const implant_tables *t, implant_guesses *g) {
   int32_t i, k, part;
   for (i = 0, k = 0; i < 1024; i++) {
-    const uint32_t p = ((uint32_t)i << 14) + (1u << 13);
+    const uint32_t p = ((uint32_t)i << 12) + (1u << 11);
     uint32_t rise;
     while (k < IMPLANT_CELLS - 1 && t->shape[k + 1] <= p) k++;
     rise = t->shape[k + 1] - t->shape[k];
@@ -68,7 +68,7 @@ void n1_implant_guesses(const implant_tables *t, implant_guesses *g) {
     while (k < IMPLANT_CODES - 1 && t->edges[k + 1] <= (i << 4) + 8) k++;
     g->near[i] = (uint16_t)k;
   }
-  for (i = 0; i < 32; i++) g->sigma[i] = (1 << 28) / t->recip[i];
+  for (i = 0; i < 32; i++) g->sigma[i] = (1 << 19) / t->recip[i];
 }
 
 static int64_t decode_n1(const implant_tables *t, const uint8_t *in, int64_t length, int16_t *x, int64_t n) {
@@ -166,7 +166,7 @@ int64_t n1c_n1_implant_trace(const int16_t *x, int64_t n, const uint8_t *tables,
     out[1] = p.level;
     out[2] = 32 * p.exponent + p.mantissa;
     out[3] = code == 0 ? 0 : implant_place(t, &p, code);
-    out[4] = code == IMPLANT_CODES - 1 ? 1 << 15 : implant_place(t, &p, code + 1);
+    out[4] = code == IMPLANT_CODES - 1 ? 1 << 12 : implant_place(t, &p, code + 1);
     out[5] = (int32_t)(implant_below(t, &p, code + 1) - implant_below(t, &p, code));
     implant_learn(&s, &p, implant_centre(t, code));
   }

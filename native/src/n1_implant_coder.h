@@ -53,10 +53,16 @@ static inline void implant_begin(implant_coder *c, uint8_t behind) {
   c->pending = behind;
 }
 
-static inline void implant_encode(implant_coder *c, implant_writer *w, uint32_t low, uint32_t high) {
-  c->low += low;
-  if (c->low < low) implant_carry(c, w);
-  c->range = high - low;
+/* The share of frequencies in a range: its upper 16 bits suffice. */
+static inline uint32_t implant_share(uint32_t range, uint32_t frequency) {
+  return (uint32_t)((uint64_t)(range >> 16) * frequency >> 6);
+}
+
+static inline void implant_encode(implant_coder *c, implant_writer *w, uint32_t below, uint32_t frequency) {
+  const uint32_t start = implant_share(c->range, below);
+  c->low += start;
+  if (c->low < start) implant_carry(c, w);
+  c->range = implant_share(c->range, frequency);
   while (c->range < IMPLANT_BOTTOM) {
     c->range <<= 8;
     implant_shift_out(c, w);
@@ -72,24 +78,20 @@ static inline void implant_end(implant_coder *c, implant_writer *w) {
   implant_send_pending(c, w, 0);
 }
 
-static inline uint32_t implant_share(uint32_t range, uint32_t frequency) {
-  return (uint32_t)((uint64_t)range * frequency >> 24);
-}
-
 /* A code as a channel's first: all are equally likely. */
 static inline void implant_encode_first(const implant_tables *t, implant_channel *s, implant_coder *c,
                                         implant_writer *w, int32_t code) {
-  const uint32_t part = c->range >> 10;
-  implant_encode(c, w, part * (uint32_t)code, part * ((uint32_t)code + 1));
+  implant_encode(c, w, (uint32_t)code << 12, 1 << 12);
   implant_open(t, s, code);
 }
 
 static inline void implant_encode_next(const implant_tables *t, implant_channel *s, implant_coder *c,
                                        implant_writer *w, int32_t code) {
   implant_prediction p;
+  uint32_t below;
   implant_predict(s, &p);
-  implant_encode(c, w, implant_share(c->range, implant_below(t, &p, code)),
-                 implant_share(c->range, implant_below(t, &p, code + 1)));
+  below = implant_below(t, &p, code);
+  implant_encode(c, w, below, implant_below(t, &p, code + 1) - below);
   implant_learn(s, &p, implant_centre(t, code));
 }
 
@@ -99,7 +101,7 @@ static inline void implant_encode_next(const implant_tables *t, implant_channel 
 typedef struct {
   int16_t quantile[1024]; /* middle of each cell of probability, 2048 per sigma */
   uint16_t near[4096];    /* code at each 1/4 of a code */
-  int32_t sigma[32];      /* 2^28 / recip */
+  int32_t sigma[32];      /* 2^19 / recip */
 } implant_guesses;
 
 /* Reads zeros behind the end. */
@@ -130,16 +132,24 @@ static inline void implant_fill(implant_decoder *d) {
   }
 }
 
+/* The frequency that the value has reached: share(range, f) <= value if and only if f <= that. 2^22 or more if no code
+ * has it: the range's lower 16 bits, and what is lost by rounding, belong to none. */
+static inline uint32_t implant_slot(const implant_decoder *d) {
+  return d->value < d->range ? (uint32_t)((((uint64_t)d->value + 1) * 64 - 1) / (d->range >> 16)) : IMPLANT_TOTAL;
+}
+
 /* The channel's first code, -1 if there cannot be one. */
 static inline int32_t implant_decode_first(const implant_tables *t, implant_channel *s, implant_decoder *d) {
-  uint32_t code;
+  uint32_t slot;
+  int32_t code;
   implant_fill(d);
-  d->range >>= 10;
-  code = d->value / d->range;
-  if (code >= IMPLANT_CODES) return -1;
-  d->value -= d->range * code;
-  implant_open(t, s, (int32_t)code);
-  return (int32_t)code;
+  slot = implant_slot(d);
+  if (slot >= IMPLANT_TOTAL) return -1;
+  code = (int32_t)(slot >> 12);
+  d->value -= implant_share(d->range, (uint32_t)code << 12);
+  d->range = implant_share(d->range, 1 << 12);
+  implant_open(t, s, code);
+  return code;
 }
 
 static inline int32_t implant_decode_next(const implant_tables *t, const implant_guesses *g, implant_channel *s,
@@ -148,11 +158,10 @@ static inline int32_t implant_decode_next(const implant_tables *t, const implant
   uint32_t slot, low, high;
   int32_t z, code;
   implant_fill(d);
-  if (d->value >= d->range) return -1;
+  slot = implant_slot(d);
+  if (slot >= IMPLANT_TOTAL) return -1;
   implant_predict(s, &p);
-  /* share(range, f) <= value if and only if f <= slot. */
-  slot = (uint32_t)((((uint64_t)d->value + 1) * IMPLANT_TOTAL - 1) / d->range);
-  z = g->quantile[slot >> 14] * g->sigma[p.mantissa] >> (26 - p.exponent);
+  z = g->quantile[slot >> 12] * g->sigma[p.mantissa] >> (26 - p.exponent);
   code = g->near[implant_clamp(p.level + z + IMPLANT_CENTRE, 0, 65535) >> 4];
   low = implant_below(t, &p, code);
   if (low > slot) {
@@ -166,9 +175,8 @@ static inline int32_t implant_decode_next(const implant_tables *t, const implant
       code++;
     }
   }
-  low = implant_share(d->range, low);
-  d->value -= low;
-  d->range = implant_share(d->range, high) - low;
+  d->value -= implant_share(d->range, low);
+  d->range = implant_share(d->range, high - low);
   implant_learn(s, &p, implant_centre(t, code));
   return code;
 }
