@@ -16,7 +16,6 @@ from click.testing import CliRunner
 from conftest import signal
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from n1codec.analysis import correlation, matrices
 from n1codec.analysis.correlation import MEASURES, Cancelled, cached, digest, matrix, ranks
@@ -25,13 +24,14 @@ from n1codec.codec import CodecError
 from n1codec.native import KernelError
 from n1codec.recordings import open_recording, wav
 
-REFERENCE = {"pearson": stats.pearsonr, "spearman": stats.spearmanr, "kendall": stats.kendalltau}
-
 
 def reference(signals: np.ndarray, measure: str) -> np.ndarray:
+    from scipy import stats  # takes a second, for which no other test waits
+
+    coefficient = {"pearson": stats.pearsonr, "spearman": stats.spearmanr, "kendall": stats.kendalltau}[measure]
     signals, result = signals.astype(np.float64), np.eye(len(signals))
     for i, j in combinations(range(len(signals)), 2):
-        result[i, j] = result[j, i] = REFERENCE[measure](signals[i], signals[j]).statistic
+        result[i, j] = result[j, i] = coefficient(signals[i], signals[j]).statistic
     return result
 
 
