@@ -178,7 +178,7 @@ static void regressors(const chunk *c, int64_t channel, int own, multi_taps_of *
     for (int32_t lag = -model->reach; lag <= model->reach; lag++, w++)
       if (*w) taps->row[n] = row - lag * MULTI_LANES, taps->weight[n++] = *w;
   }
-  for (int32_t i = 0; own && i < model->order; i++)
+  for (int32_t i = own ? model->order : 0; i-- > 0;) /* the newest one last: it is waited for */
     if (ch->weights[i]) taps->row[n] = x_of(c, channel) + MULTI_ROW_0 - (i + 1) * MULTI_LANES, taps->weight[n++] = ch->weights[i];
   taps->count = n;
   taps->row[n] = c->mean + MULTI_ROW_0; /* what a pair's other half reads */
