@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import os
+import re
 import shutil
 import signal as signals
 import subprocess
@@ -46,6 +47,13 @@ def needs(module: str) -> Any:
     except ImportError as error:
         assert not os.environ.get("N1_REQUIRE_ALL"), f"{module} is not there: {error}"
         pytest.skip(f"needs {module}", allow_module_level=True)
+
+
+def code_of(section: str) -> str:
+    """Return the Python code in a section of docs/ecosystem.md."""
+    _, _, text = (ROOT / "docs" / "ecosystem.md").read_text().partition(f"\n## {section}\n")
+    (code,) = re.findall(r"```python\n(.*?)```", text.partition("\n## ")[0], re.DOTALL)
+    return str(code)
 
 
 def stored(path: Path) -> list[dict[str, str]]:

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-TESTS = {"zarr2": ["test_zarr.py"], "zarr3": ["test_zarr.py"]}
+TESTS = {
+    "zarr2": ["test_zarr.py", "test_dask.py", "test_spikeinterface.py"],
+    "zarr3": ["test_zarr.py", "test_dask.py"],
+}
 
 
 def test_each_environment_has_its_tests() -> None:

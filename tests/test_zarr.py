@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import needs, signal
+from conftest import code_of, needs, signal
 
 numcodecs, zarr = needs("numcodecs"), needs("zarr")
 
@@ -302,6 +302,13 @@ def test_arrays_of_the_second_format(tmp_path: Path, order: str, dtype: str) -> 
     z[:] = x
     back = zarr.open(str(tmp_path / "z"), mode="r")[:]
     assert back.astype(x.dtype).tobytes() == x.tobytes()
+
+
+def test_the_lines_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    x = signal(20_000, 4)
+    exec(code_of("numcodecs and Zarr 2" if SECOND else "Zarr 3"), {"x": x})
+    assert same(zarr.open("a.zarr", mode="r")[:], x)
 
 
 def test_importing_n1codec_brings_none_of_these() -> None:

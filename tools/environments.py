@@ -35,10 +35,10 @@ def main(names: list[str]) -> int:
 def make(name: str) -> bool:
     """Make an environment, and return whether it is there now."""
     folder, listed = MADE / name, LISTS / f"{name}.txt"
-    stamp, digest = folder / "made", hashlib.sha256()
-    for path in (listed, ROOT / "pyproject.toml", Path(__file__)):
-        digest.update(path.read_bytes())
-    if stamp.is_file() and stamp.read_text() == digest.hexdigest():
+    stamp = folder / "made"
+    libraries, ours = (hashlib.sha256(path.read_bytes()).hexdigest() for path in (listed, ROOT / "pyproject.toml"))
+    made = stamp.read_text().split() if stamp.is_file() else ["", ""]
+    if made == [libraries, ours]:
         return True
     python = interpreter(OLDEST.get(name, (3, 11)))
     if python is None:
@@ -46,10 +46,13 @@ def make(name: str) -> bool:
         print(f"environments: without {name}: it needs Python {wanted}, which is not here", file=sys.stderr)
         return False
     print(f"environments: making {folder.relative_to(ROOT)}", file=sys.stderr)
-    shutil.rmtree(folder, ignore_errors=True)
-    subprocess.run([python, "-m", "venv", folder], check=True)
+    packages: list[tuple[object, ...]] = [("--no-deps", "-e", ROOT)]
+    if made[0] != libraries:
+        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run([python, "-m", "venv", folder], check=True)
+        packages.insert(0, ("-r", listed))
     install = [folder / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    for package in ("-r", listed), ("--no-deps", "-e", ROOT):
+    for package in packages:
         done = subprocess.run([*install, *package], capture_output=True, text=True)
         if done.returncode:
             print(f"environments: {name} cannot be made: {done.stderr.strip()}", file=sys.stderr)
@@ -57,7 +60,7 @@ def make(name: str) -> bool:
     for package in WANTED.get(name, ()):
         if subprocess.run([*install, package], capture_output=True).returncode:
             print(f"environments: {name} goes without {package}", file=sys.stderr)
-    stamp.write_text(digest.hexdigest())
+    stamp.write_text(f"{libraries} {ours}\n")
     return True
 
 

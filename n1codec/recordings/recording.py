@@ -157,6 +157,16 @@ class Recording(ABC):
             raise TypeError(f"{self.name}: it is in memory, in no file, and cannot be sent to another process")
         return open_stream, (self.place.absolute(),)
 
+    def to_dask(self) -> Any:
+        """Return the samples as a ``dask.array.Array``, shape (frames, channels), a block for each stretch of the file.
+
+        Raises:
+            UnavailableError: Dask is not installed.
+        """
+        from n1codec.adapters.dask import to_dask
+
+        return to_dask(self)
+
     def release(self) -> None:  # noqa: B027  (most have nothing to give back)
         """Give back the memory that holds what was read so far; arrays that were returned stay as they are."""
 
