@@ -27,8 +27,8 @@ ifeq ($(shell uname),Darwin)
 UNUSED := -Wl,-dead_strip
 endif
 
-.PHONY: help install environments native eval grid plot report view bases bench data list docs test test-all fuzz mutants \
-	lint format clean distclean
+.PHONY: help install environments native eval grid plot report view bases sorting bench data list docs test test-all fuzz \
+	mutants lint format clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -82,6 +82,9 @@ bench: $(STAMP) ## time our own kernels, and what trained codecs reach on unseen
 bases: $(STAMP) ## compare bases by rate and distortion: make bases DATA=path/to/wavs
 	@$(BIN)/python -c 'import pywt, sklearn, imagecodecs' 2>/dev/null || EXTRAS="$$EXTRAS,lossy" $(INSTALL)
 	@$(RUN) n1codec bases --trained --peers $(if $(DATA),--data "$$DATA")
+
+sorting: $(STAMP) ## set up build/environments/sorting, in which n1codec quality sorts spikes
+	@$(BIN)/python tools/environments.py sorting
 
 data: $(STAMP) ## download the public recordings and verify them
 	@$(RUN) n1codec data fetch

@@ -2,7 +2,7 @@
 
 tools/environments/NAME.txt lists what is in one, with pinned versions. It goes to build/environments/NAME, with this
 checkout as an editable package: tests and measurements run there as ``build/environments/zarr2/bin/python``. One that
-is as it should be is left alone.
+is as it should be is left alone. Those of APART are made when they are named only, and do without this package.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ LISTS = ROOT / "tools" / "environments"
 MADE = ROOT / "build" / "environments"
 OLDEST = {"zarr3": (3, 12)}
 """The first Python that an environment's libraries take, where that is not the first that we take."""
+APART = frozenset({"sorting"})
+"""Large environments in which a program of ours runs by itself, and none of our tests."""
 WANTED = {"zarr2": ("wavpack-numcodecs==0.3.0",)}
 """Packages that are built where they can be (this one where libwavpack is), and left out elsewhere."""
 
@@ -28,7 +30,7 @@ def main(names: list[str]) -> int:
     if unknown := sorted(set(names) - set(known)):
         print(f"environments: there is no {unknown[0]} (there are: {', '.join(known)})", file=sys.stderr)
         return 2
-    made = [make(name) for name in names or known]
+    made = [make(name) for name in names or sorted(set(known) - APART)]
     return 0 if all(made) else 1
 
 
@@ -46,7 +48,7 @@ def make(name: str) -> bool:
         print(f"environments: without {name}: it needs Python {wanted}, which is not here", file=sys.stderr)
         return False
     print(f"environments: making {folder.relative_to(ROOT)}", file=sys.stderr)
-    packages: list[tuple[object, ...]] = [("--no-deps", "-e", ROOT)]
+    packages: list[tuple[object, ...]] = [] if name in APART else [("--no-deps", "-e", ROOT)]
     if made[0] != libraries:
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([python, "-m", "venv", folder], check=True)

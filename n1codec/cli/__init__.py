@@ -34,6 +34,7 @@ _COMMANDS = {
     "correlate": "correlate and order all recordings",
     "study": "compare known methods on recordings of many channels",
     "bases": "compare bases by rate and distortion",
+    "quality": "say what lossy codecs do to spikes and their sorting",
     "data": "fetch, make and verify data sets",
     "train": "make a profile for an ADC or a probe",
 }

@@ -23,6 +23,7 @@ def command(results: Path) -> None:
     speed   encoding and decoding speed of each codec
     pareto  ratio against speed, with the codecs that none beats in both
     spread  the ratios of single files
+    science what is left of spikes and their sorting, where n1codec quality has measured it
 
     README.md beside them has the tables.
 
@@ -32,10 +33,14 @@ def command(results: Path) -> None:
       n1codec plot --results results/n1-372
     """
     from n1codec.bench.results import summary
-    from n1codec.report import page
+    from n1codec.report import page, quality_page
     from n1codec.report.plots import draw
 
-    folder = summary.newest(results)
-    for path in draw(folder):
-        click.echo(path)
-    click.echo(page.write(folder))
+    folder = results if quality_page.there(results) else summary.newest(results)
+    if quality_page.there(folder):
+        for path in quality_page.write(folder):
+            click.echo(path)
+    if (folder / summary.FILE).exists():
+        for path in draw(folder):
+            click.echo(path)
+        click.echo(page.write(folder))

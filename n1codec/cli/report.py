@@ -31,9 +31,9 @@ def command(data: str | None, results: Path, output: Path | None, jobs: int, rea
     """Write the results of a sweep as one HTML page that needs no network.
 
     The page has a table of codecs to sort and filter, ratio against speed, the ratios of single files, entropies, the
-    peers of peers.csv, and how to repeat the measurements. What the recordings are like is taken from stats.json in
-    the folder. With DATA (a recording, a folder of WAV files or a zip archive) they are analysed first, and stats.json
-    is written.
+    peers of peers.csv, what n1codec quality has measured, and how to repeat the measurements. What the recordings are
+    like is taken from stats.json in the folder. With DATA (a recording, a folder of WAV files or a zip archive) they
+    are analysed first, and stats.json is written.
 
     \b
     Examples:
@@ -43,9 +43,9 @@ def command(data: str | None, results: Path, output: Path | None, jobs: int, rea
     from n1codec.bench.results import summary
     from n1codec.cli._progress import progress
     from n1codec.datasets import dataset
-    from n1codec.report import analyse, html
+    from n1codec.report import analyse, html, quality_page
 
-    folder = summary.newest(results)
+    folder = results if quality_page.there(results) else summary.newest(results)
     if data:
         found = dataset.resolve(data, reading=reading)
         with progress(len(found.places), "stats") as advance:

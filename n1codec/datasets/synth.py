@@ -30,7 +30,7 @@ _NARROW = {510: 0.07, 511: 0.002, 543: 0.35, 575: 0.28, 639: 0.01, 671: 0.16, 70
 _ADC_STREAM = 1 << 32
 
 
-class _Random:
+class Random:
     """Uniform and normal numbers from the raw 64-bit output of PCG64, a stream of its own for each channel."""
 
     def __init__(self, seed: int, stream: int) -> None:
@@ -54,11 +54,11 @@ def synthesize(channels: int = CHANNELS, seconds: float = SECONDS, seed: int = S
     Channel numbers 5, 21, 37, ... bounce between the rails, numbers 10, 26, 42, ... have 4 to 10 times the noise.
     """
     frames = max(1, round(seconds * rate))
-    thresholds = _thresholds(_Random(seed, _ADC_STREAM))
+    thresholds = _thresholds(Random(seed, _ADC_STREAM))
     samples = np.empty((frames, channels), np.int16)
     neighbour = np.zeros(_WARM_UP + frames)
     for channel in range(channels):
-        random = _Random(seed, channel)
+        random = Random(seed, channel)
         innovations = random.normal(_WARM_UP + frames)
         if channel % 2:
             shared = 0.05 + 0.4 * random.uniform(1)[0]
@@ -85,7 +85,7 @@ def write(
     return paths
 
 
-def _thresholds(random: _Random) -> np.ndarray:
+def _thresholds(random: Random) -> np.ndarray:
     """Return the 1023 thresholds between the codes, in mean code widths.
 
     The widths repeat every 16 codes, as in a converter that weighs bits, and scatter around that.
@@ -98,7 +98,7 @@ def _thresholds(random: _Random) -> np.ndarray:
     return np.cumsum(widths * (n1_mapping.CODES / widths.sum()))[:-1]
 
 
-def _signal(random: _Random, innovations: np.ndarray, kind: str) -> np.ndarray:
+def _signal(random: Random, innovations: np.ndarray, kind: str) -> np.ndarray:
     """Return coloured noise around the middle of the ADC's range, in codes."""
     from scipy.signal import lfilter
 
@@ -125,7 +125,7 @@ def _step_up(reflection: np.ndarray) -> np.ndarray:
     return a
 
 
-def _spikes(random: _Random, frames: int, rate: int) -> np.ndarray:
+def _spikes(random: Random, frames: int, rate: int) -> np.ndarray:
     """Return the spikes of one or two units at Poisson times, in codes, shape (frames,)."""
     out = np.zeros(frames)
     units = int(3 * random.uniform(1)[0])

@@ -26,8 +26,9 @@ from n1codec.analysis.stats import Settings
 from n1codec.bench.results import store, summary
 from n1codec.bench.results.summary import speed
 from n1codec.codec import CodecError
+from n1codec.lossy import quality
 from n1codec.pipeline import get_codec
-from n1codec.report import tables
+from n1codec.report import quality_page, tables
 from n1codec.report.page import PEERS
 from n1codec.report.style import colour, marker, slots
 
@@ -66,7 +67,8 @@ def write(folder: Path, target: Path | None = None) -> Path:
     """Write the report of a results folder and return its path.
 
     Args:
-        folder: has summary.csv and files.csv.gz, and may have peers.csv and stats.json.
+        folder: has summary.csv and files.csv.gz, and may have peers.csv and stats.json; or science.jsonl, or all of
+            these.
         target: the file; report.html in the folder if None.
 
     Raises:
@@ -81,6 +83,8 @@ def write(folder: Path, target: Path | None = None) -> Path:
 
 def render(folder: Path) -> str:
     """Return the report of a results folder as one HTML page; see ``write``."""
+    if not (folder / summary.FILE).exists() and quality_page.there(folder):
+        return _science_alone(folder)
     found = summary.read(folder)
     good = found[found["status"] == "ok"].sort_values(["compression_ratio", "mode"], ascending=[False, True])
     if good.empty:
@@ -118,6 +122,8 @@ def render(folder: Path) -> str:
         "bounds": _bound_table(stats, codecs),
         "stats": _stats_section(stats),
         "rest": _rest(found),
+        "science": _science(folder),
+        "to_science": '<a href="#science">Science</a>' if quality_page.there(folder) else "",
         "machine": _machine(good),
         "repeat": _repeat(dataset),
         "version": escape(n1codec.__version__),
@@ -126,8 +132,24 @@ def render(folder: Path) -> str:
         "script_hash": content_hash(script),
         "data": embedded(data),
     }
-    template = (_ASSETS / "report.html").read_text(encoding="utf-8")
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)
+    return _filled("report.html", parts)
+
+
+def _filled(template: str, parts: Mapping[str, str]) -> str:
+    text = (_ASSETS / template).read_text(encoding="utf-8")
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], text)
+
+
+def _science_alone(folder: Path) -> str:
+    """Return the page of a folder that has no sweep."""
+    parts = {
+        "title": escape(f"N1 Codec: {folder.resolve().name}"),
+        "lead": escape(quality_page.about(quality_page.measured(folder))),
+        "science": _science(folder),
+        "version": escape(n1codec.__version__),
+        "style": (_ASSETS / "report.css").read_text(encoding="utf-8"),
+    }
+    return _filled("science.html", parts)
 
 
 def content_hash(script: str) -> str:
@@ -472,6 +494,24 @@ def _rest(found: pd.DataFrame) -> str:
     rows = [(_code(row.mode), escape(row.status), escape(str(row.reason))) for row in bad.itertuples()]
     body = _table(("codec", "status", "reason"), rows, "Codecs without results", figures=0)
     return f'<section id="rest"><h2>Without results</h2>{body}</section>'
+
+
+def _science(folder: Path) -> str:
+    """Return the section of what ``n1codec quality`` has measured; empty where that is nothing."""
+    rows = quality_page.measured(folder)
+    if not rows:
+        return ""
+    png = base64.b64encode(quality_page.picture(rows)).decode("ascii")
+    shown = "Accuracy of sorting, and signal-to-noise ratio of the band of spikes, against ratio"
+    parts = [
+        f'<section id="science"><h2>{quality_page.TITLE}</h2>',
+        f"<p>{escape(quality_page.about(rows))}; means over the recordings (<code>n1codec quality</code>).</p>",
+        f'<figure><img style="max-width:100%" alt="{shown}" src="data:image/png;base64,{png}"></figure>',
+    ]
+    for found in quality_page.tables(quality.table(rows)):
+        body = [(_code(row[0].strip("*")), *map(escape, row[1:])) for row in found.body]
+        parts.append(_table(map(escape, found.head), body, escape(found.title), figures=len(found.head) - 1))
+    return "".join([*parts, "</section>"])
 
 
 def _machine(good: pd.DataFrame) -> str:

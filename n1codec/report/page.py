@@ -13,6 +13,7 @@ from n1codec.bench.results import summary
 from n1codec.bench.results.summary import speed
 from n1codec.codec import CodecError
 from n1codec.pipeline import get_codec
+from n1codec.report import quality_page
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +36,15 @@ def write(folder: Path) -> Path:
     found = summary.read(folder)
     good = found[found["status"] == "ok"].sort_values("compression_ratio", ascending=False)
     text = "\n".join(
-        (*_head(found, good), *_all(good), *_classic(good), *_peers(folder), *_rest(found), *_plots(folder))
+        (
+            *_head(found, good),
+            *_all(good),
+            *_classic(good),
+            *_peers(folder),
+            *_rest(found),
+            *_plots(folder),
+            *quality_page.section(folder, "##"),
+        )
     )
     path = folder / FILE
     files.write_text(path, text)
