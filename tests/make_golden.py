@@ -1,7 +1,8 @@
 """Write the golden files that are missing: one of each kind of source, one of each filter and codec, N1's with samples.
 
 Those of version 2 are one of each kind of recording (tests/test_version2_golden.py); those of n1_multi are models
-and chunks (tests/test_multi_golden.py), and packets (tests/test_stream_multi.py).
+and chunks (tests/test_multi_golden.py), and packets (tests/test_stream_multi.py). That of the HDF5 filter is a file of
+its chunks (tests/test_hdf5.py).
 
     python tests/make_golden.py
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import test_hdf5
 import test_multi_golden
 import test_stream_multi
 import test_version2_golden
@@ -55,6 +57,7 @@ def main() -> None:
         test_version2_golden.write_missing(Path(folder))
     test_multi_golden.write_missing()
     test_stream_multi.write_missing()
+    test_hdf5.write_missing()
 
 
 if __name__ == "__main__":

@@ -155,6 +155,14 @@ def test_the_whole_range_of_sixteen_bits(fast: int) -> None:
             np.testing.assert_array_equal(decode(data, model, x.shape, simd), x)
 
 
+def test_wide_codes_put_a_mean_beyond_the_number_of_codes(fast: int) -> None:
+    """Channels at both ends of the range share the widths of codes, whose sum is more than 65536."""
+    walk = np.cumsum(np.random.default_rng(0).integers(-3, 4, (3000, 16)), axis=0)[1000:2000].astype(np.uint16)
+    x = (walk ^ np.uint16(1 << 15)).view(np.int16)
+    model = fit(x, fast=fast)
+    np.testing.assert_array_equal(decode(encode(x, model), model, x.shape), x)
+
+
 def test_samples_far_beyond_what_the_others_reach(fast: int) -> None:
     """Their x is clamped at both ends, in a channel that others have for a neighbour and in their mean."""
     x = probe(3000, 24)

@@ -4,6 +4,7 @@ Each target is a libFuzzer run of its own, so that its executions count by thems
 
     the kernels of tests/native/fuzz_kernels.c, by name (decoders alone; --round-trips: encoder and decoder)
     container       the reader of n1dec (tests/native/fuzz_container.c)
+    hdf5            the filter of HDF5 (tests/native/fuzz_hdf5.c)
     container_py    the reader in Python (tests/fuzz_container.py, needs atheris)
 
 build/fuzz keeps what they found worth keeping (corpus/), their logs (logs/), inputs that broke one (finds/). A run
@@ -30,8 +31,10 @@ ROOT = Path(__file__).resolve().parents[1]
 NATIVE = ROOT / "tests" / "native"
 CORPUS = ROOT / "tests" / "corpus"
 KERNELS = re.findall(r"KERNEL\((\w+)", (NATIVE / "fuzz_kernels.c").read_text().split("kernels[] =")[1])
-TARGETS = [*KERNELS, "container", "container_py"]
-LONGEST = {"n1_max": 64, "container": 512, "container_py": 512}
+OTHERS = {"container": ["tools/container.c"], "hdf5": ["hdf5/filter.c", "file/payload.c"]}
+"""Targets with a program of their own, and what it is made of beside the kernels."""
+TARGETS = [*KERNELS, *OTHERS, "container_py"]
+LONGEST = {"n1_max": 64, "container": 512, "hdf5": 512, "container_py": 512}
 """Bytes of an input, 256 for others: a short one reaches as much in less time."""
 
 FLAGS = [
@@ -58,21 +61,24 @@ def compile_targets(folder: Path, which: list[str]) -> None:
     """Build what the targets need with clang, unless it is there and newer than every source."""
     sources = sorted((ROOT / "native").glob("**/*.[ch]")) + sorted(NATIVE.iterdir())
     newest = max(path.stat().st_mtime for path in sources)
-    programs = {"fuzz_kernels": [], "fuzz_container": [ROOT / "native" / "tools" / "container.c"]}
-    needed = {"fuzz_container" if name == "container" else "fuzz_kernels" for name in which if name != "container_py"}
-    for program in sorted(needed):
+    for program in sorted({program_of(name) for name in which if name != "container_py"}):
         target = folder / program
         if target.exists() and target.stat().st_mtime > newest:
             continue
-        includes = [f"-I{ROOT / 'native' / part}" for part in ("include", "src", "tools")]
-        c_files = [*sorted((ROOT / "native" / "src").glob("*.c")), *programs[program], NATIVE / f"{program}.c"]
+        includes = [f"-I{ROOT / 'native' / part}" for part in ("include", "src", "tools", "file", "hdf5")]
+        more = [ROOT / "native" / part for part in OTHERS.get(program.removeprefix("fuzz_"), [])]
+        c_files = [*sorted((ROOT / "native" / "src").glob("*.c")), *more, NATIVE / f"{program}.c"]
         subprocess.run(["clang", *FLAGS, *includes, *map(str, c_files), "-lm", "-o", str(target)], check=True)
+
+
+def program_of(name: str) -> str:
+    return f"fuzz_{name}" if name in OTHERS else "fuzz_kernels"
 
 
 def command(folder: Path, name: str) -> list[str]:
     if name == "container_py":
         return [sys.executable, str(ROOT / "tests" / "fuzz_container.py")]
-    return [str(folder / ("fuzz_container" if name == "container" else "fuzz_kernels"))]
+    return [str(folder / program_of(name))]
 
 
 def environment(name: str, round_trips: bool = False) -> dict[str, str]:

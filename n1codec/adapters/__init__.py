@@ -5,6 +5,7 @@
 ``zarr3``          a codec for Zarr 3
 ``spikeinterface`` recordings for SpikeInterface
 ``dask``           recordings as arrays of Dask
+``hdf5``           the filter plugin of HDF5
 
-The public names are ``n1codec.zarr`` and ``n1codec.spikeinterface``.
+The public names are ``n1codec.zarr``, ``n1codec.spikeinterface`` and ``n1codec.hdf5``.
 """

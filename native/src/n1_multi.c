@@ -602,7 +602,7 @@ static int take_side(const chunk *c, int64_t channel, n1c_decoder *d, side_model
     return other >= 0 && other < channel;
   }
   s->mean = (int32_t)((uint32_t)ch->mean + (uint32_t)number_take(d, &m->mean));
-  if (s->mean < 0 || s->mean > MULTI_MOST_CODES * 17) return 0;
+  if (s->mean < 0 || s->mean > MULTI_MOST_MEAN) return 0;
   if (s->kind == KIND_RAW) return 1;
   s->start = (int32_t)((uint32_t)ch->start + (uint32_t)number_take(d, &m->start));
   s->boost = c->model->fast ? 0 : number_take(d, &m->boost);

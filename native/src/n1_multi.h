@@ -22,6 +22,7 @@
 #define MULTI_MOST_TAPS (MULTI_MOST_ORDER + (MULTI_MOST_NEIGHBOURS + 1) * (2 * MULTI_MOST_REACH + 1))
 #define MULTI_MOST_CHANNELS (1 << 20)
 #define MULTI_MOST_CODES 65536
+#define MULTI_MOST_MEAN (17 * MULTI_MOST_CODES) /* codes are up to sixteen times as wide as 1 */
 #define MULTI_CENTRE_BITS 10    /* centres of codes are in 2^-10 of a code */
 #define MULTI_PROB_BITS 24      /* log2 of the sum of all frequencies */
 #define MULTI_PROB (1 << MULTI_PROB_BITS)

@@ -193,7 +193,7 @@ static void channel_numbers(channel_of_numbers *n, number_model *m, multi_model 
   }
   c->phase = (uint32_t)phase;
   number(n, m + N_SHIFT, &c->shift, index ? last->shift : 4, -6, MULTI_CENTRE_BITS);
-  number(n, m + N_MEAN, &c->mean, index ? last->mean : 0, 0, MOST_CODES);
+  number(n, m + N_MEAN, &c->mean, index ? last->mean : 0, 0, MULTI_MOST_MEAN);
   number(n, m + N_START, &c->start, index ? last->start : 32, -8 * MULTI_SCALE_STEPS, 36 * MULTI_SCALE_STEPS);
   number(n, m + N_COUNT, &c->count, most, 0, most);
   if (n->bad) return;
