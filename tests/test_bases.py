@@ -13,8 +13,9 @@ import pytest
 from conftest import signal
 
 from n1codec.codec import CodecError, UnavailableError
-from n1codec.lossy import bases, bound, transforms
+from n1codec.lossy import bases, bound, learned, transforms
 from n1codec.lossy.curves import SHARES, STEPS, Coded, adaptive_bits, coded_curve, curve, terms
+from n1codec.lossy.learned import Dictionary
 from n1codec.lossy.transforms import BASES, Basis
 from n1codec.pipeline import get_codec
 from n1codec.recordings import wav
@@ -78,6 +79,75 @@ def test_trained_bases_are_fitted() -> None:
     log = [np.log2([band.var() for band in basis.forward(x[0])]) for basis in (klt, dct)]
     assert log[0][0] >= log[1][0] - 0.05
     assert TRAINED == ["klt64", "klt128", "ica32"]
+
+
+def test_a_dictionary_has_more_than_one_way_to_choose() -> None:
+    pytest.importorskip("sklearn")
+    basis, x = Dictionary().fitted([pink(8_000, seed) for seed in (1, 2)]), pink(4096)
+    bands = basis.forward(x)
+    assert sum(band.size for band in bands) == 2 * x.size
+    errors = []
+    for step in (2.0, 20.0):
+        chosen = basis.for_step(bands, step)
+        multiples = np.concatenate(chosen) / step
+        np.testing.assert_allclose(multiples, np.rint(multiples), atol=1e-9)
+        assert 0 < np.count_nonzero(multiples) < 2 * x.size
+        errors.append(float((basis.inverse(chosen, x.size) - x).var()))
+    assert errors[0] < errors[1] / 3 < x.var() / 30
+    snr, _ = bases.at_bits(curve(basis, x, 0), np.array([2.0, 1.0]))
+    assert (snr > [8, 5]).all()
+
+
+def test_a_convolution_begins_as_a_lapped_transform_and_learns() -> None:
+    x = [pink(20_000, seed) for seed in (1, 2)]
+    start = learned._lapped()
+    before = learned.Convolution((start, start))
+    np.testing.assert_allclose(before.inverse(before.forward(x[0]), x[0].size), x[0], atol=1e-8)
+    pytest.importorskip("torch")
+    after = learned.Convolution(rounds=20).fitted(x)
+    assert after._filters is not None
+    assert 1e-4 < np.abs(after._filters[0] - start).max() < 0.1
+    both = [bases.at_bits(curve(basis, x[0], 0), np.array([2.0, 1.0]))[0] for basis in (before, after)]
+    np.testing.assert_allclose(both[1], both[0], atol=0.5)
+
+
+def alike(frames: int = 4096) -> list[bases.Signal]:
+    rng = np.random.default_rng(0)
+    common = pink(frames)
+    codes = [np.rint(gain * common + rng.normal(0, 1.5, frames)) for gain in (1, 0.8, 0.9)]
+    return [bases.Signal(f"a:{i}", x, 20_000, float(np.ptp(x)), "a") for i, x in enumerate(codes)]
+
+
+def test_bases_across_channels_use_what_they_have_in_common() -> None:
+    names = [f"{kind}-mdct256" for kind in ("joint", "mean", "neighbour", "klt")]
+    alone = bases.Signal("b", pink(5000), 20_000, 300.0)
+    found = bases.run([*alike(), alone], ["mdct256", *names], 1)
+    at = {line["basis"]: line["snr_db"] for line in bases.table(alike(), {n: _three(found[n]) for n in found}, [6.0])}
+    assert abs(at["joint-mdct256"] - at["mdct256"]) < 0.5
+    assert min(at[name] for name in names[1:]) > at["joint-mdct256"] + 2
+    assert [sorted(found[name]) for name in names] == [[0, 1, 2]] * 4  # what has no other channels is left out
+    bits = [found["klt-mdct256"][number].curve.bits for number in range(3)]
+    assert (bits[0] == bits[1]).all()
+    assert {name: make().trained for name, make in bases.METHODS.items() if name in names} == {
+        name: name == "klt-mdct256" for name in names
+    }
+    assert [line["basis"] for line in bases.compaction(found)] == ["mdct256"]
+
+
+def _three(by_signal: dict[int, bases.Found]) -> dict[int, bases.Found]:
+    return {number: one for number, one in by_signal.items() if number < 3}
+
+
+def test_a_finding_across_channels_depends_on_all_of_them(tmp_path: Path) -> None:
+    log, names = tmp_path / "log.csv", ["mean-mdct256"]
+    signals = alike()
+    whole = bases.run(signals, names, 1, log=log)
+    text = log.read_text()
+    assert bases.table(signals, bases.run(signals, names, 1, log=log)) == bases.table(signals, whole)
+    assert log.read_text() == text
+    signals[2] = signals[2]._replace(codes=signals[2].codes[::-1].copy())
+    bases.run(signals, names, 1, log=log)
+    assert len(log.read_text()) > 1.9 * len(text)
 
 
 def test_adaptive_bits_are_those_of_counting() -> None:

@@ -71,9 +71,12 @@ def command(
     from n1codec.lossy.bases import METHODS
 
     names = chosen.split() if chosen else [name for name, make in METHODS.items() if trained or not make().trained]
-    if not chosen and (without := [name for name in names if (need := METHODS[name]().needs) and not find_spec(need)]):
-        names = [name for name in names if name not in without]
-        say("n1codec bases", f"left out: {', '.join(without)} (pip install 'n1codec[lossy]' brings what they need)")
+    if not chosen:
+        needs = {name: METHODS[name]().needs for name in names}
+        for extra, modules in (("lossy", ("pywt", "sklearn")), ("torch", ("torch",))):
+            if without := [name for name in names if needs[name] in modules and not find_spec(needs[name])]:
+                names = [name for name in names if name not in without]
+                say("n1codec bases", _left_out(without, extra))
     if unknown := [name for name in names if name not in METHODS]:
         raise SpecError(f"there is no basis {unknown[0]!r} (there are {', '.join(METHODS)})")
     try:
@@ -114,7 +117,7 @@ def _peers(
 
     without = peers.missing(peers.PEERS)
     for extra, names in without.items():
-        say("n1codec bases", f"left out: {', '.join(names)} (pip install 'n1codec[{extra}]' brings what they need)")
+        say("n1codec bases", _left_out(names, extra))
     names = [name for name in peers.PEERS if not any(name in gone for gone in without.values())]
     lost: list[str] = []
     with progress(peers.steps(names) * len(signals), "peers", quiet=quiet) as advance:
@@ -122,3 +125,7 @@ def _peers(
     if lost:
         say("n1codec bases", f"{len(lost)} points of peers are left out, the first: {lost[0]}")
     return peers.table(signals, found), peers.near_lossless(signals, found)
+
+
+def _left_out(names: list[str], extra: str) -> str:
+    return f"left out: {', '.join(names)} (pip install 'n1codec[{extra}]' brings what they need)"

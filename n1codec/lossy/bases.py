@@ -6,6 +6,7 @@ import csv
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,12 +15,21 @@ import numpy as np
 from n1codec import converter, files, n1_mapping
 from n1codec.codec import CodecError
 from n1codec.lossy import bound
+from n1codec.lossy.across import Across
 from n1codec.lossy.curves import DEAD_ZONES, SHARES, STEPS, Coded, Curve, at_bits, coded_curve, curve, terms
+from n1codec.lossy.learned import Convolution, Dictionary
 from n1codec.lossy.transforms import BASES, Basis
 from n1codec.recordings import Place, Recording, open_recording
 
-METHODS: dict[str, Callable[[], Basis | Coded]] = {**BASES, "codec-mdct": lambda: Coded("mdct:step={}")}
-"""Every basis by its name, and lossy codecs to stand beside them."""
+Method = Basis | Across | Coded
+METHODS: dict[str, Callable[[], Method]] = {
+    **BASES,
+    "dictionary": Dictionary,
+    "convolution": Convolution,
+    **{f"{kind}-mdct256": partial(Across, kind) for kind in ("joint", "mean", "neighbour", "klt")},
+    "codec-mdct": lambda: Coded("mdct:step={}"),
+}
+"""Every basis by its name, those across channels, and lossy codecs to stand beside them."""
 RATIOS = (4.0, 6.0, 8.0, 10.0, 15.0, 20.0, 50.0, 100.0, 200.0)
 SAMPLE_BITS = 16
 """Of a sample in the files that ratios go by."""
@@ -36,6 +46,8 @@ class Signal(NamedTuple):
     rate: float
     peak: float
     """What PSNR goes by: 1023 for N1 recordings, else the range."""
+    recording: str = ""
+    """What channels of one recording have in common; nothing for one that has no others."""
 
 
 class Found(NamedTuple):
@@ -77,31 +89,50 @@ def _channels(recording: Recording) -> Iterator[Signal]:
             codes = samples.astype(np.float64) / converter.distance(form, 1)
         peak = float(n1_mapping.CODES - 1) if n1 else float(np.ptp(codes))
         name = recording.name if recording.channels == 1 else f"{recording.name}:{channel}"
-        yield Signal(name, codes, recording.rate, peak)
+        yield Signal(name, codes, recording.rate, peak, recording.name if recording.channels > 1 else "")
 
 
-def measure(task: tuple[Basis | Coded, Signal]) -> Found:
-    """Return what one signal takes and loses in one basis, or codec."""
-    basis, signal = task
+def measure(task: tuple[Method, list[Signal]]) -> list[Found]:
+    """Return what one signal takes and loses in one basis, or codec; across channels, what several do."""
+    basis, signals = task
+    first = signals[0]
+    if isinstance(basis, Basis):
+        return [Found(curve(basis, first.codes, first.rate), terms(basis, first.codes))]
     if isinstance(basis, Coded):
-        return Found(coded_curve(basis, signal.codes, signal.rate), np.full(len(SHARES), np.nan))
-    return Found(curve(basis, signal.codes, signal.rate), terms(basis, signal.codes))
+        curves = [coded_curve(basis, first.codes, first.rate)]
+    else:
+        curves = basis.curves([signal.codes for signal in signals], first.rate)
+    return [Found(one, np.full(len(SHARES), np.nan)) for one in curves]
 
 
-def tasks(all_signals: Sequence[Signal], names: Sequence[str]) -> Iterator[tuple[str, int, Basis | Coded]]:
-    """Yield (basis, number of a signal, the basis as fitted for it); trained ones are fitted to the other half."""
+def tasks(all_signals: Sequence[Signal], names: Sequence[str]) -> Iterator[tuple[str, list[int], Method]]:
+    """Yield (basis, numbers of signals, the basis as fitted for them).
+
+    Trained ones are fitted to the other half of the signals. Those across channels get all channels of a recording at
+    once, all others one signal after another.
+    """
     for name in names:
         basis = METHODS[name]()
-        if isinstance(basis, Coded) or not basis.trained:
+        if isinstance(basis, Across):
+            for numbers in _recordings(all_signals):
+                yield name, numbers, basis
+        elif isinstance(basis, Coded) or not basis.trained:
             for number in range(len(all_signals)):
-                yield name, number, basis
-            continue
-        if len(all_signals) < 2:
-            continue
-        for half in (0, 1):
-            fitted = basis.fitted([signal.codes - signal.codes.mean() for signal in all_signals[1 - half :: 2]])
-            for number in range(half, len(all_signals), 2):
-                yield name, number, fitted
+                yield name, [number], basis
+        elif len(all_signals) > 1:
+            for half in (0, 1):
+                fitted = basis.fitted([signal.codes - signal.codes.mean() for signal in all_signals[1 - half :: 2]])
+                for number in range(half, len(all_signals), 2):
+                    yield name, [number], fitted
+
+
+def _recordings(all_signals: Sequence[Signal]) -> list[list[int]]:
+    """Return the numbers of the channels of each recording of several."""
+    found: dict[str, list[int]] = {}
+    for number, signal in enumerate(all_signals):
+        if signal.recording:
+            found.setdefault(signal.recording, []).append(number)
+    return [numbers for numbers in found.values() if len(numbers) > 1]
 
 
 def run(
@@ -121,19 +152,21 @@ def run(
     keys = _keys(all_signals, names)
     known = _read(log) if log and log.exists() else {}
     left = []
-    for name, number, basis in tasks(all_signals, names):
-        if keys[name, number] in known:
-            found[name][number] = known[keys[name, number]]
-            advance(name)
+    for name, numbers, basis in tasks(all_signals, names):
+        if all(keys[name, number] in known for number in numbers):
+            found[name] |= {number: known[keys[name, number]] for number in numbers}
+            for _ in numbers:
+                advance(name)
         else:
-            left.append((name, number, basis))
-    work = [(basis, all_signals[number]) for _, number, basis in left]
+            left.append((name, numbers, basis))
+    work = [(basis, [all_signals[number] for number in numbers]) for _, numbers, basis in left]
     with _pool(jobs) as mapped:
-        for (name, number, _), one in zip(left, mapped(measure, work), strict=True):
-            found[name][number] = one
-            if log:
-                _append(log, keys[name, number], one)
-            advance(f"{name} {all_signals[number].name}")
+        for (name, numbers, _), several in zip(left, mapped(measure, work), strict=True):
+            for number, one in zip(numbers, several, strict=True):
+                found[name][number] = one
+                if log:
+                    _append(log, keys[name, number], one)
+                advance(f"{name} {all_signals[number].name}")
     return found
 
 
@@ -159,16 +192,17 @@ _COLUMNS = ("basis", "signal", "crc32", "what", *(str(i) for i in range(len(DEAD
 
 
 def _keys(all_signals: Sequence[Signal], names: Sequence[str]) -> dict[tuple[str, int], _Key]:
-    """Return what each finding stands under in a log: that of a trained basis depends on all signals."""
+    """Return what each finding stands under in a log: that of a trained basis, or across channels, depends on all."""
     own = [zlib.crc32(signal.codes.tobytes()) for signal in all_signals]
     every = zlib.crc32(np.array(own, np.uint32).tobytes())
     return {
         (name, number): (
             name,
             signal.name,
-            f"{zlib.crc32(signal.codes.tobytes(), every if METHODS[name]().trained else 0):08x}",
+            f"{zlib.crc32(signal.codes.tobytes(), every if shared else 0):08x}",
         )
         for name in names
+        for shared in [METHODS[name]().trained or isinstance(METHODS[name](), Across)]
         for number, signal in enumerate(all_signals)
     }
 
@@ -244,7 +278,8 @@ def compaction(found: dict[str, dict[int, Found]]) -> list[dict[str, Any]]:
     return [
         {"basis": name} | {f"{share:g}": float(np.mean([one.terms[i] for one in by_signal.values()]))
                            for i, share in enumerate(SHARES)}
-        for name, by_signal in found.items() if by_signal and name in BASES
+        for name, by_signal in found.items()
+        if by_signal and isinstance(METHODS[name](), Basis)
     ]  # fmt: skip
 
 

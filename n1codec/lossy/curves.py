@@ -44,10 +44,11 @@ def curve(basis: Basis, x: np.ndarray, rate: float) -> Curve:
     bands = basis.forward(x - mean)
     whole = bool((x == np.rint(x)).all())
     points = Points(x, rate)
-    for offset in DEAD_ZONES:
-        for step in STEPS:
+    for step in STEPS:
+        chosen = basis.for_step(bands, float(step))
+        for offset in DEAD_ZONES:
             bits, back = float(HEAD_BITS), []
-            for band in bands:
+            for band in chosen:
                 numbers = np.sign(band) * np.floor(np.abs(band) / step + offset)
                 bits += adaptive_bits(numbers) + BAND_BITS
                 back.append(centred(band, numbers, step))

@@ -33,6 +33,13 @@ class Basis(ABC):
     def forward(self, x: np.ndarray) -> list[np.ndarray]:
         """Return the coefficients of ``x``, shape (frames,), by bands: flat arrays of any length."""
 
+    def for_step(self, bands: list[np.ndarray], step: float) -> list[np.ndarray]:
+        """Return what is to be rounded with a step, of the signal that ``forward`` gave these coefficients of last.
+
+        Those are the coefficients, unless there are more of them than samples, and so more than one way to choose.
+        """
+        return bands
+
     @abstractmethod
     def inverse(self, bands: Sequence[np.ndarray], frames: int) -> np.ndarray:
         """Return the signal of so many frames that coefficients stand for."""
