@@ -2,21 +2,16 @@
 
 Under Zarr 3 each is a ``serializer``, under Zarr 2 (and SpikeInterface, which needs it) a ``compressor``. For an array
 of Zarr's second format under Zarr 3 the compressor is ``numcodecs.get_codec({"id": "n1_multi"})``.
+
+``save`` writes a recording into a group, from which ``restore`` writes its original files again, byte for byte.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
+from n1codec.adapters import installed
 
-from n1codec.codec import UnavailableError
+__all__ = ["N1", "N1Codec", "N1Implant", "N1Max", "N1Multi", "restore", "save"]
 
-__all__ = ["N1", "N1Codec", "N1Implant", "N1Max", "N1Multi"]
+N1, N1Codec, N1Implant, N1Max, N1Multi = (getattr(installed.codecs(), name) for name in __all__[:5])
 
-try:
-    _generation = int(version("zarr").split(".")[0])
-    _home = import_module("n1codec.adapters.zarr3" if _generation > 2 else "n1codec.adapters.numcodecs")
-except (PackageNotFoundError, ModuleNotFoundError) as error:
-    raise UnavailableError(f"n1codec.zarr needs Zarr: {error} (pip install 'n1codec[zarr]')") from error
-
-N1, N1Codec, N1Implant, N1Max, N1Multi = (getattr(_home, name) for name in __all__)
+from n1codec.adapters.originals import restore, save  # noqa: E402  (which says less well that there is no Zarr)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest import code_of, needs, signal
+from recording_files import open_ephys, spikeglx, walks
+
+from n1codec.recordings import wav
 
 numcodecs, zarr = needs("numcodecs"), needs("zarr")
 
@@ -302,6 +306,83 @@ def test_arrays_of_the_second_format(tmp_path: Path, order: str, dtype: str) -> 
     z[:] = x
     back = zarr.open(str(tmp_path / "z"), mode="r")[:]
     assert back.astype(x.dtype).tobytes() == x.tobytes()
+
+
+# -- original files --------------------------------------------------------------------------------------------------
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(params=["spikeglx", "open ephys", "wav with more"])
+def originals(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A folder with the files of a recording; the first of them, or a folder of them, stands for it."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    if request.param == "spikeglx":
+        spikeglx(folder / "a_g0_t0.imec0.ap.bin", walks(700, 5), imSampRate=300)
+    elif request.param == "open ephys":
+        node = open_ephys(
+            folder / "Record Node 1" / "experiment1" / "recording1", {"A": walks(500, 3), "B": walks(9, 2)}
+        )
+        (node / "notes.txt").write_bytes(b"what was seen")
+        np.save(node / "continuous" / "A" / "timestamps.npy", np.arange(500) / 30000)
+    else:
+        (folder / "a.wav").write_bytes(wav.write(signal(400, 2), 8000) + b"LIST\4\0\0\0abcd")
+    return folder
+
+
+def test_original_files_come_back(originals: Path, tmp_path: Path, run: Callable[..., Any]) -> None:
+    first = min(originals.iterdir())
+    ours.save(first, str(tmp_path / "a.zarr"))
+    done = run("n1codec", "export", tmp_path / "a.zarr", tmp_path / "out")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert contents(tmp_path / "out") == contents(originals)
+    assert str(sum(map(len, contents(originals).values()))) in done.stdout
+    with pytest.raises(Exception, match=r"(?i)exists|contains"):
+        ours.save(first, str(tmp_path / "a.zarr"))
+
+
+def test_the_arrays_of_a_recording_are_for_everybody(tmp_path: Path) -> None:
+    samples = walks(700, 5)
+    path = spikeglx(tmp_path / "a_g0_t0.imec0.ap.bin", samples, imSampRate=300)
+    group = ours.save(path, str(tmp_path / "a.zarr"), "n1_multi:preset=fast", seconds=0.5)
+    z = zarr.open(str(tmp_path / "a.zarr" / "samples"), mode="r")
+    assert same(z[:], samples)
+    assert z.chunks == (150, 5)
+    assert (z.attrs["rate"], z.attrs["channel_names"][:2], z.attrs["sync"]) == (300, ["AP0", "AP1"], [4])
+    assert "preset=fast" in repr(group["samples"].compressor if SECOND else group["samples"].serializer)
+
+
+def test_a_group_that_is_not_that_of_the_files_gives_none(tmp_path: Path, run: Callable[..., Any]) -> None:
+    ours.save(spikeglx(tmp_path / "a.ap.bin", walks(300, 5)), str(tmp_path / "a.zarr"))
+    z = zarr.open(str(tmp_path / "a.zarr" / "samples"), mode="r+")
+    z[100, 2] = z[100, 2] + 1
+    for folder, why in (
+        ("a.zarr", "checksum does not match"),
+        ("plain.zarr", "files are not known"),
+        ("in", "no group"),
+    ):
+        if folder == "plain.zarr":
+            zarr.open_group(str(tmp_path / folder), mode="w")
+        else:
+            (tmp_path / folder).mkdir(exist_ok=True)
+        done = run("n1codec", "export", tmp_path / folder, tmp_path / "out")
+        assert done.returncode == 1
+        assert why in done.stderr
+        assert done.stderr.count("\n") == 1
+        assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+    with pytest.raises(CodecError, match="would not come back"):
+        ours.save(tmp_path / "a.ap.bin", str(tmp_path / "b.zarr"), "round:error=1|n1_multi")
+
+
+def test_the_lines_of_the_page_on_original_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = spikeglx(tmp_path / "run_g0_t0.imec0.ap.bin", walks(300, 5))
+    exec(code_of("Zarr, and the original files again"))
+    assert Path("again.ap.bin").read_bytes() == path.read_bytes()
+    assert Path("again.ap.meta").read_bytes() == path.with_suffix(".meta").read_bytes()
 
 
 def test_the_lines_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

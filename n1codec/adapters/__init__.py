@@ -3,6 +3,8 @@
 ``chunks``         the bytes of one chunk of an array that somebody else's format holds
 ``numcodecs``      codecs for numcodecs and Zarr 2
 ``zarr3``          a codec for Zarr 3
+``installed``      which of these two is wanted
+``originals``      groups of Zarr from which the files of a recording come back
 ``spikeinterface`` recordings for SpikeInterface
 ``dask``           recordings as arrays of Dask
 ``hdf5``           the filter plugin of HDF5
