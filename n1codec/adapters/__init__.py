@@ -8,6 +8,7 @@
 ``spikeinterface`` recordings for SpikeInterface
 ``dask``           recordings as arrays of Dask
 ``hdf5``           the filter plugin of HDF5
+``repack``         NWB files that are coded anew with it
 
 The public names are ``n1codec.zarr``, ``n1codec.spikeinterface`` and ``n1codec.hdf5``.
 """

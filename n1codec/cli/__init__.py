@@ -21,6 +21,7 @@ _COMMANDS = {
     "export": "write the original files of a .n1c file",
     "verify": "decode .n1c files and check them, write nothing",
     "recover": "give back what is whole of a .n1c file that was cut off",
+    "repack": "code the electrical series of an NWB file anew",
     "eval": "run one codec over all files as the challenge does",
     "grid": "sweep codecs over all files",
     "search": "look for the best pipelines",
