@@ -221,6 +221,7 @@ def test_without_known_spikes_the_first_sorting_is_what_counts(small: Subject, t
     assert row["accuracy_before"] == 1
     assert 0.8 < row["accuracy"] <= 1
     assert [unit["unit"] for unit in row["units"]] == [0, 1]
+    assert "hits" not in row["units"][0]
 
 
 def test_a_row_with_a_sorter_stands_before_one_without(small: Subject, tmp_path: Path, fake: Path) -> None:
@@ -234,13 +235,14 @@ def test_a_sorter_that_fails_on_what_came_back_finds_nothing(
     small: Subject, tmp_path: Path, fake: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Sorter("threshold", tmp_path / "kept") as sorter:
-        was = quality.before(small, sorter)
+        was = quality.Before(small, sorter)
+        assert len(was.sorted) == 2
         sorter.name = "broken"
-        row = quality.measure(small, was, "round:error=2|n1_multi", sorter)
+        row = quality.measure_sorting(small, was, "round:error=2|n1_multi", sorter, [])
         assert row["failure"] == "ValueError: no spikes"
         assert (row["accuracy"], row["accuracy_before"], row["units_sorted"]) == (0, 1, 0)
         with pytest.raises(CodecError, match="fails on the recording itself: ValueError: no spikes"):
-            quality.before(small, sorter)
+            assert quality.Before(small, sorter).sorted
 
 
 def test_a_sorter_whose_program_ends_is_an_error(small: Subject, tmp_path: Path, fake: Path) -> None:

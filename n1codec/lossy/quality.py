@@ -11,6 +11,7 @@ import json
 import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from math import inf, isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +25,7 @@ from n1codec.container import decode, encode
 from n1codec.datasets import synth_spikes, truth
 from n1codec.datasets.truth import Truth
 from n1codec.lossy import agreement, distortion
-from n1codec.lossy.sorting import Sorter, Sorting
+from n1codec.lossy.sorting import Sorter
 from n1codec.pipeline import get_codec
 from n1codec.recordings import Recording
 
@@ -35,7 +36,7 @@ KEPT = ".work"
 DEFAULT = (
     "n1_multi",
     *(f"round:error={error}|n1_multi" for error in (1, 2, 4, 8, 16)),
-    *(f"mdct:step={step}" for step in (10, 16, 24)),
+    *(f"mdct:step={step}" for step in (9, 12, 15)),
 )
 """The codecs that are compared if none is named."""
 CLASSES = (("below 5", 0.0, 5.0), ("5 to 8", 5.0, 8.0), ("above 8", 8.0, inf))
@@ -101,31 +102,40 @@ def recorded(recording: Recording, seconds: float, known: Path | None) -> Subjec
 # -- measuring -------------------------------------------------------------------------------------------------------
 
 
-class Before(NamedTuple):
-    """What was found in a recording itself."""
+class Before:
+    """What is found in a recording itself, when it is asked for."""
 
-    detected: list[np.ndarray] | None
-    """Frames of the spikes of each channel; None where the rate or the length allows none."""
-    sorting: Sorting | None
-    reference: Truth | None
-    """The neurons that are known, or, without any, those that the sorter found; None without a sorter, too."""
+    def __init__(self, subject: Subject, sorter: Sorter | None) -> None:
+        self._subject, self._sorter = subject, sorter
 
+    @cached_property
+    def detected(self) -> list[np.ndarray] | None:
+        """Frames of the spikes of each channel; None where the rate or the length allows none."""
+        return detected(self._subject.samples, self._subject.rate)
 
-def before(subject: Subject, sorter: Sorter | None) -> Before:
-    """Return what is found in a recording itself.
+    @cached_property
+    def sorted(self) -> dict[int, np.ndarray]:
+        """Frames of the spikes of each unit that the sorter finds.
 
-    Raises:
-        CodecError: the sorter fails.
-    """
-    sorting = sorter(subject.samples, subject.rate, subject.geometry) if sorter else None
-    if sorter and sorting and sorting.failure:
-        raise CodecError(f"{subject.name}: {sorter.name} fails on the recording itself: {sorting.failure}")
-    reference = subject.truth
-    if sorting and not reference and sorting.units:
-        frames = np.concatenate(list(sorting.units.values()))
-        units = np.repeat(list(sorting.units), [train.size for train in sorting.units.values()])
-        reference = truth.of_spikes(subject.samples, subject.rate, frames, units)
-    return Before(detected(subject.samples, subject.rate), sorting, reference)
+        Raises:
+            CodecError: the sorter fails.
+        """
+        subject, sorter = self._subject, self._sorter
+        assert sorter
+        found = sorter(subject.samples, subject.rate, subject.geometry)
+        if found.failure:
+            raise CodecError(f"{subject.name}: {sorter.name} fails on the recording itself: {found.failure}")
+        return found.units
+
+    @cached_property
+    def reference(self) -> Truth:
+        """The neurons that are known, or, without any, those that the sorter finds."""
+        subject, units = self._subject, self.sorted
+        if subject.truth:
+            return subject.truth
+        frames = np.concatenate([np.zeros(0, np.int64), *units.values()])
+        numbers = np.repeat(np.array(list(units), np.int64), [train.size for train in units.values()])
+        return truth.of_spikes(subject.samples, subject.rate, frames, numbers)
 
 
 def detected(x: np.ndarray, rate: float) -> list[np.ndarray] | None:
@@ -141,24 +151,21 @@ def detected(x: np.ndarray, rate: float) -> list[np.ndarray] | None:
     return found
 
 
-def measure(subject: Subject, was: Before, spec: str, sorter: Sorter | None) -> Row:
-    """Return what one codec does to one recording, as it stands in the store."""
+def measure(subject: Subject, was: Before, spec: str) -> Row:
+    """Return what one codec does to the samples and the detected spikes of a recording, as it stands in the store."""
     x = subject.samples
     blob = encode(x, spec, subject.rate)
     y = decode(blob).reshape(x.shape)
-    lost = distortion.measure(x, y, subject.rate)
+    now = detected(y, subject.rate)
     row: Row = {
         "original_bytes": x.nbytes,
         "compressed_bytes": len(blob),
         "ratio": x.nbytes / len(blob),
         "bits_per_sample": 8 * len(blob) / x.size,
-        **lost._asdict(),
+        **distortion.measure(x, y, subject.rate)._asdict(),
+        **_detections(was.detected, now, subject),
     }
-    now = detected(y, subject.rate)
-    row |= _detections(was.detected, now, subject)
-    units = _units(was, now, subject)
-    if sorter and was.sorting:
-        row |= _sorted(was, sorter(y, subject.rate, subject.geometry), subject, units)
+    units = _units(subject.truth, was.detected, now, subject.rate) if subject.truth else []
     return {key: _plain(value) for key, value in row.items()} | {"units": units}
 
 
@@ -174,40 +181,47 @@ def _detections(was: list[np.ndarray] | None, now: list[np.ndarray] | None, subj
     return {"spikes": every, "spikes_kept": kept / every if every else None, "false_alarms_per_s": new / seconds}
 
 
-def _units(was: Before, now: list[np.ndarray] | None, subject: Subject) -> list[Row]:
+def _units(
+    known: Truth, was: list[np.ndarray] | None, now: list[np.ndarray] | None, rate: float
+) -> list[Row]:  # fmt: skip
     """Return each neuron that is known, with the share of its spikes that its loudest channel tells."""
-    if not was.reference:
-        return []
-    window = _frames(HIT_WINDOW, subject.rate)
+    window = _frames(HIT_WINDOW, rate)
     rows = []
-    for unit, train in was.reference.trains().items():
-        row: Row = {"unit": unit, "snr": was.reference.snr[unit], "spikes": train.size}
-        for key, found in (("hits_before", was.detected), ("hits", now)):
+    for unit, train in known.trains().items():
+        row: Row = {"unit": unit, "snr": known.snr[unit], "spikes": train.size}
+        for key, found in (("hits_before", was), ("hits", now)):
             if found is not None:
-                row[key] = agreement.near(train, found[was.reference.channels[unit]], window).mean()
+                row[key] = agreement.near(train, found[known.channels[unit]], window).mean()
         rows.append({key: _plain(value) for key, value in row.items()})
     return rows
 
 
-def _sorted(was: Before, sorting: Sorting, subject: Subject, units: list[Row]) -> Row:
-    """Return what became of the sorting, and enter the accuracy of each neuron into ``units``."""
-    if not was.sorting or not was.reference:
-        return {"failure": sorting.failure, "units_sorted_before": 0, "units_sorted": len(sorting.units)}
+def measure_sorting(subject: Subject, was: Before, spec: str, sorter: Sorter, units: Sequence[Row]) -> Row:
+    """Return what one codec does to the sorting of a recording.
+
+    Args:
+        units: the neurons that are known, as :func:`measure` returns them.
+    """
+    x = subject.samples
+    now = sorter(decode(encode(x, spec, subject.rate)).reshape(x.shape), subject.rate, subject.geometry)
     window = _frames(SORTED_WINDOW, subject.rate)
     known = was.reference.trains()
-    row: Row = {"reference": "known neurons" if subject.truth else "what is sorted before", "failure": sorting.failure}
-    for end, found in (("_before", was.sorting.units), ("", sorting.units)):
+    entries = [{**entry} for entry in units] or [
+        {"unit": unit, "snr": _plain(was.reference.snr[unit]), "spikes": train.size} for unit, train in known.items()
+    ]
+    row: Row = {"reference": "known neurons" if subject.truth else "what is sorted before", "failure": now.failure}
+    for end, found in (("_before", was.sorted), ("", now.units)):
         pairs = agreement.paired(known, found, window)
-        values = [pairs.get(unit, (0, 0.0))[1] for unit in known]
-        for entry, value in zip(units, values, strict=True):
-            entry[f"accuracy{end}"] = _plain(value)
+        for entry in entries:
+            entry[f"accuracy{end}"] = _plain(pairs.get(entry["unit"], (0, 0.0))[1])
+        values = [entry[f"accuracy{end}"] for entry in entries]
         row |= {
-            f"accuracy{end}": float(np.mean(values)),
+            f"accuracy{end}": _plain(float(np.mean(values))) if values else None,
             f"units_found{end}": sum(value >= WELL for value in values),
             f"units_sorted{end}": len(found),
             f"units_false{end}": len(found) - len(pairs),
         }
-    return row
+    return row | {"units": entries}
 
 
 def _frames(seconds: float, rate: float) -> int:
@@ -249,7 +263,7 @@ def run(
     known = {_key(row): row for row in read(folder)}
     rows = []
     for subject in subjects:
-        was: Before | None = None
+        was = Before(subject, sorter)
         about: Row = {
             "recording": subject.name,
             "crc32": subject.crc32(),
@@ -257,19 +271,19 @@ def run(
             "channels": subject.samples.shape[1],
             "rate": subject.rate,
             "detector": DETECTOR,
-            "sorter": sorter.name if sorter else "",
-            "sorter_version": sorter.version if sorter else "",
+            "sorter": "",
+            "sorter_version": "",
         }
         for case in chosen:
             name = asked[case.spec]
             row = about | {"codec": name, "spec": case.spec, "codec_version": case.version, "lossy": case.lossy}
             advance(f"{subject.name} {name}", 0)
-            if found := known.get(_key(row)):
-                row = found
-            else:
-                was = was or before(subject, sorter)
-                row |= measure(subject, was, case.spec, sorter)
-                _append(folder / FILE, row)
+            row = known.get(_key(row)) or _added(folder, row | measure(subject, was, case.spec))
+            if sorter:
+                after = row | {"sorter": sorter.name, "sorter_version": sorter.version}
+                row = known.get(_key(after)) or _added(
+                    folder, after | measure_sorting(subject, was, case.spec, sorter, row["units"])
+                )
             rows.append(row)
             advance(f"{subject.name} {name}")
     return rows
@@ -282,9 +296,12 @@ def _key(row: Row) -> tuple[str, ...]:
     return tuple(str(row[name]) for name in _KEYS)
 
 
-def _append(path: Path, row: Row) -> None:
-    """Add a line and sync it to the disk; a line that a kill cut off is ended first, and is never read."""
-    with path.open("a+b") as file:
+def _added(folder: Path, row: Row) -> Row:
+    """Add a row to the store, sync it to the disk, and return it.
+
+    A line that a kill cut off is ended first, and is never read.
+    """
+    with (folder / FILE).open("a+b") as file:
         file.seek(0, os.SEEK_END)
         if file.tell():
             file.seek(-1, os.SEEK_END)
@@ -293,6 +310,7 @@ def _append(path: Path, row: Row) -> None:
         file.write(json.dumps(row, separators=(",", ":")).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
+    return row
 
 
 def read(folder: Path) -> list[Row]:

@@ -23,6 +23,8 @@ from n1codec.codec import CodecError, UnavailableError
 VARIABLE = "N1CODEC_SORTING"
 """Names the Python of an environment that has SpikeInterface; without it that of ``make sorting`` is taken."""
 _HOME = Path("build") / "environments" / "sorting" / "bin" / "python"
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+"""Say that libraries are to use one thread, so that sums do not depend on how many processors a machine has."""
 _PROGRAM = Path(__file__).with_name("sort_program.py")
 _PITCH = 100.0
 """Micrometres between electrodes of which nobody says where they are: too far to be taken for neighbours."""
@@ -53,8 +55,10 @@ class Sorter:
         self._keep = keep
         python = _python()
         self._log = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115  (close() closes it)
-        self._process = subprocess.Popen([python, _PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                         stderr=self._log, text=True)  # fmt: skip
+        self._process = subprocess.Popen(
+            [python, _PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True,
+            env={**os.environ, **dict.fromkeys(_THREADS, "1")},
+        )  # fmt: skip
         try:
             there = json.loads(self._line())
             sorters, version = there["sorters"], there["spikeinterface"]
