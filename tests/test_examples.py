@@ -18,6 +18,7 @@ SCRIPTS = {
     "sweep.py": r"file,codec,.*",
     "own_codec.py": r"zlib +\d\.\d{3}\nown_codec +\d\.\d{3}\ndelta\|own_codec:level=9 +\d\.\d{3}\n",
     "long.py": r"7 s of 64 channels in 2 chunks, \d+ bytes\nelectrode 3 at 1 s: \[.*\]\n",
+    "in_zarr.py": r"\(30000, 16\) in chunks of \(10000, 16\): \d\.\d{3}\n",
     "packets.py": r"\d\.\d{3} bits per sample, \d\d\.\d% of the samples can be read although a packet was lost\n",
     "hdf5.py": r"n1_multi +ratio \d\.\d{3}, written at .*\ngzip 9 with shuffle +ratio .*",
     "describe.py": r"2 files, 0\.4.* s, 1 channel\(s\) at 19531 Hz\n.*",
