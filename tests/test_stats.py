@@ -23,12 +23,13 @@ from conftest import signal
 from test_recordings import sparse_rf64
 
 from n1codec import cli
-from n1codec.analysis import spectrum, spikes, stats
+from n1codec.analysis import spectrum, stats
 from n1codec.analysis.entropy import Pool, entropy, neighbours
 from n1codec.analysis.moments import Moments, moments
 from n1codec.analysis.stats import Settings, collect, measure
 from n1codec.codec import CodecError
 from n1codec.recordings.samples import Form
+from n1codec.spikes import detect
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -208,26 +209,26 @@ def test_noise_is_found_under_spikes() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(500, 20, 50_000)
     x[::100] += 3000
-    assert spikes.noise_level(x) == pytest.approx(20, rel=0.03)
-    assert spikes.noise_level(np.arange(5)) == 1 / 0.6745
-    assert math.isnan(spikes.noise_level(np.zeros(0)))
+    assert detect.noise_level(x) == pytest.approx(20, rel=0.03)
+    assert detect.noise_level(np.arange(5)) == 1 / 0.6745
+    assert math.isnan(detect.noise_level(np.zeros(0)))
 
 
 def test_band() -> None:
     rate = 20_000
     t = np.arange(rate) / rate
     for hertz, low, high in ((30, 0, 0.01), (1500, 0.97, 1.03), (9500, 0, 0.1)):
-        kept = spikes.bandpass(np.sin(2 * np.pi * hertz * t), rate)
+        kept = detect.bandpass(np.sin(2 * np.pi * hertz * t), rate)
         assert kept is not None
         assert low <= np.abs(kept[2000:-2000]).max() <= high
-    assert spikes.bandpass(np.zeros(100), 500) is None
-    assert spikes.bandpass(np.zeros(3), rate) is None
+    assert detect.bandpass(np.zeros(100), 500) is None
+    assert detect.bandpass(np.zeros(3), rate) is None
 
 
 def test_neo() -> None:
     x = np.array([3, -1, 4, 1, -5, 9])
-    assert spikes.neo(x).tolist() == [0, *(int(x[n] ** 2 - x[n - 1] * x[n + 1]) for n in range(1, 5)), 0]
-    assert spikes.neo(np.zeros(1)).tolist() == [0]
+    assert detect.neo(x).tolist() == [0, *(int(x[n] ** 2 - x[n - 1] * x[n + 1]) for n in range(1, 5)), 0]
+    assert detect.neo(np.zeros(1)).tolist() == [0]
 
 
 def test_spikes_are_found_where_they_are() -> None:
@@ -236,21 +237,21 @@ def test_spikes_are_found_where_they_are() -> None:
     x = rng.normal(0, 10, 100_000)
     for at in truth:
         x[at - 10 : at + 11] -= 150 * np.exp(-((np.arange(-10, 11) / 4) ** 2))
-    filtered = spikes.bandpass(x, rate)
+    filtered = detect.bandpass(x, rate)
     assert filtered is not None
-    found = spikes.neo_spikes(filtered, rate)
+    found = detect.neo_spikes(filtered, rate)
     assert len(found) == len(truth)
     assert np.abs(found - truth).max() <= 5
-    assert spikes.neo_spikes(np.zeros(100), rate).size == spikes.neo_spikes(np.zeros(2), rate).size == 0
+    assert detect.neo_spikes(np.zeros(100), rate).size == detect.neo_spikes(np.zeros(2), rate).size == 0
 
 
 def test_a_spike_has_eight_times_the_mean_energy() -> None:
     x = np.zeros(20_000)
     for number, at in enumerate(range(200, 20_000, 200)):
         x[at] = 10 + number  # from less than the mean energy to several times as much
-    found = spikes.neo_spikes(x, 20_000).tolist()
-    assert found == spikes.neo_spikes(x, 20_000, factor=8.0).tolist()
-    assert len({len(spikes.neo_spikes(x, 20_000, factor)) for factor in (7.0, 8.0, 9.0)}) == 3
+    found = detect.neo_spikes(x, 20_000).tolist()
+    assert found == detect.neo_spikes(x, 20_000, factor=8.0).tolist()
+    assert len({len(detect.neo_spikes(x, 20_000, factor)) for factor in (7.0, 8.0, 9.0)}) == 3
 
 
 def test_other_files_are_left_out_and_named(tmp_path: Path, run: Run) -> None:
@@ -471,8 +472,8 @@ def test_a_recording_in_stretches_has_the_figures_of_the_whole(
 @pytest.mark.parametrize("x", [[5], [1, 2], [1, 1, 4, 9], [-3, 0, 0, 0, 7, 8, 100], list(range(50))])
 def test_the_noise_of_counts_is_that_of_the_samples(x: list[int]) -> None:
     values, counts = np.unique(np.array(x, np.int16), return_counts=True)
-    assert spikes.noise_of_counts(values, counts) == spikes.noise_level(np.array(x, float))
-    assert math.isnan(spikes.noise_of_counts(values[:0], counts[:0]))
+    assert detect.noise_of_counts(values, counts) == detect.noise_level(np.array(x, float))
+    assert math.isnan(detect.noise_of_counts(values[:0], counts[:0]))
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from n1codec.analysis import spectrum, spikes
+from n1codec.analysis import spectrum
 from n1codec.analysis.entropy import Neighbours, Pool, codes, entropy, histogram, neighbours
 from n1codec.analysis.groups import simultaneous
 from n1codec.analysis.moments import Moments, moments
@@ -24,6 +24,7 @@ from n1codec.codec import CodecError
 from n1codec.files import explain
 from n1codec.recordings import Place, Recording, open_recording
 from n1codec.recordings.columns import columns, signals
+from n1codec.spikes import detect
 
 STRETCH = 1 << 20
 """Frames that are read at a time, at most."""
@@ -45,9 +46,9 @@ class Settings(NamedTuple):
     """Frames per second; what the file says if None. Spectral entropy does not depend on it."""
     base: float = 2.0
     """Of the spectral entropy's logarithm."""
-    band: tuple[float, float] = spikes.BAND
+    band: tuple[float, float] = detect.BAND
     """Hz, of the noise in the band and of the spikes."""
-    neo_factor: float = spikes.FACTOR
+    neo_factor: float = detect.FACTOR
     rails: tuple[float, float] | None = None
     """What counts as clipped; the lowest and highest number of the format if None, of floating point -1 and 1."""
 
@@ -200,10 +201,10 @@ def _stretch(place: Place, rate: float, settings: Settings, bounds: tuple[int, i
     around = x[:, : before + length + margin]
     together = max(1, TOGETHER // around.shape[1])
     for at in range(0, len(x), together):
-        filtered = spikes.bandpass(around[at : at + together], rate, settings.band)
+        filtered = detect.bandpass(around[at : at + together], rate, settings.band)
         for row in inner[at : at + together] if filtered is None else filtered[:, before : before + length]:
-            levels.append(None if filtered is None else spikes.noise_level(row))
-            found.append(0 if filtered is None else spikes.neo_spikes(row, rate, settings.neo_factor).size)
+            levels.append(None if filtered is None else detect.noise_level(row))
+            found.append(0 if filtered is None else detect.neo_spikes(row, rate, settings.neo_factor).size)
     power: np.ndarray | float = 0.0
     if numbers:
         first, last = (frame - (start - before) for frame in segments.frames(numbers))
@@ -238,7 +239,7 @@ class _Channel:
             "sd": float(np.sqrt(np.average((wide - mean) ** 2, weights=found.counts))),
             "min": found.values[0].item(),
             "max": found.values[-1].item(),
-            "noise": spikes.noise_of_counts(found.values, found.counts),
+            "noise": detect.noise_of_counts(found.values, found.counts),
             "noise_band": float(np.median(self.levels)) if self.levels else nan,
             "spikes": self.spikes,
             "spike_rate": self.spikes / seconds,

@@ -36,6 +36,7 @@ _COMMANDS = {
     "study": "compare known methods on recordings of many channels",
     "bases": "compare bases by rate and distortion",
     "quality": "say what lossy codecs do to spikes and their sorting",
+    "spikes": "find spikes, code them, measure it",
     "data": "fetch, make and verify data sets",
     "train": "make a profile for an ADC or a probe",
 }

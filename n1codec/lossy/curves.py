@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from n1codec.analysis.spikes import bandpass
 from n1codec.lossy.distortion import LEAST_RATE, decibels
 from n1codec.lossy.transforms import Basis
 from n1codec.pipeline import get_codec
+from n1codec.spikes.detect import bandpass
 
 STEPS = np.geomspace(0.7, 700, 23)
 """Of the quantiser, in steps of the converter."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from n1codec import converter, n1_mapping
-from n1codec.analysis.spikes import bandpass
+from n1codec.spikes.detect import bandpass
 
 LEAST_RATE = 12_500.0
 """Frames a second below which a recording has no spikes to speak of."""

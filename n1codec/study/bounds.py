@@ -6,14 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from n1codec.analysis import spikes
 from n1codec.analysis.entropy import entropy
+from n1codec.spikes import detect
 from n1codec.study.measure import Excerpt, Row, bound
 from n1codec.study.methods import PUBLISHED_BITS
 
 GROUP, SPIKES = "bounds of a code for single symbols", "spikes alone"
-THRESHOLD = -4.5
-"""Standard deviations of the noise that a trough has to reach."""
 BIN_SECONDS = 1e-3
 _TOGETHER = 32
 """Channels that are read at a time: all of them might be too much, and one at a time takes long."""
@@ -74,8 +72,8 @@ def entropies(excerpt: Excerpt) -> list[Row]:
 def binary_spikes(excerpt: Excerpt) -> list[Row]:
     """Return rows of what a recording of spikes in bins of 1 ms would take, which keeps nothing else of the signal.
 
-    Spikes are troughs below THRESHOLD times the noise in the band of 300 to 6000 Hz. There are none where the rate is
-    not known, or too low for that band.
+    Spikes are troughs below detect.DEPTH times the noise in the band of 300 to 6000 Hz. There are none where the rate
+    is not known, or too low for that band.
     """
     bins = int(excerpt.frames / excerpt.rate / BIN_SECONDS) if excerpt.rate else 0
     shares = [share for share in _shares_of_bins(excerpt, bins) if share is not None] if bins else []
@@ -93,17 +91,14 @@ def binary_spikes(excerpt: Excerpt) -> list[Row]:
 
 def _shares_of_bins(excerpt: Excerpt, bins: int) -> Iterator[float | None]:
     """Yield for each channel which share of its bins holds a spike; None where nothing can be detected."""
-    from scipy import signal
-
     for at in range(0, len(excerpt.channels), _TOGETHER):
         together = excerpt.recording.read(0, excerpt.frames, excerpt.channels[at : at + _TOGETHER])
         excerpt.recording.release()
         for column in together.T:
-            x = spikes.bandpass(column, excerpt.rate)
+            x = detect.bandpass(column, excerpt.rate)
             if x is None:
                 yield None
                 continue
-            level = -THRESHOLD * spikes.noise_level(x)
-            troughs, _ = signal.find_peaks(-x, height=max(level, np.finfo(float).tiny))
+            troughs = detect.troughs(x, excerpt.rate, apart=0)
             held = np.unique((troughs / excerpt.rate / BIN_SECONDS).astype(np.int64))
             yield np.count_nonzero(held < bins) / bins

@@ -1,0 +1,259 @@
+"""``n1codec spikes``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from n1codec.cli._data import takes_data
+
+if TYPE_CHECKING:
+    from n1codec.recordings import Reading
+    from n1codec.spikes.align import Spikes
+    from n1codec.spikes.network import Network
+
+DETECTORS = ("mad", "neo", "neo-median")
+
+
+def _detection(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say what a spike is."""
+    for option in reversed(
+        (
+            click.option("--detector", type=click.Choice(DETECTORS), default="mad", show_default=True,
+                         help="Troughs below a multiple of the noise (mad), or nonlinear energy above one of its mean "
+                         "or median."),
+            click.option("--factor", type=click.FloatRange(0, min_open=True), help="That multiple: 4.5 (mad), 8 (neo) "
+                         "or 15 (neo-median) by default."),
+            click.option("--neighbours", type=click.IntRange(1), default=4, show_default=True,
+                         help="Channels of a waveform, nearest to where the spike is greatest."),
+        )
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+def _found(data: str | None, reading: Reading, detector: str, factor: float | None, neighbours: int) -> Spikes:
+    from n1codec.datasets import dataset
+    from n1codec.spikes import align
+
+    return align.of_all(list(dataset.resolve(data, reading=reading).recordings()), neighbours, detector, factor)
+
+
+def _model(path: Path | None, waveforms: Any) -> Network | None:
+    from n1codec.spikes import network
+
+    return network.load(path) if path else network.shipped(*waveforms.shape[1:])
+
+
+@click.group()
+def command() -> None:
+    """Find spikes, say what they look like in few bits, and measure what that loses.
+
+    \b
+    Examples:
+      n1codec spikes detect recordings/
+      n1codec spikes evaluate tetrode.raw --channels 4 --rate 15000
+      n1codec spikes encode tetrode.raw --channels 4 --rate 15000 -o tetrode.n1s
+      n1codec spikes decode tetrode.n1s -o tetrode.npz
+    """
+
+
+@command.command()
+@takes_data()
+@_detection
+@click.option("--json", "as_json", is_flag=True, help="One JSON list, an object per channel.")
+def detect(
+    data: str | None, detector: str, factor: float | None, neighbours: int, as_json: bool, reading: Reading
+) -> None:
+    """Find the spikes of every channel by itself, and tell its noise and its rate of spikes."""
+    from n1codec.datasets import dataset
+    from n1codec.recordings.columns import columns, names, signals
+    from n1codec.spikes.detect import BAND, DETECTORS, bandpass, noise_level
+
+    rows = []
+    for recording in dataset.resolve(data, reading=reading).recordings():
+        recording = signals(recording)
+        filtered = bandpass(columns(recording), recording.rate, BAND) if recording.rate else None
+        for name, x in zip(names(recording), filtered if filtered is not None else (), strict=False):
+            count = DETECTORS[detector](x, recording.rate, factor).size
+            rows.append({"channel": name, "noise": noise_level(x), "spikes": count, "rate": count / recording.seconds})
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        click.echo(f"{row['channel']}: noise {row['noise']:.9g}, {row['spikes']} spikes, {row['rate']:.9g} a second")
+    if not rows:
+        click.echo("no channel has a band of spikes, or its rate is not known")
+
+
+@command.command()
+@takes_data()
+@_detection
+@click.option("--methods", metavar="'A B'", help="Methods, separated by blanks; all of them without it.")
+@click.option("--model", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Of the autoencoder; the "
+              "one that comes with the package for such waveforms without it.")  # fmt: skip
+@click.option("--generated", is_flag=True, help="Take generated spikes on four channels, no recording.")
+@click.option("--clean", is_flag=True, help="Of generated ones: measure against the spikes without noise.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON list, an object per method and rate.")
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+def evaluate(
+    data: str | None,
+    detector: str,
+    factor: float | None,
+    neighbours: int,
+    methods: str | None,
+    model: Path | None,
+    generated: bool,
+    clean: bool,
+    as_json: bool,
+    quiet: bool,
+    reading: Reading,
+) -> None:
+    """Compare methods: bits of a spike, and what comes back of it, on spikes that no method has seen.
+
+    The first 60 % of the spikes are for fitting, the next 20 % for choosing, the last 20 % are measured. SNDR is the
+    ratio of signal to noise and distortion: the mean of decibels over the spikes, all channels of a spike together.
+    """
+    from n1codec.cli._progress import progress
+    from n1codec.spikes import evaluate as evaluation
+    from n1codec.spikes import generate
+    from n1codec.spikes.codebooks import METHODS
+
+    chosen = methods.split() if methods else [*METHODS]
+    if unknown := [name for name in chosen if name not in METHODS]:
+        raise click.UsageError(f"there is no method {unknown[0]} (there are {', '.join(METHODS)})")
+    if clean and not generated:
+        raise click.UsageError("--clean is for --generated: of a recording nobody knows its spikes without noise")
+    with progress(len(chosen), "methods", quiet=quiet or as_json) as advance:
+        if generated:
+            made = generate.spikes()
+            parts, truth = evaluation.split(made.noisy), evaluation.split(made.clean)
+            network = _model(model, made.noisy) if model else None
+            rows = evaluation.run_split(parts, truth if clean else parts, 1.0, 0.0, chosen, network, advance)
+        else:
+            spikes = _found(data, reading, detector, factor, neighbours)
+            rows = evaluation.run(spikes, chosen, _model(model, spikes.waveforms), advance)
+    if as_json:
+        click.echo(json.dumps([row._asdict() for row in rows], indent=2))
+        return
+    click.echo(
+        f"{'method':11}{'bits':>8}{'ideal':>8}{'times':>8}{'all':>8}{'SNDR':>8}{'sd':>7}{'pooled':>8}{'channel':>9}"
+    )
+    for row in rows:
+        click.echo(
+            f"{row.method:11}{row.bits_per_spike:8.2f}{row.ratio_ideal:8.1f}{row.ratio_times:8.1f}{row.ratio_all:8.2f}"
+            f"{row.sndr_db:8.2f}{row.sndr_db_sd:7.2f}{row.sndr_db_pooled:8.2f}{row.sndr_db_channel:9.2f}"
+        )
+
+
+@command.command()
+@takes_data()
+@_detection
+@click.option("--generated", is_flag=True, help="Take generated spikes on four channels, no recording.")
+@click.option("--clean", is_flag=True, help="Of generated ones: let the target be the spikes without noise.")
+@click.option("--epochs", type=click.IntRange(1), default=80, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The model's file.")
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+def train(
+    data: str | None,
+    detector: str,
+    factor: float | None,
+    neighbours: int,
+    generated: bool,
+    clean: bool,
+    epochs: int,
+    seed: int,
+    out: Path,
+    quiet: bool,
+    reading: Reading,
+) -> None:
+    """Train the autoencoder on the first 60 % of the spikes, and keep the epoch that is best on the next 20 %.
+
+    It needs PyTorch: pip install 'n1codec[torch]'. What it writes is used without.
+    """
+    from n1codec import files
+    from n1codec.cli._progress import progress
+    from n1codec.spikes import evaluate as evaluation
+    from n1codec.spikes import generate, vqae
+
+    if clean and not generated:
+        raise click.UsageError("--clean is for --generated: of a recording nobody knows its spikes without noise")
+    truth = None
+    if generated:
+        made = generate.spikes()
+        parts, about = evaluation.split(made.noisy), "generated spikes"
+        truth = evaluation.split(made.clean)[:2] if clean else None
+    else:
+        spikes = _found(data, reading, detector, factor, neighbours)
+        parts, about = evaluation.split(spikes.waveforms / spikes.noise), Path(data or "the data set").name
+    settings = vqae.Settings(epochs=epochs, seed=seed)
+    with progress(epochs, "epochs", quiet=quiet) as advance:
+        model = vqae.train((parts.train, parts.validation), settings, truth, {"trained on": about}, advance)
+    files.write(out, model)
+    click.echo(f"{out}: {len(model)} bytes")
+
+
+@command.command()
+@takes_data()
+@_detection
+@click.option("--method", type=click.Choice(["rvq", "vqae"]), default="rvq", show_default=True,
+              help="Codewords in stages, or the autoencoder.")  # fmt: skip
+@click.option(
+    "--stages", type=click.IntRange(1, 8), default=4, show_default=True, help="Of codewords; fewer take less."
+)
+@click.option("--model", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Of the autoencoder.")
+@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), required=True)
+def encode(
+    data: str | None,
+    detector: str,
+    factor: float | None,
+    neighbours: int,
+    method: str,
+    stages: int,
+    model: Path | None,
+    out: Path,
+    reading: Reading,
+) -> None:
+    """Keep the spikes of a recording alone: times, channels and codewords; all else is lost."""
+    from n1codec import files
+    from n1codec.codec import CodecError
+    from n1codec.spikes import stored
+    from n1codec.spikes.codebooks import Autoencoder, Code, Words
+
+    spikes = _found(data, reading, detector, factor, neighbours)
+    code: Code
+    if method == "rvq":
+        code = Words.fitted(spikes.waveforms.reshape(len(spikes.frames), -1).astype(float), 16, stages)
+    else:
+        network = _model(model, spikes.waveforms)
+        if network is None:
+            raise CodecError("no model for such waveforms comes with the package (name one with --model)")
+        code = Autoencoder(network, min(stages, network.stages), spikes.noise)
+    size = files.write(out, stored.pack(spikes, code, files.read(model) if model and method == "vqae" else b""))
+    count = len(spikes.frames)
+    click.echo(f"{out}: {count} spikes, {size} bytes, {8 * size / count:.9g} bits a spike with times and model")
+
+
+@command.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="An .npz file.")
+def decode(file: Path, out: Path) -> None:
+    """Write the spikes of a file as arrays: waveforms (spikes, channels, samples), frames, channels, rate."""
+    import numpy as np
+
+    from n1codec import files
+    from n1codec.codec import CodecError
+    from n1codec.spikes import stored
+
+    try:
+        spikes = stored.unpack(files.read(file))
+    except CodecError as error:
+        raise CodecError(f"{file}: {error}") from error
+    with files.writing(out) as target:
+        np.savez(target, waveforms=spikes.waveforms, frames=spikes.frames, channels=spikes.channels, rate=spikes.rate)
+    click.echo(f"{out}: {len(spikes.frames)} spikes")
