@@ -121,19 +121,20 @@ def test_k_means_finds_what_vectors_gather_around() -> None:
     assert len(codebooks.k_means(np.ones((4, 2)), 3)) == 3
 
 
-def test_every_method_has_rows_and_more_bits_tell_more() -> None:
-    made = generate.spikes(600)
+def test_every_method_has_rows_and_more_bits_tell_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate, "RATES", (13.0, 205.0))
+    made = generate.spikes(300)
     parts = evaluate.split(made.noisy)
     rows = evaluate.run_split(parts, parts, 1.0, 10.0)
     by_method = {name: [row for row in rows if row.method == name] for name in codebooks.METHODS}
     assert not by_method.pop("vqae")  # it needs a model
     for name, found in by_method.items():
         bits = [row.bits_per_spike for row in found]
-        assert len(found) >= 4, name
+        assert len(found) >= 2, name
         assert bits == sorted(bits) or name == "cs", name
         assert found[-1].sndr_db > found[0].sndr_db, name
     at = {row.method: row for row in rows if abs(row.bits_per_spike - 205) < 11}
-    assert at["class_pca"].sndr_db > at["dct"].sndr_db > at["cs"].sndr_db
+    assert at["class_pca"].sndr_db > at["dct"].sndr_db > by_method["cs"][-1].sndr_db
     row = at["class_pca"]
     assert row.ratio_all < row.ratio_times < 4096 / row.bits_per_spike < row.ratio_ideal
     assert row.sndr_db_channel < row.sndr_db

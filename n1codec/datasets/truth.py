@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from n1codec import files
-from n1codec.analysis import spikes
 from n1codec.codec import CodecError
+from n1codec.spikes import detect
 
 _COLUMNS = ("frame", "unit")
 _ADVICE = "(a .csv of the columns frame and unit, or a .npz of two such arrays)"
@@ -76,7 +76,7 @@ def of_spikes(x: np.ndarray, rate: float, frames: np.ndarray, units: np.ndarray)
     """Return spikes with what the recording says of them: loudness and loudest channel of each neuron.
 
     Both are those of its mean waveform between 300 and 6000 Hz, whose noise is the robust one of
-    :func:`n1codec.analysis.spikes.noise_level`.
+    :func:`n1codec.spikes.detect.noise_level`.
 
     Args:
         x: samples, shape (frames, channels).
@@ -89,10 +89,10 @@ def of_spikes(x: np.ndarray, rate: float, frames: np.ndarray, units: np.ndarray)
     depth = np.zeros((len(numbers), x.shape[1]))
     for channel in range(x.shape[1]):
         row = np.ascontiguousarray(x[:, channel])
-        heard = spikes.bandpass(row, rate)
+        heard = detect.bandpass(row, rate)
         if heard is None:
             continue
-        noise = spikes.noise_level(heard)
+        noise = detect.noise_level(heard)
         for at, unit in enumerate(numbers):
             own = frames[units == unit]
             own = own[(own >= reach) & (own < len(x) - reach)][:_MOST_SPIKES]

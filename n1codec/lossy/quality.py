@@ -1,7 +1,7 @@
 """What a lossy codec does to science: spikes that are detected and neurons that a sorter finds, before and after.
 
 Each codec encodes a recording and decodes it. Compared are the samples, the spikes that the detector of
-``analysis/spikes.py`` finds on each channel, and, where a sorter is named, what it makes of both: against the neurons
+``spikes/detect.py`` finds on each channel, and, where a sorter is named, what it makes of both: against the neurons
 that are known, or else against what it finds in the recording itself.
 """
 
@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from n1codec import files
-from n1codec.analysis import spikes
 from n1codec.codec import CodecError
 from n1codec.container import decode, encode
 from n1codec.datasets import synth_spikes, truth
@@ -28,6 +27,7 @@ from n1codec.lossy import agreement, distortion
 from n1codec.lossy.sorting import Sorter
 from n1codec.pipeline import get_codec
 from n1codec.recordings import Recording
+from n1codec.spikes import detect
 
 FILE = "science.jsonl"
 """The store in a folder of results: a line of JSON for each codec, recording and sorter, only ever appended to."""
@@ -41,7 +41,7 @@ DEFAULT = (
 """The codecs that are compared if none is named."""
 CLASSES = (("below 5", 0.0, 5.0), ("5 to 8", 5.0, 8.0), ("above 8", 8.0, inf))
 """Neurons by their loudness: name, and the signal-to-noise ratios from and up to which they are."""
-DETECTOR = f"nonlinear energy above {spikes.FACTOR:g} times its mean"
+DETECTOR = f"nonlinear energy above {detect.FACTOR:g} times its mean"
 HIT_WINDOW = 0.0005
 """Seconds between two spikes that count as the same, of a detector."""
 SORTED_WINDOW = 0.0004
@@ -144,10 +144,10 @@ def detected(x: np.ndarray, rate: float) -> list[np.ndarray] | None:
         return None
     found = []
     for channel in range(x.shape[1]):
-        heard = spikes.bandpass(np.ascontiguousarray(x[:, channel]), rate)
+        heard = detect.bandpass(np.ascontiguousarray(x[:, channel]), rate)
         if heard is None:
             return None
-        found.append(spikes.neo_spikes(heard, rate))
+        found.append(detect.neo_spikes(heard, rate))
     return found
 
 

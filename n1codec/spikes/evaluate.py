@@ -75,7 +75,7 @@ def time_bits(spikes: Spikes) -> float:
     share = len(spikes.frames) / (spikes.seconds * spikes.rate * 4)
     counts = np.bincount(spikes.channels)
     some = counts[counts > 0] / len(spikes.channels)
-    return float((np.log2(np.e) - np.log2(share)) - (some * np.log2(some)).sum())
+    return float((1 / np.log(2) - np.log2(share)) - (some * np.log2(some)).sum())
 
 
 def entropy(numbers: np.ndarray) -> float:
