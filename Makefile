@@ -72,7 +72,7 @@ report: $(STAMP) ## write the newest results as one HTML page: make report DATA=
 	@$(RUN) n1codec report $(if $(RESULTS),--results "$$RESULTS") $(if $(DATA),--data "$$DATA")
 
 view: $(STAMP) ## look at recordings in the browser
-	@$(BIN)/python -c 'import dash, plotly' 2>/dev/null || EXTRAS="$$EXTRAS,viewer" $(INSTALL)
+	@$(BIN)/python -c 'import flask' 2>/dev/null || EXTRAS="$$EXTRAS,viewer" $(INSTALL)
 	@$(RUN) n1codec view $(if $(RESULTS),--results "$$RESULTS") $(if $(DATA),-- "$$DATA")
 
 bench: $(STAMP) ## time our own kernels, and what trained codecs reach on unseen files

@@ -197,12 +197,12 @@ def test_eval_and_grid(given: list[str], tmp_path: Path) -> None:
 
 
 def test_view(given: list[str], tmp_path: Path, samples: np.ndarray) -> None:
-    session = pytest.importorskip("n1codec.viewer.session")
+    opening = pytest.importorskip("n1codec.viewer.opening")
     reading = _reading(given)
-    shown = session.open_paths([given[0]], tmp_path / "cache", home=tmp_path, reading=reading)
+    shown = opening.open_paths([given[0]], tmp_path / "cache", home=tmp_path, reading=reading)
     assert shown.rate == RATE and shown.frames == FRAMES and shown.channels == _all_channels(given)
     assert np.array_equal(shown.signals[:CHANNELS], samples.T)
-    assert session.open_paths([given[0]], tmp_path / "cache", home=tmp_path, reading=reading).key == shown.key
+    assert opening.open_paths([given[0]], tmp_path / "cache", home=tmp_path, reading=reading).key == shown.key
 
 
 def _all_channels(given: list[str]) -> int:

@@ -159,6 +159,21 @@ class Pyramid:
             return Window(x, np.asarray(low), np.asarray(high), width)
         return Window(x, _reduce(np.minimum, low, width // block), _reduce(np.maximum, high, width // block), width)
 
+    def level(self, number: int, channels: Channels, first: int, last: int) -> np.ndarray:
+        """Return the minima and maxima of the blocks ``first`` to ``last`` of a level, shape (channels, blocks, 2).
+
+        Args:
+            number: 0 for blocks of BLOCK samples, 1 for blocks of twice as many, and so on.
+
+        Raises:
+            IndexError: there is no such level.
+        """
+        if not 0 <= number < len(self._starts) - 1:
+            raise IndexError(f"there is no level {number}")
+        at = int(self._starts[number])
+        piece = slice(at + first, min(at + last, int(self._starts[number + 1])))
+        return np.stack([self.levels[0][channels, piece], self.levels[1][channels, piece]], axis=-1)
+
     def image(self, channels: Channels, start: int, stop: int, pixels: int) -> Image:
         """Return one value a pixel for each channel: the bin's sample that is farthest from the channel's median."""
         x, low, high, width = self.window(channels, start, stop, pixels)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Folder of results, for the view of ratio and speed.",
 )
-@click.option("--bench", is_flag=True, help="Print the time of every kind of answer, serve nothing.")
+@click.option("--clear-cache", is_flag=True, help="Remove all prepared recordings, show nothing.")
 def command(
     data: tuple[str, ...],
     port: int,
@@ -35,47 +35,46 @@ def command(
     no_browser: bool,
     cache: Path | None,
     results: Path,
-    bench: bool,
+    clear_cache: bool,
     reading: Reading,
 ) -> None:
-    """Look at recordings in the browser: signals, image, correlations, spectra, what a codec makes of them.
+    """Look at recordings in the browser: signals, image, spikes, spectra, correlations, what a codec makes of them.
 
     DATA is a recording of one channel or many, a folder of WAV files, or a zip archive. Several are shown together;
     the shorter ones are padded. Without DATA the viewer shows the recordings that are here. Of several files, those
-    that cannot be read are left out and named. Only this machine is served unless --host says otherwise; the page
-    sends nothing to any other.
+    that cannot be read are left out and named. Only this machine is served unless --host says otherwise; then whoever
+    asks needs the address that is printed. The page sends nothing to any other machine.
 
     \b
     Examples:
       n1codec view
       n1codec view recordings/ --port 8080
       n1codec view a.wav b.wav --no-browser
-      n1codec view recordings/ --bench
+      n1codec view run_g0_t0.imec0.ap.bin
     """
-    try:
-        import dash  # noqa: F401
-    except ImportError:
-        raise UnavailableError("the viewer needs dash (make view, or pip install 'n1codec[viewer]')") from None
-    from n1codec.cli._progress import progress
-    from n1codec.viewer import session
-    from n1codec.viewer.callbacks import Sessions
+    from n1codec.viewer import cache as caches
 
-    folder = cache or session.default_cache()
+    folder = cache or caches.default_cache()
+    if clear_cache:
+        click.echo(f"removed {caches.clear(folder) / 1e6:.1f} MB of prepared recordings from {folder}", err=True)
+        return
+    try:
+        import flask  # noqa: F401
+    except ImportError:
+        raise UnavailableError("the viewer needs flask (make view, or pip install 'n1codec[viewer]')") from None
+    from n1codec.cli._progress import progress
+    from n1codec.viewer import opening, server
+    from n1codec.viewer.sessions import Sessions
+
     with progress(0, "reading") as advance:
-        opened = session.open_paths(data, folder, advance, reading=reading)
+        opened = opening.open_paths(data, folder, advance, reading=reading)
     for note in opened.notes:
         click.echo(note, err=True)
-    if bench:
-        from n1codec.viewer import speed
-
-        for line in speed.report(Sessions(opened, folder), results):
-            click.echo(line)
-        return
-    from n1codec.viewer import app
-
-    made = app.create(Sessions(opened, folder), results, host)
-    server = app.server(made, host, port)
-    address = f"http://{'localhost' if host in app.LOCAL else host}:{server.server_port}/"
+    token = "" if host in server.LOCAL else server.new_token()
+    sessions = Sessions(opened, folder)
+    listening = server.listen(server.create(sessions, results, host, token), host, port)
+    name = "localhost" if host in server.LOCAL else f"[{host}]" if ":" in host else host
+    address = f"http://{name}:{listening.server_port}/{f'?token={token}' if token else ''}"
     click.echo(f"{opened.title}: {opened.channels} channels of {opened.frames} frames at {opened.rate:g} Hz", err=True)
     click.echo(f"The viewer is at {address} (Ctrl-C ends it)", err=True)
     opened.prepare()
@@ -83,4 +82,7 @@ def command(
         import webbrowser
 
         webbrowser.open(address)
-    server.serve_forever()
+    try:
+        listening.serve_forever()
+    finally:
+        sessions.close()

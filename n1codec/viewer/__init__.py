@@ -1,13 +1,17 @@
-"""The viewer shows recordings in the browser. It is a Dash app with these modules:
+"""The viewer shows recordings in the browser: a static page of plain ES modules, and a server that answers it.
 
-session    holds recordings as one memory-mapped array, and what is computed from them, in a cache keyed by content
-jobs       runs long computations in the background, with progress and cancelling
-state      describes what the page shows; it is written as a query string, so that a link reproduces it
-figures/   makes Plotly figures, as plain dictionaries, from arrays; one module per view
-canvas     makes the figures of a view from a session and a state
-export     makes the CSV file of a view from a session and a state
-layout     builds the page; assets/ has its style and its keys
-callbacks  answers what a person does on the page, by way of the modules above
-app        makes the server
-speed      measures how long the server takes for each kind of answer
+opening     makes a session of files
+session     holds recordings and what is computed from them; tiles of minima and maxima; blocks that codecs make
+signals     gives samples of any recording as 16 bits, copied or where they are
+processing  filters, takes a common reference, whitens
+spikes      finds threshold crossings
+details     what is shown of one channel or two
+cache       the folder of what was prepared, and its bound
+jobs        runs long computations in the background, with progress and cancelling
+sessions    the recordings that are open, and those that are dropped on the page
+export      the data of a view as CSV; the result store
+wire        how arrays travel to the browser
+api         the addresses that the page asks
+server      serves page and addresses, and refuses strangers
+page/       the page: HTML, style, and modules that draw on canvases
 """

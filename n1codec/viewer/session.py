@@ -1,58 +1,56 @@
-"""Recordings as one memory-mapped array of shape (channels, frames), and what is computed from them.
+"""One set of recordings, and what is computed from it.
 
 A session lives in a folder of the cache, named by the content of the recordings:
 
-    signals.npy     int16 of shape (channels, frames), zeros behind the end of shorter channels
-    about.json      names, lengths in frames, rate in Hz, notes for the reader
+    about.json      what the recordings are: names, lengths, rate, gains, places of electrodes, notes for the reader
+    signals.npy     int16 of shape (channels, frames), zeros behind the end of shorter channels; absent where the
+                    recordings are large: they are read where they are
     derived/        minima and maxima, correlation matrices, clusterings, spectra, as they were asked for
 
 The folder appears when it is complete. While no viewer runs, any of it may be deleted. Recordings of hours are larger
-than memory: whatever goes through all of one holds a stretch at a time, and lets go of the pages that it has used.
+than memory and than the cache: their overviews, correlations and spectra are of stretches that are spread over them.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import mmap
-import os
-import shutil
-import sys
-import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from n1codec import files
 from n1codec.analysis import correlation, groups, order, spectrum
-from n1codec.analysis.decimate import Pyramid, release
+from n1codec.analysis.decimate import BLOCK, Pyramid, release
 from n1codec.codec import CodecError, Layout, Text
-from n1codec.datasets import dataset
 from n1codec.pipeline import Pipeline, get_codec
-from n1codec.recordings import Place, open_recording, open_source
+from n1codec.recordings import Place, open_recording
 from n1codec.viewer.jobs import Cancelled, Job, Jobs
+from n1codec.viewer.processing import Processing, check, filtered, referenced, whitener
+from n1codec.viewer.signals import BINS, EXACT, InPlace, Narrow, Signals, extremes, sampled_frames
 
-_VERSION = 2
-"""The version of the folder's layout: another one gets folders of its own."""
 SEGMENT = 1024
 """Frames of a segment of the power spectra."""
 BLOCKS = 64
 """Blocks that a recording is cut into for the compression view, at most."""
-_SHORTEST_BLOCK, _LONGEST_BLOCK = 256, 1 << 20
-"""Frames of a block of the compression view: recordings of hours have more than BLOCKS of them."""
-_STRETCH_BYTES = 32 << 20
-"""About how many bytes of samples are held at a time."""
+MOST_SAMPLES = 1 << 27
+"""Samples that correlations and spectra are computed from; of more, stretches are taken."""
+_SHORTEST_BLOCK = 256
+_MOST_CODED = 1 << 27
+"""Samples that the compression view codes; of larger recordings the beginning of each block stands for it."""
+_STRETCHES = 64
 _WHOLE = 1 << 22
 """Frames of a channel whose residual is computed while the reader waits, at most."""
-_MOST_NOTES = 20
-_MOST_PADDING, _PADDED_FREELY = 16, 1 << 28
-"""So many times the samples of recordings, or so many samples, may be written to pad them."""
 _DIRECT = 2_000_000
 """Samples whose spectra are computed while the reader waits."""
+_CENTRES = 1 << 21
+_WHITENED = 1 << 15
+"""Frames that tell how to whiten."""
+_BATCH = 1 << 24
+"""Samples that are processed at a time."""
 
 
 class Compression(NamedTuple):
@@ -60,7 +58,9 @@ class Compression(NamedTuple):
 
     spec: str
     block: int
-    """Frames of a block; the last one of a channel may be shorter."""
+    """Frames of a block; the last one of a channel has up to half a block more, or less."""
+    coded: int
+    """Frames at the beginning of each block that were coded: all, but for large recordings."""
     bits: np.ndarray
     """Bits per sample, float32 of shape (channels, blocks), NaN behind the end of a channel."""
 
@@ -74,33 +74,66 @@ class Residual(NamedTuple):
     """The filters that made it."""
 
 
+class Tile(NamedTuple):
+    """The lowest and the highest sample of some bins of some channels."""
+
+    values: np.ndarray
+    """int16 of shape (channels, bins, 2); the lowest is above the highest where there are no samples."""
+    scale: float
+    """What the values have to be multiplied by."""
+    exact: bool
+    """Whether every sample was looked at; else some at the beginning of each bin."""
+
+
 class Session:
     """One set of recordings. What is computed from it is kept; what takes long runs in the background, as ``jobs``.
 
     Attributes:
-        signals: int16 of shape (channels, frames), memory-mapped.
+        signals: int16 of shape (channels, frames), memory-mapped, or recordings that are read where they are.
         names: of the channels.
         lengths: frames of each channel, int64 of shape (channels,); behind them it is padded with zeros.
         rate: frames a second.
         notes: what a reader should know: files that were left out or cut off, samples that were narrowed to 16 bits.
+        parts: the number of the recording that each channel belongs to, shape (channels,).
+        gains, offsets: microvolts of a channel are ``gain * shown + offset``, NaN where no gain is known.
+        steps, zeros: its samples as the file has them are ``step * shown + zero``.
     """
 
     def __init__(self, folder: Path) -> None:
         about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
         self.key = folder.name
-        self.signals: np.ndarray = np.load(folder / "signals.npy", mmap_mode="r", allow_pickle=False)
-        self.names: list[str] = about["names"]
-        self.lengths = np.array(about["lengths"], np.int64)
         self.rate: float = about["rate"]
         self.notes: list[str] = about["notes"]
         self.title: str = about["title"]
+        parts = about["parts"]
+        counts = [part["channels"] for part in parts]
+        self.names: list[str] = [name for part in parts for name in part["names"]]
+        self.lengths = np.repeat([part["frames"] for part in parts], counts).astype(np.int64)
+        self.missing = np.repeat([part["missing"] for part in parts], counts).astype(np.int64)
+        self.parts = np.repeat(np.arange(len(parts)), counts)
+        self.steps, self.zeros = (np.repeat([part["narrow"][i] for part in parts], counts) for i in (0, 1))
+        gains = np.concatenate([_column(part["gains"], part["channels"]) for part in parts])
+        offsets = np.concatenate([np.nan_to_num(_column(part["offsets"], part["channels"])) for part in parts])
+        self.gains, self.offsets = gains * self.steps, offsets + gains * self.zeros
+        self.geometry = np.concatenate([_places(part["geometry"], part["channels"]) for part in parts])
+        first = np.cumsum([0, *counts])
+        self.sync = {int(first[i]) + channel for i, part in enumerate(parts) for channel in part["sync"]}
+        self.signals: Signals
+        if about["copied"]:
+            self.signals = np.load(folder / "signals.npy", mmap_mode="r", allow_pickle=False)
+        else:
+            opened = [(open_recording(Place.parsed(part["place"])), Narrow(*part["narrow"])) for part in parts]
+            self.signals = InPlace(opened)
         self.jobs = Jobs()
         self._derived = folder / "derived"
         self._trees: dict[tuple[str, str, str], order.Tree] = {}
+        self._pyramid: Pyramid | None = None
+        self._whiteners: dict[tuple[Processing, int], np.ndarray] = {}
+        self._busy = threading.Lock()
 
     @property
     def channels(self) -> int:
-        return len(self.signals)
+        return self.signals.shape[0]
 
     @property
     def frames(self) -> int:
@@ -111,15 +144,15 @@ class Session:
         """Frames that every channel has."""
         return int(self.lengths.min())
 
+    @property
+    def large(self) -> bool:
+        """Whether the recordings are read where they are."""
+        return isinstance(self.signals, InPlace)
+
     @cached_property
     def labels(self) -> list[str]:
         """Names cut down to what tells them apart."""
         return shorten(self.names)
-
-    @cached_property
-    def pyramid(self) -> Pyramid:
-        """The minima and maxima of blocks of the signals, from which they are drawn."""
-        return Pyramid.cached(self.signals, self._derived, self.key)
 
     def prepare(self) -> Job:
         """Return the job that computes what the first views need, and imports what others need.
@@ -128,8 +161,10 @@ class Session:
         """
 
         def work(progress: Callable[[float], None], cancel: threading.Event) -> None:
-            self.labels  # noqa: B018
-            self.pyramid.medians  # noqa: B018
+            self.centres  # noqa: B018
+            if isinstance(self.signals, np.ndarray):
+                self._pyramid = Pyramid.cached(self.signals, self._derived, self.key)
+            progress(0.8)
             import pandas  # noqa: F401
             import scipy.cluster.hierarchy
             import scipy.signal
@@ -138,6 +173,174 @@ class Session:
 
         return self.jobs.start("prepare", "Preparing", work)
 
+    @cached_property
+    def centres(self) -> np.ndarray:
+        """The median of every channel, float64 of shape (channels,), from stretches of it where there are many."""
+        each = max(_CENTRES // self.channels, 1024)
+        result = np.zeros(self.channels)
+        for part in np.unique(self.parts):
+            (rows,) = np.nonzero(self.parts == part)
+            result[rows] = np.median(self._spread(rows, int(self.lengths[rows[0]]), each), axis=1)
+        return result
+
+    def _spread(self, channels: np.ndarray, length: int, frames: int) -> np.ndarray:
+        """Return about so many frames of channels, in stretches that are spread over them, (channels, frames)."""
+        if length <= frames:
+            return self.signals[channels, 0:length]
+        stretch = max(frames // _STRETCHES, 1)
+        starts = np.linspace(0, length - stretch, _STRETCHES).astype(np.int64)
+        found = [self.signals[channels, int(start) : int(start) + stretch] for start in starts]
+        self.release()
+        return np.concatenate(found, axis=1)
+
+    @cached_property
+    def sample(self) -> np.ndarray:
+        """The frames that all channels have, or stretches spread over them where they are too many."""
+        if isinstance(self.signals, np.ndarray):
+            return self.signals[:, : self.common]
+        return self._spread(np.arange(self.channels), self.common, MOST_SAMPLES // 16 // self.channels)
+
+    @property
+    def sampled(self) -> str:
+        """What to tell of figures that are of ``sample``; "" where it is all frames."""
+        count = self.sample.shape[1]
+        if count == self.common:
+            return ""
+        return f"From {_STRETCHES} stretches of {count / _STRETCHES / self.rate:.3g} s, spread over the recording."
+
+    def release(self) -> None:
+        """Let the pages of samples that were read leave resident memory."""
+        if isinstance(self.signals, InPlace):
+            self.signals.release()
+        elif isinstance(self.signals, np.ndarray):
+            release(self.signals)
+
+    # -- what is drawn -------------------------------------------------------------------------------------------------
+
+    def tile(self, width: int, number: int, channels: np.ndarray, steps: Processing = Processing()) -> Tile:  # noqa: B008
+        """Return bins ``number * BINS`` to ``(number + 1) * BINS`` of some channels.
+
+        Args:
+            width: frames of a bin, a power of 2.
+            steps: what is done to the signals before.
+
+        Raises:
+            CodecError: no such filter can be made.
+        """
+        start = number * BINS * width
+        stop = min(start + BINS * width, self.frames)
+        shape = len(channels), max(0, -(-(stop - start) // width)), 2
+        scale, exact = self.scale(steps), True
+        if shape[1] == 0:
+            return Tile(np.empty(shape, np.int16), scale, True)
+        level = (width // BLOCK).bit_length() - 1
+        if steps == Processing() and level >= 0 and self._pyramid is not None:
+            values = self._pyramid.level(level, channels, number * BINS, number * BINS + shape[1])
+        elif width <= EXACT:
+            values = extremes(self.read(channels, start, stop, steps), width)
+        else:
+            values, exact = self._glimpses(channels, start, shape[1], width, steps), False
+        ends = -(-self.lengths[channels] // width) - number * BINS
+        if ends.min() < shape[1]:
+            behind = np.arange(shape[1]) >= ends[:, None]
+            values = np.where(behind[..., None], np.array([32767, -32768], np.int16), values)
+        return Tile(np.ascontiguousarray(values, "<i2"), scale, exact)
+
+    def _glimpses(self, channels: np.ndarray, start: int, bins: int, width: int, steps: Processing) -> np.ndarray:
+        """Return extremes of the first frames of each bin."""
+        count, margin = sampled_frames(width), steps.margin(self.rate)
+        starts = start + width * np.arange(bins)
+        needed = self._needed(channels, steps)
+        pieces = np.zeros((len(needed), bins, count + 2 * margin), np.int16)
+        for at, first in enumerate(starts.tolist()):
+            low, high = max(first - margin, 0), min(first + count + margin, self.frames)
+            found = self.signals[needed, low:high]
+            begin = low - (first - margin)
+            pieces[:, at, begin : begin + found.shape[1]] = found
+            pieces[:, at, :begin] = found[:, :1]
+            pieces[:, at, begin + found.shape[1] :] = found[:, -1:]
+        self.release()
+        made = self._processed(pieces, needed, channels, steps)[..., margin : margin + count]
+        return np.stack([made.min(axis=2), made.max(axis=2)], axis=2)
+
+    def read(self, channels: np.ndarray, start: int, stop: int, steps: Processing = Processing()) -> np.ndarray:  # noqa: B008
+        """Return some frames of some channels, int16 of shape (channels, frames), in units of ``scale(steps)``.
+
+        Raises:
+            CodecError: no such filter can be made.
+        """
+        if steps == Processing():
+            return np.asarray(self.signals[channels, start:stop])
+        check(steps, self.rate)
+        margin = steps.margin(self.rate)
+        low, high = max(start - margin, 0), min(stop + margin, self.frames)
+        needed = self._needed(channels, steps)
+        result = np.empty((len(channels), stop - start), np.int16)
+        step = max(_BATCH // max(len(needed), 1), 4 * margin)
+        for first in range(start, stop, step):
+            last = min(first + step, stop)
+            low, high = max(first - margin, 0), min(last + margin, self.frames)
+            made = self._processed(np.asarray(self.signals[needed, low:high]), needed, channels, steps)
+            result[:, first - start : last - start] = made[:, first - low : last - low]
+        return result
+
+    def scale(self, steps: Processing) -> float:
+        """Return what processed samples have to be multiplied by: they hold fractions of a code where there is room."""
+        if steps == Processing():
+            return 1.0
+        return 1 / 256 if steps.whiten else self._fraction
+
+    @cached_property
+    def _fraction(self) -> float:
+        peak = float(np.abs(self._spread(np.arange(self.channels), self.common, 1 << 14) - self.centres[:, None]).max())
+        return 2.0 ** min(int(np.ceil(np.log2(max(2 * peak, 1) / 32767))), 0)
+
+    def _needed(self, channels: np.ndarray, steps: Processing) -> np.ndarray:
+        """Return the channels that have to be read: all of a recording where they are compared with each other."""
+        if not (steps.reference or steps.whiten):
+            return np.asarray(channels)
+        return np.nonzero(np.isin(self.parts, self.parts[channels]))[0]
+
+    def _processed(self, x: np.ndarray, needed: np.ndarray, wanted: np.ndarray, steps: Processing) -> np.ndarray:
+        """Return int16 of the channels wanted, from the raw samples of those needed, (channels, ..., frames)."""
+        if steps == Processing():
+            return x
+        with self._busy:  # one at a time, for the memory
+            place = {int(channel): row for row, channel in enumerate(needed)}
+            made = np.empty((len(wanted), *x.shape[1:]), np.float32)
+            for part in np.unique(self.parts[wanted]):
+                rows = np.nonzero(self.parts[wanted] == part)[0]
+                inside = np.nonzero(self.parts[needed] == part)[0]
+                own = np.array([place[int(channel)] for channel in wanted[rows]])
+                made[rows] = self._of_part(x, needed, inside, own, steps)
+            return np.clip(np.rint(made / self.scale(steps)), -32767, 32767).astype(np.int16)
+
+    def _of_part(
+        self, x: np.ndarray, needed: np.ndarray, inside: np.ndarray, own: np.ndarray, steps: Processing
+    ) -> np.ndarray:
+        rows = np.arange(len(inside)) if steps.whiten else np.searchsorted(inside, own)
+        made = x[inside].astype(np.float32)
+        if steps.reference:
+            voltages = np.array([channel not in self.sync for channel in needed[inside]])
+            made = _referenced_but(made, self.centres[needed[inside]], rows, voltages)
+        else:
+            made = made[rows]
+        made = filtered(made, steps, self.rate)
+        if steps.whiten:
+            matrix = self._whitener(needed[inside], steps)
+            flat = made.reshape(len(made), -1)
+            made = (matrix[np.searchsorted(inside, own)] @ flat).reshape(len(own), *made.shape[1:])
+        return made
+
+    def _whitener(self, channels: np.ndarray, steps: Processing) -> np.ndarray:
+        key = steps, int(self.parts[channels[0]])
+        if key not in self._whiteners:
+            x = self._spread(channels, int(self.lengths[channels[0]]), _WHITENED).astype(np.float32)
+            if steps.reference:
+                x = referenced(x, self.centres[channels], np.arange(len(x)))
+            self._whiteners[key] = whitener(filtered(x, steps, self.rate))
+        return self._whiteners[key]
+
     # -- correlation ---------------------------------------------------------------------------------------------------
 
     def correlate(self, measure: str) -> Job:
@@ -145,15 +348,15 @@ class Session:
 
         def work(progress: Callable[[float], None], cancel: threading.Event) -> np.ndarray:
             self.prepare().wait()
-            common = self.signals[:, : self.common]
 
             def advance(share: float) -> None:
-                release(self.signals)
+                if isinstance(self.signals, np.ndarray):
+                    release(self.signals)
                 progress(0.9 * share)
 
             try:
                 found = correlation.cached(
-                    common, measure, self._derived, progress=advance, cancel=cancel, key=self.key
+                    self.sample, measure, self._derived, progress=advance, cancel=cancel, key=self.key
                 )
             except correlation.Cancelled as error:
                 raise Cancelled from error
@@ -167,14 +370,11 @@ class Session:
 
         return self.jobs.start(measure, f"{measure.capitalize()} correlations", work)
 
-    def matrix(self, measure: str) -> np.ndarray | None:
-        """Return the correlation matrix, float64 of shape (channels, channels), or None where it is not there yet."""
-        job = self.jobs.get(measure)
-        return None if job is None or job.running or job.result is None else job.result
-
     def tree(self, measure: str, linkage: str, distance: str) -> order.Tree | None:
         """Return the clustering of the channels by a correlation, or None where it is not there yet."""
-        return self._trees.get((measure, linkage, distance)) if self.matrix(measure) is not None else None
+        job = self.jobs.get(measure)
+        ready = job is not None and not job.running and job.result is not None
+        return self._trees.get((measure, linkage, distance)) if ready else None
 
     def _tree(self, matrix: np.ndarray, measure: str, linkage: str, distance: str) -> order.Tree:
         path = self._derived / f"{measure}-{linkage}-{distance.replace('|', '')}.npy"
@@ -189,7 +389,10 @@ class Session:
         return found
 
     def simultaneous(self) -> Job:
-        """Return the job whose result is the groups of channels that were recorded at the same time."""
+        """Return the job whose result is the groups of channels that were recorded at the same time.
+
+        The channels of one recording are, by construction; of recordings of one channel, the samples tell.
+        """
 
         def work(progress: Callable[[float], None], cancel: threading.Event) -> list[groups.Group]:
             self.prepare().wait()
@@ -199,10 +402,17 @@ class Session:
                     groups.Group(tuple(members), np.array(r))
                     for members, r in json.loads(path.read_text(encoding="ascii"))
                 ]
+            counts = np.bincount(self.parts)
+            found = [
+                groups.Group(tuple(np.nonzero(self.parts == part)[0].tolist()), np.zeros((0, 0)))
+                for part in np.nonzero(counts > 1)[0]
+            ]
+            (alone,) = np.nonzero(counts[self.parts] == 1)
             try:
-                found = groups.simultaneous(self._beginnings(), progress=progress, cancel=cancel)
+                told = groups.simultaneous(self._beginnings(alone), progress=progress, cancel=cancel)
             except correlation.Cancelled as error:
                 raise Cancelled from error
+            found += [group._replace(members=tuple(int(alone[member]) for member in group.members)) for group in told]
             path.parent.mkdir(parents=True, exist_ok=True)
             files.write(
                 path, json.dumps([[group.members, group.r.tolist()] for group in found]).encode("ascii"), durable=False
@@ -211,14 +421,15 @@ class Session:
 
         return self.jobs.start("groups", "Simultaneous recordings", work)
 
-    def _beginnings(self) -> list[np.ndarray]:
+    def _beginnings(self, channels: np.ndarray) -> list[np.ndarray]:
         """Return as many samples of each channel as there is memory for; different lengths stay different."""
-        return [x[:n] for x, n in zip(self.signals, groups.beginnings(self.lengths.tolist()), strict=True)]
+        lengths = groups.beginnings(self.lengths[channels].tolist())
+        return [self.signals[int(channel), 0:n] for channel, n in zip(channels, lengths, strict=True)]
 
     # -- spectra -------------------------------------------------------------------------------------------------------
 
     def spectra(self) -> Job:
-        """Return the job whose result is the frequencies and the spectra of all channels over their whole lengths."""
+        """Return the job whose result is the frequencies and the spectra of all channels, of ``sample``."""
 
         def work(progress: Callable[[float], None], cancel: threading.Event) -> tuple[np.ndarray, np.ndarray]:
             self.prepare().wait()
@@ -231,7 +442,9 @@ class Session:
             for channel in range(self.channels):
                 if cancel.is_set():
                     raise Cancelled
-                power[channel] = _psd(self.signals[channel, : self.lengths[channel]], self.rate, size)
+                whole = isinstance(self.signals, np.ndarray)
+                x = self.signals[channel, 0 : int(self.lengths[channel])] if whole else self.sample[channel]
+                power[channel] = spectrum.psd(x, self.rate, size)[1]
                 progress((channel + 1) / self.channels)
             _save(path, power)
             return frequencies, power
@@ -256,7 +469,15 @@ class Session:
     @property
     def block(self) -> int:
         """Frames of a block of the compression view."""
-        return min(max(_SHORTEST_BLOCK, -(-self.frames // BLOCKS)), _LONGEST_BLOCK)
+        return max(_SHORTEST_BLOCK, -(-self.frames // BLOCKS))
+
+    def blocks(self, channel: int) -> list[tuple[int, int]]:
+        """Return the frames (first, last) of the blocks of a channel; what is left at the end joins the last one."""
+        length = int(self.lengths[channel])
+        starts = list(range(0, length, self.block))
+        if len(starts) > 1 and length - starts[-1] < self.block / 2:
+            starts.pop()
+        return list(zip(starts, [*starts[1:], length], strict=True))
 
     def compress(self, spec: str) -> Job:
         """Return the job whose result is the Compression by a codec.
@@ -265,27 +486,32 @@ class Session:
             CodecError: there is no such codec here.
         """
         codec = checked(spec)
+        count = -(-self.frames // self.block)
+        most = max(_MOST_CODED // (self.channels * count), _SHORTEST_BLOCK)
 
         def work(progress: Callable[[float], None], cancel: threading.Event) -> Compression:
-            bits = np.full((self.channels, -(-self.frames // self.block)), np.nan, np.float32)
-            for channel, length in enumerate(self.lengths):
-                for index in range(-(-int(length) // self.block)):
+            bits = np.full((self.channels, count), np.nan, np.float32)
+            for channel in range(self.channels):
+                found = self.blocks(channel)
+                for index, (start, stop) in enumerate(found):
                     if cancel.is_set():
                         raise Cancelled
-                    piece = self.signals[channel, index * self.block : min((index + 1) * self.block, int(length))]
-                    piece = np.array(piece)
+                    piece = np.array(self.signals[channel, start : min(stop, start + max(most, _SHORTEST_BLOCK))])
                     bits[channel, index] = 8 * len(codec.encode(piece)) / len(piece)
-                    progress((channel + index * self.block / int(length)) / self.channels)
-                release(self.signals)
-            return Compression(codec.spec, self.block, bits)
+                    progress((channel + index / len(found)) / self.channels)
+                self.release()
+            return Compression(codec.spec, self.block, min(most, self.block), bits)
 
         return self.jobs.start(f"codec {codec.spec}", f"Encoding with {codec.spec}", work)
 
     def bits_per_sample(self, made: Compression) -> np.ndarray:
         """Return the mean bits per sample of each channel, shape (channels,). Blocks count by their frames."""
-        starts = np.arange(made.bits.shape[1]) * made.block
-        frames = np.clip(self.lengths[:, None] - starts, 0, made.block)
-        return np.nansum(made.bits * frames, axis=1) / self.lengths
+        result = np.empty(self.channels)
+        for channel in range(self.channels):
+            found = self.blocks(channel)
+            frames = np.array([stop - start for start, stop in found])
+            result[channel] = (made.bits[channel, : len(found)] * frames).sum() / frames.sum()
+        return result
 
     def looked_at(self, channel: int, start: int, stop: int) -> tuple[int, int]:
         """Return the frames (first, last) that the details of a channel are computed from.
@@ -324,28 +550,33 @@ class Session:
             x = y
         return Residual(x.astype(np.int64), "|".join(stage.name for stage in filters))
 
+    def decoded(self, spec: str, channel: int, first: int, last: int) -> np.ndarray:
+        """Return what comes back of some frames of a channel that a codec encoded, int16 of shape (frames,).
 
-def _psd(x: np.ndarray, rate: float, size: int) -> np.ndarray:
-    """Return the power spectral density of a channel, as ``spectrum.psd`` has it, from one stretch after the other.
+        Raises:
+            CodecError: there is no such codec here.
+        """
+        import n1codec
 
-    Args:
-        x: shape (frames,), may be memory-mapped.
-        size: frames of a segment, at most all of them.
+        x = np.array(self.signals[channel, first : min(last, int(self.lengths[channel]))])
+        return np.asarray(n1codec.decode(n1codec.encode(x, checked(spec).spec, rate=self.rate))).reshape(-1)
 
-    Returns:
-        Squared units per Hz, float64 of shape (size // 2 + 1,).
-    """
-    hop = size - size // 2
-    segments = (len(x) - size) // hop + 1
-    together = max(1, _STRETCH_BYTES // 8 // hop)
-    total = np.zeros(size // 2 + 1)
-    for first in range(0, segments, together):
-        count = min(together, segments - first)
-        piece = x[first * hop : (first + count - 1) * hop + size]
-        total += count * spectrum.psd(piece, rate, size)[1]
-        if segments > together:
-            release(x)
-    return total / segments
+
+def _referenced_but(x: np.ndarray, centres: np.ndarray, rows: np.ndarray, voltages: np.ndarray) -> np.ndarray:
+    """Return the rows wanted of channels less their common median; channels without a voltage stay as they are."""
+    made = x[rows]
+    inside = voltages[rows]
+    among = np.cumsum(voltages) - 1
+    made[inside] = referenced(x[voltages], centres[voltages], among[rows[inside]])
+    return made
+
+
+def _column(values: list[Any] | None, count: int) -> np.ndarray:
+    return np.full(count, np.nan) if values is None else np.array(values, np.float64)
+
+
+def _places(values: list[Any] | None, count: int) -> np.ndarray:
+    return np.full((count, 2), np.nan) if values is None else np.array(values, np.float64).reshape(count, 2)
 
 
 def checked(spec: str) -> Pipeline:
@@ -365,222 +596,19 @@ def checked(spec: str) -> Pipeline:
 
 
 def shorten(names: Sequence[str], least: int = 8) -> list[str]:
-    """Return the shortest beginnings of long names that tell them apart; names of up to 16 letters stay."""
+    """Return the shortest beginnings of long names that tell them apart; names of up to 16 letters stay.
+
+    What all of them have before a colon, the name of the recording, is left out first.
+    """
     if max(map(len, names), default=0) <= 16:
         return list(names)
+    stems = {name.partition(":")[0] for name in names}
+    if len(stems) == 1 and all(":" in name for name in names):
+        return shorten([name.partition(":")[2] for name in names], least)
     for length in range(least, max(map(len, names))):
         if len({name[:length] for name in names}) == len(set(names)):
             return [name[:length] for name in names]
     return list(names)
-
-
-# -- from files to a session -------------------------------------------------------------------------------------------
-
-
-def default_cache() -> Path:
-    """Return the folder for sessions that the platform provides."""
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "n1codec" / "viewer"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "n1codec" / "viewer"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "n1codec" / "viewer"
-
-
-def open_paths(
-    paths: Sequence[str | Path],
-    cache: Path,
-    progress: Callable[[str], None] = lambda name: None,
-    home: Path = dataset.HOME,
-    reading: dataset.Reading = dataset.Reading(),  # noqa: B008  (it is immutable)
-) -> Session:
-    """Return the session of recordings, folders of WAV files, zip archives; the usual ones if none is named.
-
-    Channels are padded to the length of the longest. Samples that are not 16 bits wide are shown at 16 bits. Of several
-    files, those that cannot be read are left out; the session's notes name them, and those that were cut off.
-
-    Args:
-        cache: the folder that sessions are in; made if it is not there.
-        progress: called with the name of each file that is read.
-        home: where archives are unpacked, and recordings are looked for if no path is named.
-        reading: how the recordings are to be read.
-
-    Raises:
-        CodecError: there is nothing to show, not one file can be read, or their rates differ.
-        OSError: the cache cannot be written to.
-    """
-    found = [dataset.resolve(path, home, reading=reading) for path in paths or [""]]
-    return open_files([place for one in found for place in one.places], cache, found[0].name, progress)
-
-
-class _Source(NamedTuple):
-    """A recording that is shown."""
-
-    place: Place
-    frames: int
-    channels: int
-    rate: float
-    note: str
-    """What the reader should know of it, "" if there is nothing."""
-
-
-def open_files(
-    paths: Sequence[Path | Place], cache: Path, title: str, progress: Callable[[str], None] = lambda name: None
-) -> Session:
-    """Return the session of some recordings; see ``open_paths``."""
-    code = hashlib.blake2b(str(_VERSION).encode(), digest_size=12)
-    sources, notes = [], []
-    for place in map(Place.of, paths):
-        try:
-            source = _source(place)
-            _add_content(code, place)
-        except (CodecError, OSError) as error:
-            reason = files.explain(error) if isinstance(error, OSError) else str(error)
-            if len(paths) == 1:
-                raise CodecError(_briefly(place, reason)) from error
-            notes.append(f"Left out: {_briefly(place, reason)}")
-            code.update(f"{notes[-1]}\0".encode("utf-8", "surrogateescape"))
-            continue
-        sources.append(source)
-        if source.note:
-            notes.append(source.note)
-    if not sources:
-        raise CodecError("there are no recordings to show" + "".join(f"\n{note}" for note in notes[:1]))
-    rates: dict[float, str] = {}
-    for source in sources:
-        rates.setdefault(source.rate, source.place.name)
-    if len(rates) > 1:
-        (one, first), (other, second), *_ = rates.items()
-        raise CodecError(
-            f"{second} has {other:g} Hz and {first} has {one:g} Hz: they share no time axis (open them one by one)"
-        )
-    longest, channels = max(s.frames for s in sources), sum(s.channels for s in sources)
-    if longest * channels > max(_MOST_PADDING * sum(s.frames * s.channels for s in sources), _PADDED_FREELY):
-        raise CodecError("they differ too much in length to be padded to the longest (open them one by one)")
-    folder = cache / code.hexdigest()
-    if not (folder / "about.json").exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".new-", dir=cache) as temporary:
-            made = Path(temporary) / "session"
-            _write(made, sources, notes, title, progress)
-            shutil.rmtree(folder, ignore_errors=True)
-            try:
-                made.rename(folder)
-            except OSError:
-                if not (folder / "about.json").exists():  # else another viewer was faster
-                    raise
-    return Session(folder)
-
-
-def reopen(key: str, cache: Path) -> Session | None:
-    """Return the session in the cache whose key begins with ``key``; None if there is none, or more than one."""
-    if len(key) < 8 or not key.isalnum():
-        return None
-    found = [path.parent for path in cache.glob(f"{key}*/about.json")]
-    return Session(found[0]) if len(found) == 1 else None
-
-
-def _source(place: Place) -> _Source:
-    found = open_recording(place)
-    if not found.frames or not found.channels:
-        raise CodecError(f"{place.name}: there are no samples in it")
-    if not found.rate:
-        raise CodecError(f"{place.name}: its rate is not known (--rate says that of a flat binary file)")
-    missing, note = found.missing_frames, ""
-    if missing > 0:
-        whole = found.frames + missing
-        note = f"{place.name}: it was cut off, {missing:,} of its {whole:,} frames are missing"
-    return _Source(place, found.frames, found.channels, found.rate, note)
-
-
-def _briefly(place: Place, reason: str) -> str:
-    """Return what is wrong with a recording, once with its name and without its folder."""
-    for name in (str(place.path), place.path.name):
-        reason = reason.removeprefix(f"{name}: ")
-    return f"{place.name}: {reason}"
-
-
-def _add_content(code: hashlib.blake2b, place: Place) -> None:
-    """Add to a checksum what a place shows: every byte of its files, and how they are read."""
-    read_as = "" if place == Place(place.path) else repr((place.stream, place.flat, place.select))
-    for number, file in enumerate(open_source(place).files):
-        name = place.path.name if number == 0 else file.name
-        code.update(f"{name}\0{len(file.data)}\0{read_as}".encode("utf-8", "surrogateescape"))
-        for start in range(0, len(file.data), _STRETCH_BYTES):
-            code.update(file.data[start : start + _STRETCH_BYTES])
-            _forget(file.data)
-
-
-def _forget(data: memoryview) -> None:
-    """Let the pages of a mapped file that were read leave resident memory."""
-    if isinstance(data.obj, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        data.obj.madvise(mmap.MADV_DONTNEED)
-
-
-def _stretches(place: Place) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield a recording from its beginning to its end: first frames, and samples of shape (frames, channels).
-
-    The pages of each stretch leave resident memory before the next one is read.
-    """
-    found = open_recording(place)
-    step = max(1, _STRETCH_BYTES // (found.channels * found.dtype.itemsize))
-    for start in range(0, found.frames, step):
-        yield start, found.read(start, start + step)
-        found.release()
-
-
-def _write(
-    folder: Path, sources: Sequence[_Source], told: Sequence[str], title: str, progress: Callable[[str], None]
-) -> None:
-    folder.mkdir()
-    frames, channels = max(s.frames for s in sources), sum(s.channels for s in sources)
-    signals = np.lib.format.open_memmap(folder / "signals.npy", "w+", np.int16, (channels, frames))
-    names: list[str] = []
-    lengths: list[int] = []
-    notes = list(told)
-    for source in sources:
-        place = source.place
-        progress(place.name)
-        narrow, note = _narrow(place)
-        if note:
-            notes.append(f"{place.name}: {note}")
-        rows = signals[len(names) : len(names) + source.channels]
-        for start, samples in _stretches(place):
-            rows[:, start : start + len(samples)] = narrow(samples).T
-            release(signals)
-        stem = place.path.name if place.path.is_dir() else place.path.stem
-        names += _names(f"{stem}:{place.stream}" if place.stream else stem, open_recording(place).channel_names)
-        lengths += [source.frames] * source.channels
-    signals.flush()
-    del signals, rows  # Windows renames no folder with an open file in it
-    if len(notes) > _MOST_NOTES:
-        notes = [*notes[: _MOST_NOTES - 1], f"and {len(notes) - _MOST_NOTES + 1} notes more"]
-    about = {"names": names, "lengths": lengths, "rate": sources[0].rate, "notes": notes, "title": title}
-    files.write_text(folder / "about.json", json.dumps(about), durable=False)
-
-
-def _names(stem: str, channels: Sequence[str]) -> Iterator[str]:
-    stem = stem.encode("utf-8", "replace").decode()
-    return (stem if len(channels) == 1 else f"{stem}:{channel}" for channel in channels)
-
-
-def _narrow(place: Place) -> tuple[Callable[[np.ndarray], np.ndarray], str]:
-    """Return a function that makes int16 of a recording's samples, and a note if it changes their values."""
-    dtype = open_recording(place).dtype
-    if dtype == np.int16:
-        return lambda samples: samples, ""
-    if dtype == np.uint8:
-        return lambda samples: samples.astype(np.int16) - 128, "8 bits, shown around 0"
-    if dtype.kind == "f":
-        peak = max(float(np.nanmax(np.abs(samples), initial=0)) for _, samples in _stretches(place))
-        scale = 32767 / peak if np.isfinite(peak) and peak > 0 else 1.0
-        return (
-            lambda samples: np.nan_to_num(samples * scale).clip(-32768, 32767).astype(np.int16),
-            f"floats, shown times {scale:g}",
-        )
-    reach = max(max(int(samples.max()), -int(samples.min()) - 1) for _, samples in _stretches(place))
-    shift = max(reach.bit_length() - 15, 0)
-    note = f"wider than 16 bits, shown divided by {1 << shift}" if shift else ""
-    return lambda samples: (samples >> shift).astype(np.int16), note
 
 
 def _save(path: Path, array: np.ndarray) -> None:

@@ -1,0 +1,94 @@
+// The image: channels by time, each pixel the sample that is farthest from its channel's median.
+
+import { drawCursor, frameAt, gather, momentText, centre, rowLabels, shadeBehind, unit, valueText } from "./lines.js";
+import { name } from "./signals.js";
+import { paintCells } from "./paint.js";
+import { number, roundUp } from "./axes.js";
+import { window_ } from "./state.js";
+
+export const inTime = true;
+export const picksChannels = true;
+const last = {};
+
+const quantile = (sorted, share) => (sorted.length ? sorted[Math.min(Math.floor(share * sorted.length), sorted.length - 1)] : 1);
+
+export function draw(scene) {
+  const { shown: channels, session, state, theme, pen, raster, dpr } = scene;
+  const narrow = scene.width < 560;
+  const area = { x: narrow ? 58 : 96, y: 10, w: scene.width - (narrow ? 68 : 180), h: scene.height - 56 };
+  const data = gather(scene, channels, area);
+  Object.assign(last, { area, data });
+  const { low, high, count } = data;
+  const zero = channels.map((channel) => centre(session, state, channel, data.scale));
+  const factor = channels.map((channel) => Math.abs(unit(session, state, channel, data.scale).factor));
+  const own = channels.map((channel, row) => amplitude(data, row, zero[row]));
+  const display = own.map((value, row) => value * factor[row]).sort((a, b) => a - b);
+  const most = state.colours === "full" ? largest(data, channels, zero, factor) : quantile(display, 0.75) * 1.6 || 1;
+  const range = roundUp(most) / 1.25 ** state.gain;
+  const table = theme.diverging;
+  const half = (table.length - 1) / 2;
+  const reaches = channels.map((channel, row) => (state.colours === "channel" || session.sync.has(channel) ? (own[row] || 1) * 1.6 / 1.25 ** state.gain : range / factor[row]));
+  const colourOf = (row, column) => {
+    const at = row * count + column;
+    const least = low[at];
+    const greatest = high[at];
+    if (least > greatest) return theme.pixel.shade;
+    const away = greatest + least >= 2 * zero[row] ? greatest - zero[row] : least - zero[row];
+    const index = half + (half * away) / reaches[row];
+    return table[index < 0 ? 0 : index > table.length - 1 ? table.length - 1 : Math.round(index)];
+  };
+  const x = Math.round(area.x * dpr);
+  const y = Math.round(area.y * dpr);
+  paintCells(raster, x, y, count, Math.round(area.h * dpr), channels.length, count, colourOf);
+  rowLabels(scene, area, channels);
+  const height = area.h / channels.length;
+  channels.forEach((channel, row) => {
+    if (session.missing[channel]) shadeBehind(scene, area, channel, area.y + row * height, height);
+  });
+  const [start, stop] = window_(state, session.frames);
+  pen.time(area, start, stop, session.rate, state.clock);
+  if (!narrow) {
+    const unitName = unit(session, state, channels.find((channel) => !session.sync.has(channel)) ?? channels[0]).name;
+    const bar = Math.min(area.h, 260);
+    if (state.colours === "channel") pen.colourBar(area.x + area.w + 16, area.y, bar, table, -1, 1, "Share of each channel's range");
+    else pen.colourBar(area.x + area.w + 16, area.y, bar, table, -range, range, `From the median (${unitName})`, number);
+  }
+  drawCursor(scene, area);
+  return area;
+}
+
+/** Return how far a channel's columns reach from its middle, all but the farthest tenth. */
+function amplitude(data, row, zero) {
+  const values = [];
+  const step = Math.max(1, Math.floor(data.count / 200));
+  for (let i = row * data.count; i < (row + 1) * data.count; i += step)
+    if (data.low[i] <= data.high[i]) values.push(Math.max(data.high[i] - zero, zero - data.low[i]));
+  return quantile(values.sort((a, b) => a - b), 0.9);
+}
+
+function largest(data, channels, zero, factor) {
+  let most = 0;
+  channels.forEach((channel, row) => {
+    for (let i = row * data.count; i < (row + 1) * data.count; i++)
+      if (data.low[i] <= data.high[i]) most = Math.max(most, (data.high[i] - zero[row]) * factor[row], (zero[row] - data.low[i]) * factor[row]);
+  });
+  return most || 1;
+}
+
+function rowAt(scene, x, y) {
+  const { area } = last;
+  if (!area || x < area.x || x > area.x + area.w || y < area.y || y >= area.y + area.h) return -1;
+  return Math.floor(((y - area.y) / area.h) * scene.shown.length);
+}
+
+export function readout(scene, x, y) {
+  const row = rowAt(scene, x, y);
+  if (row < 0) return null;
+  const channel = scene.shown[row];
+  return [name(scene.session, channel), momentText(scene, frameAt(scene, last.area, x)), valueText(scene, last.data, row, channel, last.area, x)];
+}
+
+export function click(scene, x, y) {
+  const row = rowAt(scene, x, y);
+  return row < 0 ? null : { focus: scene.shown[row], cursor: Math.floor(frameAt(scene, last.area, x)) };
+}

@@ -1,0 +1,174 @@
+// Pixels: columns from a lowest to a highest value, written into an image's buffer. It is what is fast without a GPU.
+
+/** A picture of 32-bit pixels. */
+export class Raster {
+  constructor(width, height, paper) {
+    this.image = new ImageData(Math.max(width, 1), Math.max(height, 1));
+    this.pixels = new Uint32Array(this.image.data.buffer);
+    this.width = this.image.width;
+    this.height = this.image.height;
+    this.clear(paper);
+  }
+
+  clear(paper) {
+    this.paper = paper;
+    this.pixels.fill(paper);
+  }
+
+  fill(x, y, width, height, colour) {
+    const right = Math.min(x + width, this.width);
+    for (let row = Math.max(y, 0); row < Math.min(y + height, this.height); row++)
+      if (right > x) this.pixels.fill(colour, row * this.width + Math.max(x, 0), row * this.width + right);
+  }
+}
+
+/**
+ * Turn values into pixel rows, in place in `top` and `bottom`: each column also reaches to the one before, so that a
+ * line has no gaps. A column without values gets a top below its bottom.
+ */
+export function rowsOf(low, high, at, count, zero, factor, least, most, thick, top, bottom) {
+  let before0 = 0;
+  let before1 = -1;
+  for (let i = 0; i < count; i++) {
+    const lowest = low[at + i];
+    const highest = high[at + i];
+    if (lowest > highest) {
+      top[i] = 1;
+      bottom[i] = 0;
+      before1 = -1;
+      before0 = 0;
+      continue;
+    }
+    const y0 = Math.round(zero - highest * factor);
+    const y1 = Math.round(zero - lowest * factor) + thick - 1;
+    let upper = y0;
+    let lower = y1;
+    if (before1 >= before0) {
+      if (before1 < upper - 1) upper = before1 + 1;
+      if (before0 > lower + 1) lower = before0 - 1;
+    }
+    before0 = y0;
+    before1 = y1;
+    top[i] = upper < least ? least : upper;
+    bottom[i] = lower > most ? most : lower;
+  }
+}
+
+/** Paint a line over what is there. */
+export function paintOver(raster, x, count, top, bottom, colour) {
+  const { pixels, width } = raster;
+  for (let i = 0; i < count; i++) {
+    let at = top[i] * width + x + i;
+    for (let y = top[i]; y <= bottom[i]; y++, at += width) pixels[at] = colour;
+  }
+}
+
+/**
+ * Paint lines front to back: each pixel column remembers one covered stretch, and only what lies outside it is painted,
+ * where the paper is still bare. The picture is that of the painter's order, in a tenth of the time.
+ */
+export class FrontToBack {
+  constructor(raster, x, count) {
+    this.raster = raster;
+    this.x = x;
+    this.from = new Int32Array(count).fill(1);
+    this.to = new Int32Array(count);
+    this.count = count;
+  }
+
+  paint(top, bottom, colour) {
+    const { pixels, width, paper } = this.raster;
+    for (let i = 0; i < this.count; i++) {
+      const upper = top[i];
+      const lower = bottom[i];
+      if (upper > lower) continue;
+      const from = this.from[i];
+      const to = this.to[i];
+      const column = this.x + i;
+      if (from > to) {
+        for (let y = upper, at = upper * width + column; y <= lower; y++, at += width) pixels[at] = colour;
+        this.from[i] = upper;
+        this.to[i] = lower;
+      } else if (upper > to + 1 || lower < from - 1) {
+        for (let y = upper, at = upper * width + column; y <= lower; y++, at += width)
+          if (pixels[at] === paper) pixels[at] = colour;
+        if (lower - upper > to - from) {
+          this.from[i] = upper;
+          this.to[i] = lower;
+        }
+      } else {
+        for (let y = upper, at = upper * width + column; y < from; y++, at += width)
+          if (pixels[at] === paper) pixels[at] = colour;
+        for (let y = to + 1, at = y * width + column; y <= lower; y++, at += width)
+          if (pixels[at] === paper) pixels[at] = colour;
+        if (upper < from) this.from[i] = upper;
+        if (lower > to) this.to[i] = lower;
+      }
+    }
+  }
+}
+
+/** How many lines cover each pixel: the cost does not depend on how much they overlap. */
+export class Density {
+  constructor(raster, x, count, y, height) {
+    Object.assign(this, { raster, x, count, y, height });
+    this.steps = new Int32Array(count * (height + 1));
+    this.lines = 0;
+  }
+
+  add(top, bottom) {
+    const { steps, height, y } = this;
+    this.lines++;
+    for (let i = 0; i < this.count; i++) {
+      if (top[i] > bottom[i]) continue;
+      const at = i * (height + 1);
+      steps[at + top[i] - y]++;
+      steps[at + bottom[i] + 1 - y]--;
+    }
+  }
+
+  /** Paint it with a table of colours, from none to all lines, by the logarithm. */
+  paint(table) {
+    const { pixels, width } = this.raster;
+    const shade = new Uint32Array(this.lines + 1);
+    for (let n = 1; n <= this.lines; n++)
+      shade[n] = table[Math.round((0.12 + 0.88 * (Math.log(n) / Math.log(Math.max(this.lines, 2)))) * (table.length - 1))];
+    for (let i = 0; i < this.count; i++) {
+      let sum = 0;
+      let at = this.y * width + this.x + i;
+      const base = i * (this.height + 1);
+      for (let row = 0; row < this.height; row++, at += width) {
+        sum += this.steps[base + row];
+        if (sum > 0) pixels[at] = shade[sum];
+      }
+    }
+  }
+}
+
+/**
+ * Paint a table of colour indices, nearest neighbour.
+ *
+ * @param {(row: number, column: number) => number} colourOf a pixel's colour by row and column of the table
+ */
+export function paintCells(raster, x, y, width, height, rows, columns, colourOf) {
+  const columnOf = new Int32Array(width);
+  for (let i = 0; i < width; i++) columnOf[i] = Math.min(Math.floor(((i + 0.5) * columns) / width), columns - 1);
+  const line = new Uint32Array(width);
+  let known = -1;
+  for (let j = 0; j < height; j++) {
+    const row = Math.min(Math.floor(((j + 0.5) * rows) / height), rows - 1);
+    if (row !== known) {
+      known = row;
+      let before = -1;
+      let colour = 0;
+      for (let i = 0; i < width; i++) {
+        if (columnOf[i] !== before) {
+          before = columnOf[i];
+          colour = colourOf(row, before);
+        }
+        line[i] = colour;
+      }
+    }
+    if (y + j >= 0 && y + j < raster.height) raster.pixels.set(line, (y + j) * raster.width + x);
+  }
+}

@@ -1,0 +1,52 @@
+// The map of a probe: where the electrodes are, which are shown, which is in focus.
+
+import { Pen } from "./axes.js";
+
+/** Return the places of electrodes in pixels: [{channel, x, y}], the tip below, shanks side by side. */
+function layout(session, width, height) {
+  const known = session.places.map((place, channel) => ({ channel, across: place[0], along: place[1] })).filter((one) => one.across !== null && one.along !== null);
+  if (!known.length) return [];
+  const reach = (values) => [Math.min(...values), Math.max(...values)];
+  const [left, right] = reach(known.map((one) => one.across));
+  const [low, high] = reach(known.map((one) => one.along));
+  const pad = 10;
+  const x = (value) => (right > left ? pad + ((value - left) / (right - left)) * (width - 2 * pad) : width / 2);
+  const y = (value) => (high > low ? height - pad - ((value - low) / (high - low)) * (height - 2 * pad) : height / 2);
+  return known.map((one) => ({ ...one, x: x(one.across), y: y(one.along), low, high }));
+}
+
+export function drawProbe(canvas, scene) {
+  const { session, theme, state, dpr } = scene;
+  const width = canvas.clientWidth || 240;
+  const height = 190;
+  canvas.width = width * dpr;
+  canvas.height = height * dpr;
+  const context = canvas.getContext("2d");
+  context.setTransform(dpr, 0, 0, dpr, 0, 0);
+  const pen = new Pen(context, theme);
+  const shown = new Set(scene.shown);
+  const places = layout(session, width - 64, height);
+  const size = Math.max(2, Math.min(7, 900 / Math.max(places.length, 1) ** 0.75));
+  for (const { channel, x, y } of places)
+    if (channel !== state.focus) pen.box(x - size / 2, y - size / 2, size, size, shown.has(channel) ? theme.channelText(channel) : theme.faint);
+  for (const { channel, x, y } of places)
+    if (channel === state.focus) {
+      pen.box(x - size, y - size, 2 * size, 2 * size, theme.ink);
+      pen.box(x - size + 1.5, y - size + 1.5, 2 * size - 3, 2 * size - 3, theme.channelText(channel));
+    }
+  if (places.length) {
+    pen.text(`${Math.round(places[0].high)} µm`, width - 6, 14, { align: "right" });
+    pen.text(`${Math.round(places[0].low)} µm`, width - 6, height - 12, { align: "right" });
+  }
+}
+
+/** Return the channel at a place in the map, the nearest one; -1 if there is none. */
+export function probeAt(canvas, session, x, y) {
+  let best = -1;
+  let nearest = 900;
+  for (const place of layout(session, canvas.clientWidth - 64, 190)) {
+    const away = (place.x - x) ** 2 + (place.y - y) ** 2;
+    if (away < nearest) [best, nearest] = [place.channel, away];
+  }
+  return best;
+}
