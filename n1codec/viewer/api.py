@@ -1,7 +1,8 @@
 """What the page asks the server for, each at an address of its own under ``/api/``; ``data`` names the session.
 
-Arrays travel as ``wire`` has it, the rest is JSON. What takes long is a job: until it has ended the answer has the status
-202 and says how far it is, and the page asks again. What is wrong with a question is told in one line, status 400.
+Arrays travel as ``wire`` has it, the rest is JSON. What takes long is a job: until it has ended the answer has the
+status 202 and says how far it is, and the page asks again. What is wrong with a question is told in one line, status
+400.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The folder of prepared recordings: where it is, how much it may hold, and how it is emptied.
 
-A folder in it belongs to one set of recordings and is named by their content. Those that were looked at least recently go
-first when there are more bytes than are allowed. Nothing else in the folder is touched.
+A folder in it belongs to one set of recordings and is named by their content. When there are more bytes than are
+allowed, those go first that nobody looked at for longest. Nothing else in the folder is touched.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 MOST_BYTES = 2 << 30
@@ -34,10 +35,8 @@ def prepared(cache: Path) -> list[Path]:
 
 def touch(folder: Path) -> None:
     """Note that a folder is used now."""
-    try:
+    with suppress(OSError):  # a cache that cannot be written to can be read
         os.utime(folder / "about.json")
-    except OSError:
-        pass  # a cache that cannot be written to can be read
 
 
 def size(folder: Path) -> int:

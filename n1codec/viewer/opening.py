@@ -264,4 +264,7 @@ def _plain(values: np.ndarray | None) -> list[Any] | None:
     """Return an array as JSON has it, None for what is no number."""
     if values is None:
         return None
-    return np.where(np.isfinite(values), values.astype(object), None).tolist()
+    plain: list[Any] = values.astype(object).tolist()
+    if values.ndim > 1:
+        return [_plain(row) for row in values]
+    return [value if np.isfinite(value) else None for value in plain]

@@ -36,7 +36,7 @@ SEGMENT = 1024
 """Frames of a segment of the power spectra."""
 BLOCKS = 64
 """Blocks that a recording is cut into for the compression view, at most."""
-MOST_SAMPLES = 1 << 27
+MOST_SAMPLES = 1 << 25
 """Samples that correlations and spectra are computed from; of more, stretches are taken."""
 _SHORTEST_BLOCK = 256
 _MOST_CODED = 1 << 27
@@ -49,6 +49,8 @@ _DIRECT = 2_000_000
 _CENTRES = 1 << 21
 _WHITENED = 1 << 15
 """Frames that tell how to whiten."""
+_STRETCH_BYTES = 32 << 20
+"""About how many bytes of samples are held at a time."""
 _BATCH = 1 << 24
 """Samples that are processed at a time."""
 
@@ -198,7 +200,7 @@ class Session:
         """The frames that all channels have, or stretches spread over them where they are too many."""
         if isinstance(self.signals, np.ndarray):
             return self.signals[:, : self.common]
-        return self._spread(np.arange(self.channels), self.common, MOST_SAMPLES // 16 // self.channels)
+        return self._spread(np.arange(self.channels), self.common, MOST_SAMPLES // self.channels)
 
     @property
     def sampled(self) -> str:
@@ -313,7 +315,7 @@ class Session:
                 inside = np.nonzero(self.parts[needed] == part)[0]
                 own = np.array([place[int(channel)] for channel in wanted[rows]])
                 made[rows] = self._of_part(x, needed, inside, own, steps)
-            return np.clip(np.rint(made / self.scale(steps)), -32767, 32767).astype(np.int16)
+            return np.clip(np.rint(made / self.scale(steps)), -32768, 32767).astype(np.int16)
 
     def _of_part(
         self, x: np.ndarray, needed: np.ndarray, inside: np.ndarray, own: np.ndarray, steps: Processing
@@ -434,7 +436,7 @@ class Session:
         def work(progress: Callable[[float], None], cancel: threading.Event) -> tuple[np.ndarray, np.ndarray]:
             self.prepare().wait()
             path = self._derived / f"spectra-{SEGMENT}.npy"
-            size = min(SEGMENT, self.common)
+            size = min(SEGMENT, self.sample.shape[1] // _STRETCHES if self.sampled else self.common)
             frequencies = np.fft.rfftfreq(size, 1 / self.rate)
             if path.exists():
                 return frequencies, np.load(path, allow_pickle=False)
@@ -442,14 +444,19 @@ class Session:
             for channel in range(self.channels):
                 if cancel.is_set():
                     raise Cancelled
-                whole = isinstance(self.signals, np.ndarray)
-                x = self.signals[channel, 0 : int(self.lengths[channel])] if whole else self.sample[channel]
-                power[channel] = spectrum.psd(x, self.rate, size)[1]
+                power[channel] = self._psd(channel, size)
                 progress((channel + 1) / self.channels)
             _save(path, power)
             return frequencies, power
 
         return self.jobs.start("spectra", "Power spectra", work)
+
+    def _psd(self, channel: int, size: int) -> np.ndarray:
+        """Return the power spectral density of a channel, of stretches of it where it is large."""
+        if not isinstance(self.signals, np.ndarray):
+            stretches = self.sample[channel].reshape(_STRETCHES, -1) if self.sampled else self.sample[channel][None]
+            return np.asarray(spectrum.psd(stretches.T, self.rate, size)[1].mean(axis=1))
+        return welch(self.signals[channel, 0 : int(self.lengths[channel])], self.rate, size)
 
     def spectra_of(self, channels: Sequence[int], start: int, stop: int) -> tuple[np.ndarray, np.ndarray] | None:
         """Return the spectra of some frames of some channels; None where they take too long for a reader to wait.
@@ -560,6 +567,28 @@ class Session:
 
         x = np.array(self.signals[channel, first : min(last, int(self.lengths[channel]))])
         return np.asarray(n1codec.decode(n1codec.encode(x, checked(spec).spec, rate=self.rate))).reshape(-1)
+
+
+def welch(x: np.ndarray, rate: float, size: int) -> np.ndarray:
+    """Return the power spectral density of a channel, as ``spectrum.psd`` has it, from one stretch after the other.
+
+    Args:
+        x: shape (frames,), may be memory-mapped.
+        size: frames of a segment, at most all of them.
+
+    Returns:
+        Squared units per Hz, float64 of shape (size // 2 + 1,).
+    """
+    hop = size - size // 2
+    segments = (len(x) - size) // hop + 1
+    together = max(1, _STRETCH_BYTES // 8 // hop)
+    total = np.zeros(size // 2 + 1)
+    for first in range(0, segments, together):
+        count = min(together, segments - first)
+        total += count * spectrum.psd(x[first * hop : (first + count - 1) * hop + size], rate, size)[1]
+        if segments > together:
+            release(x)
+    return total / segments
 
 
 def _referenced_but(x: np.ndarray, centres: np.ndarray, rows: np.ndarray, voltages: np.ndarray) -> np.ndarray:
