@@ -13,6 +13,7 @@ import threading
 import time
 import urllib.request
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -493,7 +494,7 @@ def test_no_block_is_a_short_rest(opened: Session) -> None:
     for channel, length in enumerate(LENGTHS):
         blocks = opened.blocks(channel)
         assert blocks[0][0] == 0 and blocks[-1][1] == length
-        assert all(a[1] == b[0] for a, b in zip(blocks, blocks[1:], strict=False))
+        assert all(a[1] == b[0] for a, b in pairwise(blocks))
         assert min(stop - start for start, stop in blocks) >= opened.block / 2
 
 
@@ -716,7 +717,7 @@ def dropped(client: Any, files: dict[str, bytes]) -> Any:
 def test_dropped_files_are_read_by_the_same_readers(client: Any, sessions: Sessions) -> None:
     answer = dropped(client, {"../../a/b/mine.wav": wav.write(signal(3000, 2), 8000)})
     made = sessions.get(answer.get_json()["data"])
-    assert (made.labels, made.frames, made.rate) == (["mine:0", "mine:1"], 3000, 8000)
+    assert (made.names, made.frames, made.rate) == (["mine:0", "mine:1"], 3000, 8000)
     assert np.array_equal(np.asarray(made.signals[:, :]).T, signal(3000, 2))
     assert sessions.get("no such key") is sessions.first
     for name, data, words in (
@@ -850,7 +851,8 @@ job.wait()
 assert not job.error, job.error
 client = server.create(Sessions(opened, Path(sys.argv[2])), Path("none")).test_client()
 widest = 2 ** int(np.log2(opened.frames / 512))
-for asked in (f"width={widest}&tile=0", "width=64&tile=1", "width=1&tile=9", "width=64&tile=3&channels=0-47&steps=300-6000%2Bcmr"):
+filtered = "width=64&tile=3&channels=0-47&steps=300-6000%2Bcmr"
+for asked in (f"width={widest}&tile=0", "width=64&tile=1", "width=1&tile=9", filtered):
     assert client.get(f"/api/tile?{asked}").status_code == 200
 last = opened.channels - 1
 values = opened.tile(1, (opened.frames - 1) // 512, np.array([last])).values

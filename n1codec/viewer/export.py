@@ -42,7 +42,8 @@ def csv(session: Session, asked: Asked, results: Path) -> tuple[str, str]:
 
     Signals and image: every sample shown, a column per channel, as its file has it or as it was processed, nothing
     behind a channel's end. Correlation: the matrix in the order shown. Spectrum: a column per channel, or per segment
-    of the spectrogram. Spikes: a row per crossing. Compression: bits per sample, a column per channel. Results: the summary.
+    of the spectrogram. Spikes: a row per crossing. Compression: bits per sample, a column per channel. Results: the
+    summary.
 
     Raises:
         CodecError: it would be too large, or what it is of is not computed yet.

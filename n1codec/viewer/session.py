@@ -629,11 +629,11 @@ def shorten(names: Sequence[str], least: int = 8) -> list[str]:
 
     What all of them have before a colon, the name of the recording, is left out first.
     """
+    stems = {name.partition(":")[0] for name in names}
+    if len(names) > 1 and len(stems) == 1 and all(":" in name for name in names):
+        return shorten([name.partition(":")[2] for name in names], least)
     if max(map(len, names), default=0) <= 16:
         return list(names)
-    stems = {name.partition(":")[0] for name in names}
-    if len(stems) == 1 and all(":" in name for name in names):
-        return shorten([name.partition(":")[2] for name in names], least)
     for length in range(least, max(map(len, names))):
         if len({name[:length] for name in names}) == len(set(names)):
             return [name[:length] for name in names]

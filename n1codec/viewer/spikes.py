@@ -86,10 +86,10 @@ def detect(session: Session, level: float, steps: Processing) -> Job:
                     if noise[row] > 0 and row not in session.sync:
                         found[int(row)].append(start + troughs(inside, level * noise[row], session.rate))
                 progress((first + len(rows) * (number + 1) / len(spans)) / session.channels)
-            for row, pieces in found.items():
+            for owner, pieces in found.items():
                 whole = np.concatenate(pieces) if pieces else np.zeros(0, np.int64)
                 frames.append(whole)
-                owners.append(np.full(len(whole), row, np.int32))
+                owners.append(np.full(len(whole), owner, np.int32))
         return Crossings(np.concatenate(frames), np.concatenate(owners), noise, level, seconds, steps)
 
     return session.jobs.start(f"spikes {level:g} {steps}", "Threshold crossings", work)

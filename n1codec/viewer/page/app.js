@@ -147,7 +147,11 @@ class App {
     const other = next.view !== before.view || next.data !== before.data;
     if (other && this.session) this.remember(true);
     else this.rememberSoon();
-    if (this.session) this.controls.update(this.state, this.session);
+    if (this.session) {
+      this.controls.update(this.state, this.session);
+      for (const { made, views: where } of this.tools) made.hidden = !where.includes(this.state.view);
+      for (const line of document.querySelectorAll(".tools .sep")) line.hidden = !line.previousElementSibling || line.previousElementSibling.hidden;
+    }
     this.dirty();
   }
 
@@ -307,6 +311,7 @@ class App {
     }
     const text = range.join(" · ");
     if (byId("range").textContent !== text) byId("range").textContent = text;
+    byId("range").hidden = !text;
     const chips = [];
     if (["signals", "image", "spikes"].includes(state.view)) {
       const band = /^([\d.]+)-([\d.]*)/.exec(state.steps);
@@ -420,16 +425,20 @@ class App {
     byId("help-open").setAttribute("aria-label", "Keys");
     byId("help-open").addEventListener("click", () => byId("help").showModal());
     byId("keys").replaceChildren(...KEYS.map(([keys, what]) => element("div", {}, element("kbd", {}, keys), element("span", {}, what))));
+    // Each has the views where it does something.
+    const timed = "signals image spikes spectrum compression";
     const tools = [
-      ["earlier", "Earlier (←)", "ArrowLeft"], ["later", "Later (→)", "ArrowRight"], ["in", "Zoom in (↑)", "ArrowUp"], ["out", "Zoom out (↓)", "ArrowDown"], null,
-      ["up", "Channels before ([)", "["], ["down", "Channels after (])", "]"], null,
-      ["louder", "Larger amplitudes (a)", "a"], ["softer", "Smaller amplitudes (z)", "z"], null, ["all", "Everything (0)", "0"],
+      ["earlier", "Earlier (←)", "ArrowLeft", timed], ["later", "Later (→)", "ArrowRight", timed], ["in", "Zoom in (↑)", "ArrowUp", timed], ["out", "Zoom out (↓)", "ArrowDown", timed], null,
+      ["up", "Channels before ([)", "[", `${timed} correlation`], ["down", "Channels after (])", "]", `${timed} correlation`], null,
+      ["louder", "Larger amplitudes (a)", "a", "signals image"], ["softer", "Smaller amplitudes (z)", "z", "signals image"], null, ["all", "Everything (0)", "0", `${timed} correlation`],
     ];
+    this.tools = [];
     byId("tools").replaceChildren(...tools.map((tool) => {
       if (!tool) return element("span", { className: "sep" });
       const made = element("button", { type: "button", className: "icon", title: tool[1] }, glyph(tool[0]));
       made.setAttribute("aria-label", tool[1].replace(/ \(.*/, ""));
       made.addEventListener("click", () => this.press(tool[2]));
+      this.tools.push({ made, views: tool[3].split(" ") });
       return made;
     }));
     const table = element("button", { type: "button", className: "icon", title: "Table of the channels shown" }, glyph("table"));

@@ -199,12 +199,17 @@ function histogram(scene, area, values, counts, title) {
   const most = roundUp(counts.reduce((top, count) => Math.max(top, count), 1));
   const short = (value) => (Math.abs(value) >= 1000 ? `${Number((value / 1000).toPrecision(3))}k` : number(value, 1));
   pen.left(area, 0, most, "", { count: 3, format: short });
-  const colour = theme.channelText(state.focus);
+  const { c } = pen;
+  c.fillStyle = theme.channelText(state.focus);
+  c.beginPath();
+  c.moveTo(area.x, area.y + area.h);
   for (let i = 0; i < values.length; i++) {
-    const x = area.x + ((values[i] - width / 2 - low) / (high - low)) * area.w;
-    const h = (counts[i] / most) * area.h;
-    pen.box(x, area.y + area.h - h, Math.max((width / (high - low)) * area.w, 0.6), h, colour);
+    const y = area.y + area.h - (counts[i] / most) * area.h;
+    for (const edge of [values[i] - width / 2, values[i] + width / 2]) c.lineTo(area.x + ((edge - low) / (high - low)) * area.w, y);
   }
+  c.lineTo(area.x + area.w, area.y + area.h);
+  c.closePath();
+  c.fill();
   pen.below(area, low, high, title === "values" ? "Value (codes)" : "Residual", { count: 4, format: (value, step) => (Math.abs(high) >= 10000 ? short(value) : number(value, step)) });
   pen.tag(`histogram of ${title}`, area.x + 6, area.y + 8, { colour: theme.ink });
 }

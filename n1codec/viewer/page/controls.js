@@ -140,7 +140,7 @@ export class Controls {
       return Number.isNaN(at) ? NaN : at;
     };
     const shownTime = (frame, state) => clock(frame / app.session.rate, state.clock, 4);
-    this.group("Time (seconds, hh:mm:ss, or #sample)", TIMED,
+    this.group("Time shown", TIMED,
       element("div", { className: "row" },
         this.field("from", (state) => shownTime(state.start, state), (text) => {
           const at = timed(text);
@@ -152,13 +152,13 @@ export class Controls {
           return at > app.state.start ? look(app.state, app.state.start, at, app.session.frames) : null;
         }, { label: "Moment behind the last one shown" })),
       element("div", { className: "row" },
-        this.field("go to", () => "", (text) => {
+        this.field("go", () => "", (text) => {
           const at = timed(text);
           if (Number.isNaN(at) || at >= app.session.frames) return null;
           const [start, stop] = window_(app.state, app.session.frames);
           const half = (stop - start) / 2;
           return { ...look(app.state, at - half, at + half, app.session.frames), cursor: at };
-        }, { label: "Go to a moment", more: { placeholder: "12.5" } }),
+        }, { label: "Go to a moment", more: { placeholder: "1:02.5", title: "Seconds, hh:mm:ss, or # and a sample" } }),
         this.choice("clock")));
     this.group("Channels", CHANNELS,
       element("div", { className: "row" },
@@ -174,6 +174,13 @@ export class Controls {
           const channel = find(text, app.session.names);
           return channel < 0 ? null : app.showing(channel);
         }, { label: "Find a channel by number or name", more: { placeholder: "name" } })));
+    const order = this.select("order", CHOICES.order, "Order of channels");
+    this.order = order;
+    this.group("Order of channels", CHANNELS, order.made);
+    const clusters = (state) => state.view === "correlation" || (state.order !== "" && state.order !== "depth");
+    this.group("Correlation", CHANNELS, this.choice("measure")).when = clusters;
+    this.group("Distance", CHANNELS, this.choice("distance")).when = (state) => state.order !== "" && state.order !== "depth";
+    this.probe();
     this.group("In focus", "spectrum spikes compression", element("div", { className: "row" },
       this.field("channel", (state) => String(state.focus), (text) => {
         const channel = find(text, app.session.names);
@@ -195,13 +202,6 @@ export class Controls {
     const sets = this.select("results", [""], "Data set");
     this.sets = sets;
     this.group("Data set", "results", sets.made);
-    const order = this.select("order", CHOICES.order, "Order of channels");
-    this.order = order;
-    this.group("Order of channels", CHANNELS, order.made);
-    const clusters = (state) => state.view === "correlation" || (state.order !== "" && state.order !== "depth");
-    this.group("Correlation", CHANNELS, this.choice("measure")).when = clusters;
-    this.group("Distance", CHANNELS, this.choice("distance")).when = (state) => state.order !== "" && state.order !== "depth";
-    this.probe();
     this.group("Mouse", TIMED, this.choice("drag"));
     const kinds = ["png", "svg", "csv"].map((kind) => {
       const made = element("button", { type: "button", id: kind, "aria-label": `This view as ${kind.toUpperCase()}` }, kind.toUpperCase());

@@ -149,11 +149,13 @@ function dendrogram(scene, box, tree) {
       const [a, b, distance] = [linkage[4 * i], linkage[4 * i + 1], linkage[4 * i + 2]];
       place[n + i] = (place[a] + place[b]) / 2;
       height[n + i] = distance;
-      pen.path([[x(height[a]), y(place[a])], [x(distance), y(place[a])], [x(distance), y(place[b])], [x(height[b]), y(place[b])]], theme.soft, 1);
+      pen.path([[x(height[a]), y(place[a])], [x(distance), y(place[a])], [x(distance), y(place[b])], [x(height[b]), y(place[b])]], theme.soft, 0.7);
     }
   });
-  pen.text(highest.toFixed(2), box.x, box.y + box.h + 14, { size: 10, align: "left" });
-  pen.text("distance", box.x + box.w, box.y + box.h + 14, { size: 10, align: "right" });
+  pen.line(box.x, box.y + box.h + 4, box.x + box.w, box.y + box.h + 4, theme.faint);
+  pen.text(highest.toFixed(2), box.x, box.y + box.h + 14, { size: 10 });
+  pen.text("0", box.x + box.w, box.y + box.h + 14, { size: 10, align: "right" });
+  pen.text("distance", box.x + box.w / 2, box.y + box.h + 28, { size: 10, align: "center" });
 }
 
 function pair(scene, box) {

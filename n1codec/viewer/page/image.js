@@ -21,7 +21,8 @@ export function draw(scene) {
   const { low, high, count } = data;
   const zero = channels.map((channel) => centre(session, state, channel, data.scale));
   const factor = channels.map((channel) => Math.abs(unit(session, state, channel, data.scale).factor));
-  const own = channels.map((channel, row) => amplitude(data, row, zero[row]));
+  if (last.amplitudesOf !== data.key) Object.assign(last, { amplitudesOf: data.key, own: channels.map((_, row) => amplitude(data, row, zero[row])) });
+  const { own } = last;
   const display = own.map((value, row) => value * factor[row]).sort((a, b) => a - b);
   const most = state.colours === "full" ? largest(data, channels, zero, factor) : quantile(display, 0.75) * 1.6 || 1;
   const range = roundUp(most) / 1.25 ** state.gain;

@@ -2,6 +2,8 @@
 
 import { Pen } from "./axes.js";
 
+const HEIGHT = 150;
+
 /** Return the places of electrodes in pixels: [{channel, x, y}], the tip below, shanks side by side. */
 function layout(session, width, height) {
   const known = session.places.map((place, channel) => ({ channel, across: place[0], along: place[1] })).filter((one) => one.across !== null && one.along !== null);
@@ -18,7 +20,7 @@ function layout(session, width, height) {
 export function drawProbe(canvas, scene) {
   const { session, theme, state, dpr } = scene;
   const width = canvas.clientWidth || 240;
-  const height = 190;
+  const height = HEIGHT;
   canvas.width = width * dpr;
   canvas.height = height * dpr;
   const context = canvas.getContext("2d");
@@ -44,7 +46,7 @@ export function drawProbe(canvas, scene) {
 export function probeAt(canvas, session, x, y) {
   let best = -1;
   let nearest = 900;
-  for (const place of layout(session, canvas.clientWidth - 64, 190)) {
+  for (const place of layout(session, canvas.clientWidth - 64, HEIGHT)) {
     const away = (place.x - x) ** 2 + (place.y - y) ** 2;
     if (away < nearest) [best, nearest] = [place.channel, away];
   }
