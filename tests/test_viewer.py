@@ -495,7 +495,7 @@ def test_no_block_is_a_short_rest(opened: Session) -> None:
         blocks = opened.blocks(channel)
         assert blocks[0][0] == 0 and blocks[-1][1] == length
         assert all(a[1] == b[0] for a, b in pairwise(blocks))
-        assert min(stop - start for start, stop in blocks) >= opened.block / 2
+        assert min(stop - start for start, stop in blocks) >= opened.block
 
 
 def test_a_histogram_draws_no_comb() -> None:

@@ -3,10 +3,11 @@
     python tools/bench_viewer.py RECORDINGS... [--first 100] [--fps 20]
 
 It needs playwright and Chromium; $N1_CHROMIUM names another one than /usr/lib/chromium/chromium, which is Debian's
-without the wrapper that adds flags for a GPU. Each line is a measurement; the last column says whether it is within its
-bound, and the exit code is 1 if one is not. A redraw is counted from the input's time stamp to the frame that shows it:
-"first" may be drawn from coarser tiles, "whole" has all tiles. A drag is 30 moves of the mouse, of which Playwright sends
-one a frame. "CPU" is the time of the page's thread for a frame, which other work on the machine changes least.
+without the wrapper that adds flags for a GPU. Each line is a measurement; its last column says whether it is within
+its bound, and the exit code is 1 if one is not. A redraw is counted from the input's time stamp to the frame that
+shows it: "first" may be drawn from coarser tiles, "whole" has all tiles. A drag is 30 moves of the mouse, of which
+Playwright sends one a frame. "CPU" is the time of the page's thread for a frame, which other work on the machine
+changes least.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class Compression(NamedTuple):
 
     spec: str
     block: int
-    """Frames of a block; the last one of a channel has up to half a block more, or less."""
+    """Frames of a block; what is left at the end of a channel belongs to its last one."""
     coded: int
     """Frames at the beginning of each block that were coded: all, but for large recordings."""
     bits: np.ndarray
@@ -479,11 +479,9 @@ class Session:
         return max(_SHORTEST_BLOCK, -(-self.frames // BLOCKS))
 
     def blocks(self, channel: int) -> list[tuple[int, int]]:
-        """Return the frames (first, last) of the blocks of a channel; what is left at the end joins the last one."""
+        """Return the frames (first, last) of the blocks of a channel; what is left at its end joins the last one."""
         length = int(self.lengths[channel])
-        starts = list(range(0, length, self.block))
-        if len(starts) > 1 and length - starts[-1] < self.block / 2:
-            starts.pop()
+        starts = [number * self.block for number in range(max(length // self.block, 1))]
         return list(zip(starts, [*starts[1:], length], strict=True))
 
     def compress(self, spec: str) -> Job:

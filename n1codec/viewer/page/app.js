@@ -5,7 +5,7 @@ import { clock, Pen } from "./axes.js";
 import { Controls, element, glyph } from "./controls.js";
 import { readDropped } from "./drop.js";
 import { Raster } from "./paint.js";
-import { drawProbe, probeAt } from "./probe.js";
+import { byDepth, drawProbe, probeAt } from "./probe.js";
 import { DEFAULTS, fit, key as pressed, look, page, pan, parse, query, spread, VIEWS, visible, window_, zoom } from "./state.js";
 import { SvgContext } from "./svg.js";
 import { DARK, LIGHT } from "./theme.js";
@@ -109,7 +109,6 @@ class App {
     this.answers.clear();
     if (!this.controls) this.controls = new Controls(this);
     this.controls.opened(this.session);
-    if (!this.session.results.includes(this.state.results)) this.state.results = this.session.results[0] || "";
     this.state = fit(this.state, this.session);
     this.about();
     this.go(this.state);
@@ -185,10 +184,7 @@ class App {
     if (!state.order) return orders.get("");
     if (state.order === "depth") {
       if (!orders.has("depth")) {
-        const places = session.places || [];
-        const depth = (c) => (places[c] && places[c][1] !== null ? places[c][1] : -Infinity);
-        const across = (c) => (places[c] && places[c][0] !== null ? places[c][0] : 0);
-        orders.set("depth", orders.get("").slice().sort((a, b) => depth(b) - depth(a) || across(a) - across(b) || a - b));
+        orders.set("depth", byDepth(orders.get(""), session.places || []));
       }
       return orders.get("depth");
     }
@@ -692,17 +688,21 @@ class App {
     byId("files").value = "";
   }
 
+  resultsName() {
+    return this.state.results || this.session.results[0] || "results";
+  }
+
   /** Return the name of a file for what is shown. */
   fileName() {
     const codec = this.state.view === "compression" ? `-${this.state.codec}` : "";
-    const title = this.state.view === "results" ? this.state.results : this.session.title;
+    const title = this.state.view === "results" ? this.resultsName() : this.session.title;
     return `${title}-${this.state.view}${codec}`.replace(/[^A-Za-z0-9._-]+/g, "-");
   }
 
   /** Return the title of a picture: the data set, the view and what is shown of it. */
   titles() {
     const codec = this.state.view === "compression" ? `, ${this.state.codec}` : "";
-    const data = this.state.view === "results" ? this.state.results : this.session.title;
+    const data = this.state.view === "results" ? this.resultsName() : this.session.title;
     const chips = [...byId("chips").children].map((chip) => chip.textContent).join(", ");
     return [`${data}: ${VIEWS[this.state.view]}${codec}${chips ? ` (${chips})` : ""}`, byId("range").textContent];
   }

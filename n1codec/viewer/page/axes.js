@@ -13,11 +13,11 @@ export function ticks(low, high, count) {
   return { step, values };
 }
 
-/** Return the smallest of 1, 2, 5 times a power of ten that is not below a number. */
-export function roundUp(value) {
+/** Return the smallest of 1, 2, 5 (or others) times a power of ten that is not below a number. */
+export function roundUp(value, steps = [1, 2, 5, 10]) {
   if (!(value > 0)) return 1;
   const unit = 10 ** Math.floor(Math.log10(value));
-  return unit * [1, 2, 5, 10].find((m) => m * unit >= value * 0.9999);
+  return unit * steps.find((m) => m * unit >= value * 0.9999);
 }
 
 /** Return a range around two numbers that ends at round ones, so that it stays while little changes. */
@@ -189,10 +189,11 @@ export class Pen {
   }
 
   /** The axis on the left of an area. */
-  left(area, low, high, title, { format = number, count = Math.max(1, Math.floor(area.h / 34)), grid = true, titleAt = 14 } = {}) {
+  left(area, low, high, title, { format = number, count = Math.max(1, Math.floor(area.h / 34)), grid = true, titleAt = 14, inset = 0 } = {}) {
     const found = ticks(low, high, count);
     for (const value of found.values) {
       const y = Math.round(area.y + area.h - ((value - low) / (high - low)) * area.h) + 0.5;
+      if (y < area.y + inset || y > area.y + area.h - inset) continue;
       if (grid) this.line(area.x, y, area.x + area.w, y);
       this.line(area.x - 4, y, area.x, y, this.theme.faint);
       this.text(format(value, found.step), area.x - 7, y, { align: "right" });

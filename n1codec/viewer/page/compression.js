@@ -13,9 +13,7 @@ const TITLES = { residual: "residual", decoded: "decoded", difference: "decoded 
 
 /** Return the frames [start, stop) of a block of a channel; what is left at the end joins the last block. */
 export function blockOf(index, block, length) {
-  const count = Math.ceil(length / block);
-  const short = count > 1 && length - (count - 1) * block < block / 2;
-  const blocks = short ? count - 1 : count;
+  const blocks = Math.max(Math.floor(length / block), 1);
   if (index >= blocks) return null;
   return [index * block, index === blocks - 1 ? length : (index + 1) * block];
 }
@@ -23,8 +21,7 @@ export function blockOf(index, block, length) {
 /** Return the number of the block of a channel that holds a frame; -1 behind its end. */
 export function blockAt(frame, block, length) {
   if (frame < 0 || frame >= length) return -1;
-  const index = Math.floor(frame / block);
-  return blockOf(index, block, length) ? index : index - 1;
+  return Math.min(Math.floor(frame / block), Math.max(Math.floor(length / block), 1) - 1);
 }
 
 export function draw(scene) {

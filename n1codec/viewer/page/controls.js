@@ -96,7 +96,7 @@ export class Controls {
     const fill = (options) => made.replaceChildren(...options.map((value) => element("option", { value }, WORDS[value] ?? value)));
     fill(values);
     made.addEventListener("change", () => this.change({ [name]: made.value }));
-    this.updates.push((state) => (made.value = state[name]));
+    this.updates.push((state) => (made.value = state[name] || (made.options[0] && made.options[0].value) || ""));
     return { made, fill };
   }
 

@@ -95,7 +95,8 @@ export function scales(scene, channels, data, height) {
   const deviations = voltages
     .map((row) => Math.max(row.high - row.zero, row.zero - row.low) * row.shown.factor)
     .sort((a, b) => a - b);
-  const common = roundUp(deviations.length ? deviations[Math.floor(0.85 * (deviations.length - 1))] : 1);
+  // Half of the channels fit into their rows; peaks of the others reach over their neighbours, as spikes may.
+  const common = roundUp(deviations.length ? deviations[deviations.length >> 1] : 1, [1, 1.5, 2, 3, 5, 7, 10]);
   for (const row of rows) {
     if (state.scale === "own" || row.sync) {
       const [low, high] = row.known

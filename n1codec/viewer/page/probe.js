@@ -3,6 +3,23 @@
 import { Pen } from "./axes.js";
 
 const HEIGHT = 150;
+const SHANKS = 100; // micrometres between electrodes that only two shanks have
+
+/** Return channels shank by shank, from the top of each to its tip; those without an electrode come last. */
+export function byDepth(channels, places) {
+  const place = (channel) => (places[channel] && places[channel][0] !== null && places[channel][1] !== null ? places[channel] : null);
+  const across = [...new Set(Array.from(channels).map(place).filter(Boolean).map(([x]) => x))].sort((a, b) => a - b);
+  const shanks = new Map();
+  across.forEach((x, i) => shanks.set(x, i ? shanks.get(across[i - 1]) + (x - across[i - 1] > SHANKS) : 0));
+  const key = (channel) => (place(channel) ? [shanks.get(place(channel)[0]), -place(channel)[1], place(channel)[0]] : [Infinity, 0, 0]);
+  const keys = new Map(Array.from(channels).map((channel) => [channel, key(channel)]));
+  const compare = (a, b) => {
+    const [one, other] = [keys.get(a), keys.get(b)];
+    for (let i = 0; i < 3; i++) if (one[i] !== other[i]) return one[i] < other[i] ? -1 : 1;
+    return a - b;
+  };
+  return Int32Array.from(channels).sort(compare);
+}
 
 /** Return the places of electrodes in pixels: [{channel, x, y}], the tip below, shanks side by side. */
 function layout(session, width, height) {

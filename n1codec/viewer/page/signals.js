@@ -83,7 +83,7 @@ function ticksOf(scene, area, row) {
   const { pen } = scene;
   const low = row.middle - row.half;
   const high = row.middle + row.half;
-  pen.left(area, low, high, "", { count: Math.max(1, Math.floor(area.h / 30)), grid: false });
+  pen.left(area, low, high, "", { count: Math.max(1, Math.floor(area.h / 30)), grid: false, inset: 7 });
 }
 
 /** Mark every sample where there is room between them. */

@@ -29,7 +29,7 @@ export function draw(scene) {
   scene.notes.push(`Below −${state.level / 10} times the noise (median absolute deviation / 0.6745) of ${band}${head.borrowed ? ", the band of spikes, as no filter is on" : ""}. Crossings, not sorted units.`);
   if (head.sampled) scene.notes.push(`Found in ${head.seconds.toFixed(1)} s of ${(session.frames / session.rate).toFixed(0)} s, in stretches that are spread over the recording.`);
   raster(scene, area, shown);
-  if (!narrow) rateBars(scene, { x: area.x + area.w + 14, y: area.y, w: rates - 20, h: area.h }, shown);
+  if (!narrow) rateBars(scene, { x: area.x + area.w + 22, y: area.y, w: rates - 28, h: area.h }, shown);
   const box = narrow ? { x: 58, y: area.y + area.h + 66, w: width - 68, h: below - 70 } : { x: width - wave + 46, y: 10, w: wave - 56, h: Math.min(area.h, 320) };
   waveforms(scene, box, shown);
   drawCursor(scene, area);

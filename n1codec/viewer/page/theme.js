@@ -49,7 +49,7 @@ function theme(dark) {
     density: dark ? ramp(["#1d3247", "#2b6ea6", "#5fb6ee", "#cfeaff", "#ffffff"]) : ramp(["#cfe3f2", "#7fb4d8", "#2f7fb8", "#0b4a80", "#041d3a"]),
     /** The colour of a channel, the same in every view: [r, g, b]. */
     channel(number) {
-      if (!known.has(number)) known.set(number, oklch(dark ? 0.77 : 0.53, dark ? 0.12 : 0.135, 4.3 + number * 2.399963));
+      if (!known.has(number)) known.set(number, oklch(dark ? 0.77 : 0.51, dark ? 0.12 : 0.13, 4.3 + number * 2.399963));
       return known.get(number);
     },
     channelPixel(number) {
