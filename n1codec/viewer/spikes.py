@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from n1codec.analysis.spikes import BAND, noise_level
+from n1codec.spikes.detect import BAND, noise_level
 from n1codec.viewer.jobs import Cancelled, Job
 from n1codec.viewer.processing import Processing
 from n1codec.viewer.session import Session
