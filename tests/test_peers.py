@@ -126,11 +126,17 @@ def test_tables_of_points() -> None:
     (equal, *_) = peers.near_lossless(signals, found)
     assert equal["round|n1_multi"] == pytest.approx(4)
     assert "sz3" not in equal  # it has a point of one of them alone
-    assert equal["wavpack"] == pytest.approx(16 * 30_000 / (20_000 * 4 + 10_000 * 8))  # half way, in dB and log bits
+    assert equal["wavpack_snr"] == pytest.approx(16 * 30_000 / (20_000 * 4 + 10_000 * 8))  # half way, dB and log bits
+    assert equal["wavpack_error"] == pytest.approx(16 * 30_000 / (20_000 * 2 + 10_000 * 4))
     text = peers.as_text(list(lines.values()), [equal])
     assert any(line.startswith("jpegls:near=1 ") for line in text)
-    found["wavpack", 4.0][1] = _point(16, 29.9)
-    assert "wavpack" not in peers.near_lossless(signals, found)[0]
+    assert "wavpack_error" in text[-2]
+    found["wavpack", 2.0][1] = _point(4, 31, 2.0)  # it is better than needed, and its error is larger
+    (equal, *_) = peers.near_lossless(signals, found)
+    assert equal["wavpack_snr"] == pytest.approx(16 * 30_000 / (20_000 * 4 + 10_000 * 4))
+    assert equal["wavpack_error"] == pytest.approx(16 * 30_000 / (20_000 * 2 + 10_000 * 16))
+    found["wavpack", 4.0][1] = _point(16, 36, 2.0)
+    assert "wavpack_error" not in peers.near_lossless(signals, found)[0]
 
 
 @pytest.mark.slow

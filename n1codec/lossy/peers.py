@@ -406,13 +406,19 @@ def table(signals: Sequence[Signal], found: Found) -> list[dict[str, Any]]:
 
 
 def near_lossless(signals: Sequence[Signal], found: Found) -> list[dict[str, Any]]:
-    """Return one line per error: ratios of the codecs that keep it, and of WavPack where it has the same SNR.
+    """Return one line per error: ratios of the codecs that keep it, and of WavPack, which keeps none.
 
-    WavPack keeps no bound. Its bits are interpolated for each signal at the signal-to-noise ratio that rounding has;
-    there is no figure where that is beyond its settings for any of the signals.
+    ``wavpack_error`` is WavPack at the coarsest setting of each signal whose largest error is no larger.
+    ``wavpack_snr`` is WavPack at the signal-to-noise ratio that rounding has, its bits interpolated for each signal
+    between settings; of a signal that its coarsest setting codes better that one counts.
     """
     lines = []
+    everyone = range(len(signals))
     frames = np.array([signal.codes.size for signal in signals])
+    wavpack = [
+        [points[number] for (name, _), points in found.items() if name == "wavpack" and number in points]
+        for number in everyone
+    ]
 
     def ratio(bits: Sequence[float]) -> float:
         return float(SAMPLE_BITS * frames.sum() / (np.array(bits) * frames).sum())
@@ -423,27 +429,27 @@ def near_lossless(signals: Sequence[Signal], found: Found) -> list[dict[str, Any
             for name, peer in PEERS.items()
             if peer.bounded and len(found.get((name, error), {})) == len(signals)
         }
-        line: dict[str, Any] = {
-            name: ratio([points[n].bits for n in range(len(signals))]) for name, points in kept.items()
-        }
+        line = {name: ratio([points[number].bits for number in everyone]) for name, points in kept.items()}
+        good = [[point.bits for point in own if point.largest <= error] for own in wavpack]
+        if all(good):
+            line["wavpack_error"] = ratio([min(bits) for bits in good])
         rounded = kept.get("round|n1_multi")
-        if rounded:
-            line["snr_db"] = float(np.mean([point.snr_db for point in rounded.values()]))
-            at = [_bits_at(found, "wavpack", n, rounded[n].snr_db) for n in range(len(signals))]
-            if None not in at:
-                line["wavpack"] = ratio([bits for bits in at if bits is not None])
+        if rounded and all(wavpack):
+            line["wavpack_snr"] = ratio([_bits_at(wavpack[number], rounded[number].snr_db) for number in everyone])
         if line:
             lines.append({"error": error} | line)
     return lines
 
 
-def _bits_at(found: Found, name: str, number: int, snr: float) -> float | None:
-    """Return a peer's bits a sample of a signal at a signal-to-noise ratio; None beyond its settings."""
-    own = [points[number] for (peer, _), points in found.items() if peer == name and number in points]
-    own.sort(key=lambda point: point.snr_db)
-    if not own or not own[0].snr_db <= snr <= own[-1].snr_db:
-        return None
+def _bits_at(points: Sequence[Point], snr: float) -> float:
+    """Return the bits a sample at a signal-to-noise ratio, interpolated; at an end those of the last point."""
+    own = sorted(points, key=lambda point: point.snr_db)
     return float(2 ** np.interp(snr, [point.snr_db for point in own], [np.log2(point.bits) for point in own]))
+
+
+def columns(equal: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the names of the codecs in lines of :func:`near_lossless`."""
+    return list(dict.fromkeys(name for line in equal for name in line if name != "error"))
 
 
 def as_text(lines: Sequence[dict[str, Any]], equal: Sequence[dict[str, Any]]) -> list[str]:
@@ -456,9 +462,9 @@ def as_text(lines: Sequence[dict[str, Any]], equal: Sequence[dict[str, Any]]) ->
             f"{line['basis']:<{width}}{line['ratio']:9.3f}{snr:>8}{spike:>10}{line['bound_db']:10.2f}"
             f"{line['largest_error']:15g}{line['encode_xrt']:12.0f}{line['decode_xrt']:12.0f}"
         )
-    names = [name for name in PEERS if any(name in line for line in equal)]
+    names = columns(equal)
     if equal:
-        told += ["Ratios at equal largest errors (WavPack, which keeps none: at the SNR of rounding):"]
+        told += ["Ratios at equal largest errors (wavpack_snr: at the SNR of rounding):"]
         told += ["  ".join([f"{'error':>5}", *(f"{name:>{max(len(name), 7)}}" for name in names)])]
     for line in equal:
         cells = (f"{line[name]:.3f}" if name in line else "" for name in names)

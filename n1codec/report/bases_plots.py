@@ -13,7 +13,7 @@ import numpy as np
 from n1codec import files
 from n1codec.lossy.bases import RATIOS, Found, Signal, compaction, table
 from n1codec.lossy.curves import SHARES
-from n1codec.lossy.peers import PEERS
+from n1codec.lossy.peers import columns
 from n1codec.report.plots import headed, save
 from n1codec.report.style import INK, RULE, colour, marker
 
@@ -124,11 +124,13 @@ def _peers(peers: Sequence[dict[str, Any]], equal: Sequence[dict[str, Any]]) -> 
             f"| {line['encode_xrt']:.0f} | {line['decode_xrt']:.0f} | {line['files']} |"
         )
     if equal:
-        names = [name for name in PEERS if any(name in line for line in equal)]
+        names = columns(equal)
         cells = [name.replace("|", r"\|") for name in names]
         text += [
-            "\n## At equal errors\n\nRatios at the same largest error, in steps of the converter; of `wavpack`, which",
-            "bounds no error, at the signal-to-noise ratio of `round`, its bits interpolated for each channel.\n",
+            "\n## At equal errors\n\nRatios at the same largest error, in steps of the converter. WavPack has no bound:",
+            "`wavpack_error` is the coarsest of its settings that keeps it, for each channel; `wavpack_snr` has",
+            "the signal-to-noise ratio of `round`, its bits interpolated between settings (its coarsest if that has",
+            "more).\n",
             f"| error | {' | '.join(f'`{cell}`' for cell in cells)} |",
             "| ---: |" + " ---: |" * len(names),
         ]

@@ -176,11 +176,16 @@ static int32_t size_of(int64_t number, int odd) {
   return size < 1 << 20 ? (int32_t)size : 1 << 20;
 }
 
+/* What earlier blocks expect of a coefficient, times their weight. */
+static uint64_t remembered(const model *m, int i) {
+  return (uint64_t)(m->blocks < MEAN_LIMIT ? m->blocks : MEAN_LIMIT) * (uint32_t)m->around[i];
+}
+
 /* The size that is expected after two others in the same block, the nearer one first; they count as one block more. */
-static uint32_t expected(const model *m, int i, int32_t near, int32_t far) {
-  const int64_t weight = m->blocks < MEAN_LIMIT ? m->blocks : MEAN_LIMIT;
-  const int64_t beside = ((int64_t)(2 * near + far) << SIZE_BITS) / 3;
-  return (uint32_t)((weight * m->around[i] + beside) / (weight + 1));
+static uint32_t expected(const model *m, uint64_t before, int32_t near, int32_t far) {
+  const uint64_t sum = before + (((uint32_t)(2 * near + far) << SIZE_BITS) / 3);
+  if (m->blocks >= MEAN_LIMIT) return (uint32_t)(sum / (MEAN_LIMIT + 1)); /* a constant divides fast */
+  return (uint32_t)(sum / (uint64_t)(m->blocks + 1));
 }
 
 /* Four classes an octave. */
@@ -191,8 +196,8 @@ static int class_of(uint32_t size) {
 
 /* Bits of a number that are coded as they are, below those that have counters. */
 static int low_bits(uint32_t size) {
-  const int width = n1c_width(size >> SIZE_BITS);
-  return width > 3 ? width - 3 : 0;
+  const int width = n1c_width(size);
+  return width > SIZE_BITS + 3 ? width - SIZE_BITS - 3 : 0;
 }
 
 /* The class whose counters serve for a class: itself once it is used, else the nearest that is, the smaller first. */
@@ -322,9 +327,8 @@ static void start_prices(prices *p) {
   for (int c = 0; c < CLASSES; c++) p->known[c][0] = p->known[c][1] = 0;
 }
 
-/* Bits of a number that is not negative; its sign is in it. */
-static int64_t price_of(prices *p, const model *m, uint32_t size, int odd, int64_t number) {
-  const int c = class_of(size), low = low_bits(size);
+/* What the high parts of numbers of a class cost, from 0 to UNARY; more costs the escape besides. */
+static const int32_t *prices_of(prices *p, const model *m, int c, int odd) {
   int32_t *sums = p->number[c][odd];
   if (p->known[c][odd] != m->blocks + 1) {
     const n1c_counter *counters = m->counters[serving(m, c, odd)][odd];
@@ -337,6 +341,11 @@ static int64_t price_of(prices *p, const model *m, uint32_t size, int odd, int64
     sums[UNARY] = ones;
     p->known[c][odd] = m->blocks + 1;
   }
+  return sums;
+}
+
+/* Bits of a number that is not negative; its sign is in it. */
+static int64_t price_of(const int32_t *sums, int low, int64_t number) {
   const int64_t high = number >> low;
   int64_t bits = high < UNARY ? sums[high] : sums[UNARY];
   if (high >= UNARY) {
@@ -356,42 +365,62 @@ typedef struct {
   int from;
 } step_of_way;
 
-#define UNREACHED ((int64_t)1 << 62)
+typedef struct {
+  int64_t cost, number;
+} choice;
+
+#define UNREACHED ((int64_t)1 << 60)
+
+/* The cheapest even and the cheapest odd number of a coefficient for who comes along a way in a state. */
+static void weigh(const model *m, prices *p, int64_t bit_price, int64_t magnitude, uint64_t before, const way *from,
+                  int odd, choice *found) {
+  const uint32_t size = expected(m, before, from->near, from->far);
+  const int low = low_bits(size);
+  const int32_t *sums = prices_of(p, m, class_of(size), odd);
+  const int64_t below = ((magnitude >> SIZE_BITS) + odd) >> 1;
+  for (int64_t number = below; number <= below + 1; number++) {
+    const int64_t off = magnitude - ((int64_t)(2 * number - (odd && number)) << SIZE_BITS);
+    found[number & 1].number = number;
+    found[number & 1].cost = from->cost + off * off + price_of(sums, low, number) * bit_price;
+  }
+  if (below && magnitude < 6 << SIZE_BITS) {
+    const int64_t cost = from->cost + magnitude * magnitude + price_of(sums, low, 0) * bit_price;
+    if (cost < found[0].cost) found[0].cost = cost, found[0].number = 0;
+  }
+}
 
 /* Numbers of a block's coefficients, given in half steps with SIZE_BITS bits below the point; returns the last state. */
 static int choose(const model *m, prices *p, int64_t bit_price, const int64_t *x, int state, int64_t *numbers,
                   step_of_way (*steps)[STATES]) {
+  static const uint8_t sources[STATES][2][2] = {{{0, 0}, {1, 1}}, {{2, 0}, {3, 1}}, {{0, 1}, {1, 0}}, {{2, 1}, {3, 0}}};
   way ways[STATES], next[STATES];
-  for (int s = 0; s < STATES; s++) ways[s].cost = UNREACHED;
-  ways[state].cost = 0, ways[state].near = ways[state].far = 0;
+  choice choices[STATES][2]; /* by the parity of the number */
+  for (int s = 0; s < STATES; s++) ways[s].cost = UNREACHED, ways[s].near = ways[s].far = 0;
+  ways[state].cost = 0;
   for (int i = 0; i < BLOCK; i++) {
     const int64_t magnitude = x[i] < 0 ? -x[i] : x[i];
-    for (int s = 0; s < STATES; s++) next[s].cost = UNREACHED;
+    const uint64_t before = remembered(m, i);
+    for (int s = 0; s < STATES; s++) weigh(m, p, bit_price, magnitude, before, ways + s, s >> 1, choices[s]);
     for (int s = 0; s < STATES; s++) {
-      if (ways[s].cost == UNREACHED) continue;
-      const int odd = s >> 1;
-      const uint32_t size = expected(m, i, ways[s].near, ways[s].far);
-      const int64_t below = ((magnitude >> SIZE_BITS) + odd) >> 1;
-      int64_t candidates[3] = {below, below + 1, 0};
-      const int count = below && magnitude < 6 << SIZE_BITS ? 3 : 2;
-      for (int c = 0; c < count; c++) {
-        const int64_t number = candidates[c];
-        const int32_t reached = size_of(number, odd);
-        const int64_t off = magnitude - ((int64_t)(2 * number - (odd && number)) << SIZE_BITS);
-        const int64_t cost = ways[s].cost + off * off + price_of(p, m, size, odd, number) * bit_price;
-        way *to = next + next_state[s][number & 1];
-        if (cost >= to->cost) continue;
-        to->cost = cost, to->near = reached, to->far = ways[s].near;
-        steps[i][to - next].number = x[i] < 0 ? -number : number;
-        steps[i][to - next].from = s;
-      }
+      const uint8_t(*const source)[2] = sources[s];
+      const choice *const first = &choices[source[0][0]][source[0][1]], *const second = &choices[source[1][0]][source[1][1]];
+      const int later = second->cost < first->cost, from = source[later][0];
+      const choice *const taken = later ? second : first;
+      next[s].cost = taken->cost;
+      next[s].near = size_of(taken->number, from >> 1);
+      next[s].far = ways[from].near;
+      steps[i][s].number = taken->number;
+      steps[i][s].from = from;
     }
     for (int s = 0; s < STATES; s++) ways[s] = next[s];
   }
   int best = 0;
   for (int s = 1; s < STATES; s++)
     if (ways[s].cost < ways[best].cost) best = s;
-  for (int i = BLOCK, s = best; i-- > 0; s = steps[i][s].from) numbers[i] = steps[i][s].number;
+  for (int i = BLOCK, s = best; i-- > 0; s = steps[i][s].from) {
+    const int64_t number = steps[i][s].number;
+    numbers[i] = x[i] < 0 ? -number : number;
+  }
   return best;
 }
 
@@ -410,6 +439,7 @@ static int64_t block_count(int64_t n) { return (n + BLOCK - 1) / BLOCK + 1; }
 
 /* Sample i of a signal that goes on beyond its ends as its mirror image. */
 static int64_t mirrored(const int32_t *x, int64_t n, int64_t i) {
+  if (i >= 0 && i < n) return x[i];
   if (i < 0) i = -1 - i;
   i %= 2 * n;
   return x[i < n ? i : 2 * n - 1 - i];
@@ -441,7 +471,7 @@ int64_t n1c_mdct_encode(const int32_t *x, int64_t n, int64_t step, int64_t bit_p
     state = choose(&w->m, &w->p, bit_price, c, state, numbers, w->steps);
     for (int i = 0, s = first; i < BLOCK; i++) {
       const int32_t near = i > 0 ? sizes[i - 1] : 0, far = i > 1 ? sizes[i - 2] : 0;
-      encode_number(&e, &w->m, expected(&w->m, i, near, far), s >> 1, numbers[i]);
+      encode_number(&e, &w->m, expected(&w->m, remembered(&w->m, i), near, far), s >> 1, numbers[i]);
       sizes[i] = size_of(numbers[i], s >> 1);
       s = next_state[s][numbers[i] & 1];
     }
@@ -471,7 +501,7 @@ int64_t n1c_mdct_decode(const uint8_t *in, int64_t length, int64_t step, int32_t
     for (int i = 0; i < BLOCK; i++) {
       const int32_t near = i > 0 ? sizes[i - 1] : 0, far = i > 1 ? sizes[i - 2] : 0;
       int64_t number;
-      if (decode_number(&d, m, expected(m, i, near, far), state >> 1, &number)) return N1C_E_CORRUPT;
+      if (decode_number(&d, m, expected(m, remembered(m, i), near, far), state >> 1, &number)) return N1C_E_CORRUPT;
       const int64_t sign = number < 0 ? -1 : 1, halves = 2 * number - (state >> 1 && number ? sign : 0);
       if (halves * sign > MOST_COEFFICIENT / step) return N1C_E_CORRUPT;
       c[i] = halves * step * (1 << FRACTION) / (2 << N1C_MDCT_STEP_BITS);
