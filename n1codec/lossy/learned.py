@@ -19,8 +19,8 @@ from n1codec.lossy.transforms import Basis, LappedCosine, band_edges, blocks_of
 _ATOMS, _SIZE = 128, 64
 _BLOCKS_TO_LEARN_FROM = 20_000
 _PASSES = 3
-_MOST_TERMS = 200
-"""Of a block; its rest is lost, which happens at the finest steps alone."""
+_MOST_TERMS = 64
+"""Of a block, as many as it has samples; what is left then is lost, at the finest steps."""
 _WORTH = 0.6
 """Steps of the quantiser that a coefficient has to have."""
 

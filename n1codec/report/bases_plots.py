@@ -127,7 +127,7 @@ def _peers(peers: Sequence[dict[str, Any]], equal: Sequence[dict[str, Any]]) -> 
         names = columns(equal)
         cells = [name.replace("|", r"\|") for name in names]
         text += [
-            "\n## At equal errors\n\nRatios at the same largest error, in steps of the converter. WavPack has no bound:",
+            "\n## At equal errors\n\nRatios at the same largest error, in steps of the converter. WavPack has none:",
             "`wavpack_error` is the coarsest of its settings that keeps it, for each channel; `wavpack_snr` has",
             "the signal-to-noise ratio of `round`, its bits interpolated between settings (its coarsest if that has",
             "more).\n",
