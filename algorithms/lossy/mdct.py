@@ -38,10 +38,18 @@ _LEAST_EXPONENT = -1022
 _LARGEST = 2.0**1000
 _FINEST = 1 / 4
 """The least step, in the unit of what the kernel gets."""
-_CLOSE_DB = 0.02
-_CLOSE_RATE = 0.005
-"""How much better than asked for a search may end: in dB, and as a share of the bytes."""
+_CLOSE_DB = 0.1
+_CLOSE_RATE = 0.02
+"""How much better than asked for a search may end: in dB, and as a logarithm of the bytes to the base 2."""
 _MOST_TRIES = 12
+_NARROW = 1 / 64
+"""Octaves between two steps that are as good as the same."""
+_ROUGHLY = 4
+"""How many times that a first guess may be off, and how much less close it may be."""
+_APART = 0.25
+"""Octaves between two steps that say how fast a function falls."""
+_STRETCHES, _STRETCH = 4, 2048
+"""What a search begins with in the place of all samples, which costs little: for a rate as one, for what is learned."""
 
 
 class Mdct(Coder):
@@ -90,27 +98,39 @@ class Mdct(Coder):
         return signal.payload(signal.kernel_step(self.step))
 
     def _step_for_snr(self, x: np.ndarray, signal: _Signal) -> int:
-        power = float(x.astype(np.float64).var())
-
         def margin(log: float) -> float:
             step = signal.kernel_step(2**log)
             back = signal.restored(_samples(signal.coded(step), step, x.size), Layout.of(x))
-            noise = float(((x.astype(np.float64) - back) ** 2).mean())
+            return decibels(float(((x.astype(np.float64) - back) ** 2).mean()), power)
+
+        def rough(log: float) -> float:
+            step = signal.kernel_step(2**log)
+            errors = [values - _samples(_coded(values, step), step, values.size) for values in stretches]
+            return decibels(float(np.mean(np.square(errors))), float(signal.values.var()))
+
+        def decibels(noise: float, power: float) -> float:
             return 10 * log10(power / noise) - self.snr if noise and power else (inf if not noise else -inf)
 
+        power, stretches = float(x.astype(np.float64).var()), signal.stretches(_STRETCHES, _STRETCH)
         start = log2(max(sqrt(power / 10 ** (self.snr / 10) * 12) / signal.distance, signal.unit))
-        log = _search(margin, start, 6.0, _CLOSE_DB, log2(signal.finest * signal.unit))
+        guess, least = rough if stretches else None, log2(signal.finest * signal.unit)
+        log = _search(margin, guess, start, 6.0, _CLOSE_DB, least)
         if log is None:
             raise CodecError(f"mdct: snr={self.snr:g} is more than can be kept of such samples (name fewer dB)")
         return signal.kernel_step(2**log)
 
     def _step_for_rate(self, x: np.ndarray, signal: _Signal) -> int:
-        budget = self.rate * x.size / 8
-
         def margin(log: float) -> float:
-            return 1 - len(signal.payload(signal.kernel_step(2**-log))) / budget
+            return log2(self.rate * x.size / 8 / len(signal.payload(signal.kernel_step(2**-log))))
 
-        log = _search(margin, -log2(10 * signal.unit), max(1 / self.rate, 0.3), _CLOSE_RATE, -log2(1e9 * signal.unit))
+        def rough(log: float) -> float:
+            step = signal.kernel_step(2**-log)
+            size = sum(len(_coded(values, step)) for values in stretches)
+            return log2(self.rate * _STRETCHES * _STRETCH / 8 / max(size, 1))
+
+        stretches, least = signal.stretches(1, _STRETCHES * _STRETCH), -log2(1e9 * signal.unit)
+        start, slope = -log2(10 * signal.unit), 1.0
+        log = _search(margin, rough if stretches else None, start, slope, _CLOSE_RATE, least)
         return signal.kernel_step(2**-log if log is not None else 1e9 * signal.unit)
 
     def decode(self, data: bytes, layout: Layout) -> np.ndarray:
@@ -122,13 +142,36 @@ class Mdct(Coder):
         return signal.restored(_samples(np.frombuffer(reader.rest(), np.uint8), step, layout.size), layout)
 
 
-def _search(margin: Callable[[float], float], at: float, slope: float, close: float, least: float) -> float | None:
+def _search(
+    margin: Callable[[float], float],
+    rough: Callable[[float], float] | None,
+    at: float,
+    slope: float,
+    close: float,
+    least: float,
+) -> float | None:
     """Return about the largest argument of which a falling function is not negative; None if it is at ``least``.
 
+    Near its zero it falls by fits and starts: what an adaptive code learns depends on all that went before.
+
     Args:
+        rough: a function that costs less and is about the same, for a first guess.
         at, slope: where to begin, and by how much it falls about for each step of 1.
         close: how small the function may be to be near enough to 0.
     """
+    if rough:
+        guess = _narrowed(rough, at, slope, _ROUGHLY * close, _ROUGHLY * _NARROW, least)
+        if guess is not None:
+            there, beyond = rough(guess), rough(guess + _APART)
+            at, slope = guess, (there - beyond) / _APART if inf > there > beyond > -inf else slope
+            at += (there - close / 2) / slope if there < inf else 0.0
+    return _narrowed(margin, at, slope, close, _NARROW, least)
+
+
+def _narrowed(
+    margin: Callable[[float], float], at: float, slope: float, close: float, narrow: float, least: float
+) -> float | None:
+    """Search as :func:`_search` says, until the zero is known as well as ``narrow`` says."""
     good: tuple[float, float] | None = None
     bad: tuple[float, float] | None = None
     best: tuple[float, float] | None = None  # where the function does not fall everywhere, it is not the last
@@ -144,6 +187,8 @@ def _search(margin: Callable[[float], float], at: float, slope: float, close: fl
         else:
             bad = (at, value)
         if good and bad:
+            if bad[0] - good[0] < narrow:
+                break
             share = (good[1] - close / 2) / (good[1] - bad[1])
             at = good[0] + (bad[0] - good[0]) * min(max(share, 0.1), 0.9)
         else:
@@ -151,6 +196,12 @@ def _search(margin: Callable[[float], float], at: float, slope: float, close: fl
     if good is None and margin(least) >= 0:
         return least
     return best[0] if best else None
+
+
+def _coded(values: np.ndarray, step: int) -> np.ndarray:
+    """Return the kernel's bytes."""
+    out = np.empty(16 * (values.size + 512), np.uint8)
+    return out[: _encode(values, step, _BIT_PRICE, out, np.empty(_encode_work_size(), np.uint8))].copy()
 
 
 def _samples(coded: np.ndarray, step: int, size: int) -> np.ndarray:
@@ -203,10 +254,16 @@ class _Signal(ABC):
     def coded(self, step: int) -> np.ndarray:
         """Return the kernel's bytes, of the last step that was asked for from memory."""
         if self._last is None or self._last[0] != step:
-            out = np.empty(16 * (self.values.size + 512), np.uint8)
-            size = _encode(self.values, step, _BIT_PRICE, out, np.empty(_encode_work_size(), np.uint8))
-            self._last = step, out[:size].copy()
+            self._last = step, _coded(self.values, step)
         return self._last[1]
+
+    def stretches(self, count: int, size: int) -> list[np.ndarray]:
+        """Return so many stretches of the values, equally far apart; none of a signal that is hardly longer."""
+        apart = self.values.size // count
+        if apart < 2 * size:
+            return []
+        first = (apart - size) // 2
+        return [self.values[at : at + size] for at in range(first, first + count * apart, apart)]
 
     _last: tuple[int, np.ndarray] | None = None
 
