@@ -391,16 +391,6 @@ def test_separate_recordings_have_no_common_reference(opened: Session) -> None:
 # -- spikes ------------------------------------------------------------------------------------------------------------
 
 
-def test_every_crossing_is_found_once_at_its_trough() -> None:
-    x = np.zeros(1000)
-    x[100:104] = -6, -9, -7, -6
-    x[105] = -6  # within a millisecond of the first
-    x[500] = -6
-    assert spikes.troughs(x, 5, 10_000).tolist() == [101, 500]
-    assert spikes.troughs(-x, 5, 10_000).tolist() == []
-    assert spikes.troughs(np.full(50, -9.0), 5, 10_000).tolist() == [0]
-
-
 @pytest.mark.parametrize("copied", [True, False])
 def test_planted_spikes_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copied: bool) -> None:
     if not copied:

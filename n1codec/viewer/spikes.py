@@ -8,14 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from n1codec.spikes.detect import BAND, noise_level
+from n1codec.spikes.detect import BAND, noise_level, troughs
 from n1codec.viewer.jobs import Cancelled, Job
 from n1codec.viewer.processing import Processing
 from n1codec.viewer.session import Session
 from n1codec.viewer.wire import packed
 
-APART = 1e-3
-"""Seconds within which a channel has one crossing at the most."""
 BEFORE, BEHIND = 1e-3, 2e-3
 """Seconds of a waveform before its trough and behind it."""
 WAVEFORMS = 200
@@ -25,8 +23,6 @@ MOST = 1 << 27
 _CHUNK = 1 << 22
 """Samples that are held at a time."""
 _STRETCHES = 64
-_TOLD = 1 << 16
-"""Frames of a stretch that tell the noise."""
 
 
 class Crossings(NamedTuple):
@@ -37,7 +33,7 @@ class Crossings(NamedTuple):
     channels: np.ndarray
     """int32, of the same shape."""
     noise: np.ndarray
-    """Of each channel, in units of its samples, float64."""
+    """Of each channel, in units of its samples, the median over the stretches that were looked at, float64."""
     level: float
     seconds: float
     """What was looked at of each channel."""
@@ -57,8 +53,7 @@ def detect(session: Session, level: float, steps: Processing) -> Job:
     """Return the job whose result is the Crossings.
 
     Args:
-        level: times the noise, which is the median absolute deviation over 0.6745 (Quian Quiroga, Nadasdy, Ben-Shaul,
-            "Unsupervised spike detection and sorting", 2004).
+        level: times the noise of a stretch, see :func:`n1codec.spikes.detect.troughs`.
         steps: what is done to the signals; the band of spikes is taken if it has no filter.
     """
     steps = used(steps, session.rate)
@@ -75,17 +70,18 @@ def detect(session: Session, level: float, steps: Processing) -> Job:
         for first in range(0, session.channels, count):
             rows = np.arange(first, min(first + count, session.channels))
             found: dict[int, list[np.ndarray]] = {int(row): [] for row in rows}
+            levels: dict[int, list[float]] = {int(row): [] for row in rows}
             for number, (start, stop) in enumerate(spans):
                 if cancel.is_set():
                     raise Cancelled
                 x = session.read(rows, start, stop, steps)
-                if not number:
-                    noise[rows] = _noise(session, rows, x, spans[1:], steps)
                 for row, samples in zip(rows, x, strict=True):
-                    inside = samples[: max(int(session.lengths[row]) - start, 0)]
-                    if noise[row] > 0 and row not in session.sync:
-                        found[int(row)].append(start + troughs(inside, level * noise[row], session.rate))
+                    inside = samples[: max(int(session.lengths[row]) - start, 0)].astype(np.float32)
+                    if len(inside) and row not in session.sync:
+                        found[int(row)].append(start + troughs(inside, session.rate, level))
+                        levels[int(row)].append(noise_level(inside))
                 progress((first + len(rows) * (number + 1) / len(spans)) / session.channels)
+            noise[rows] = [np.median(levels[int(row)] or [0.0]) for row in rows]
             for owner, pieces in found.items():
                 whole = np.concatenate(pieces) if pieces else np.zeros(0, np.int64)
                 frames.append(whole)
@@ -103,42 +99,6 @@ def _spans(session: Session) -> tuple[list[tuple[int, int]], float]:
     stretch = max(MOST // channels // _STRETCHES, 1 << 12)
     firsts: list[int] = np.linspace(0, frames - stretch, _STRETCHES).astype(np.int64).tolist()
     return [(first, first + stretch) for first in firsts], _STRETCHES * stretch / session.rate
-
-
-def _noise(
-    session: Session, rows: np.ndarray, x: np.ndarray, others: list[tuple[int, int]], steps: Processing
-) -> np.ndarray:
-    """Return the noise of channels, from the first stretch and from a few of the others."""
-    chosen = others[len(others) // 4 :: max(1, len(others) // 3)][:3]
-    pieces = [session.read(rows, start, min(stop, start + _TOLD), steps) for start, stop in chosen]
-    stride = max(1, x.shape[1] // _TOLD)
-    return np.array([noise_level(samples) for samples in np.concatenate([x[:, ::stride], *pieces], axis=1)])
-
-
-def troughs(x: np.ndarray, threshold: float, rate: float) -> np.ndarray:
-    """Return the lowest frame of each crossing below minus a threshold, rising, int64.
-
-    Args:
-        x: shape (frames,), centred at 0.
-        threshold: positive, in the units of x.
-        rate: frames a second.
-    """
-    below = x < -threshold
-    (begins,) = np.nonzero(below[1:] & ~below[:-1])
-    begins += 1
-    if len(below) and below[0]:
-        begins = np.concatenate([[0], begins])
-    apart = max(1, round(APART * rate))
-    kept: list[int] = []
-    free = -1
-    for begin in begins.tolist():  # few: those that begin a crossing
-        if begin >= free:
-            kept.append(begin)
-            free = int(begin) + apart
-    if not kept:
-        return np.zeros(0, np.int64)
-    around = np.minimum(np.array(kept)[:, None] + np.arange(apart), len(x) - 1)
-    return np.array(kept, np.int64) + np.argmin(x[around], axis=1)
 
 
 def answer(session: Session, found: Crossings, focus: int, steps: Processing) -> bytes:
