@@ -6,12 +6,15 @@ import asyncio
 import json
 import pickle
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest import code_of, needs, signal
+from hypothesis import given
+from hypothesis import strategies as st
 from recording_files import open_ephys, spikeglx, walks
 
 from n1codec.recordings import wav
@@ -110,12 +113,12 @@ def test_any_buffer_and_out() -> None:
     codec, x = numcodecs.get_codec({"id": "n1"}), signal(200, 2)
     strided = np.repeat(np.repeat(x, 2, axis=0), 3, axis=1)[::2, ::3]
     read_only = np.frombuffer(x.tobytes(), np.int16).reshape(x.shape)
-    for given in (x, memoryview(x), strided, read_only):
-        assert same(codec.decode(codec.encode(given)), x)
+    for one in (x, memoryview(x), strided, read_only):
+        assert same(codec.decode(codec.encode(one)), x)
     assert bytes(codec.decode(codec.encode(x.tobytes()))) == bytes(codec.decode(codec.encode(bytearray(x.tobytes()))))
     coded = codec.encode(x)
-    for given in (coded, bytearray(coded), memoryview(coded), np.frombuffer(coded, np.uint8)):
-        assert same(codec.decode(given), x)
+    for one in (coded, bytearray(coded), memoryview(coded), np.frombuffer(coded, np.uint8)):
+        assert same(codec.decode(one), x)
     for out in (np.empty_like(x), np.empty(x.size, np.int16), bytearray(x.nbytes)):
         assert codec.decode(coded, out=out) is not None
         assert np.array_equal(np.asarray(out).view("i2").reshape(x.shape), x)
@@ -150,6 +153,17 @@ def test_damage_is_noticed(described: bool) -> None:
             assert same(np.ascontiguousarray(read(bytes(damaged))), x)  # a byte that nobody needs
         except CodecError:
             continue
+
+
+@given(st.binary(max_size=60), st.sampled_from(["n1", "n1_multi", "delta|rice", "planes|zlib"]))
+def test_any_bytes_are_refused_or_are_an_array(data: bytes, spec: str) -> None:
+    with suppress(CodecError):
+        chunks.decode_described(bytes([chunks.DESCRIBED]) + data)
+    with suppress(CodecError):
+        assert chunks.decode(bytes([chunks.BARE]) + data, chunks.codec_of(spec), (7, 2), np.dtype(">i2")).shape == (
+            7,
+            2,
+        )
 
 
 def test_what_a_chunk_is_not_is_said() -> None:
@@ -254,8 +268,8 @@ def test_metadata_name_the_codec_and_its_spec(tmp_path: Path) -> None:
     said = json.loads((tmp_path / "z" / "zarr.json").read_text())["codecs"]
     assert said == [{"name": "n1codec", "configuration": {"spec": "remap|lpc|rans"}}]
     assert ours.N1Multi(preset="fast") == ours.N1Codec("n1_multi:preset=fast") != ours.N1Multi()
-    for given in ({"name": "n1codec"}, {"name": "n1codec", "configuration": {"spec": "n1"}}, ours.N1Codec("n1")):
-        z = zarr.create_array(str(tmp_path / "y"), shape=(9,), dtype="i2", serializer=given, overwrite=True)
+    for one in ({"name": "n1codec"}, {"name": "n1codec", "configuration": {"spec": "n1"}}, ours.N1Codec("n1")):
+        z = zarr.create_array(str(tmp_path / "y"), shape=(9,), dtype="i2", serializer=one, overwrite=True)
         z[:] = np.arange(9)
         assert z[3] == 3
     with pytest.raises(ValueError, match="is written"):
@@ -271,6 +285,18 @@ def test_shards(tmp_path: Path) -> None:
     assert same(z[:], x)
     assert same(z[250:251, 4], x[250:251, 4])
     assert len([path for path in (tmp_path / "z").rglob("*") if path.is_file()]) == 1 + 3
+
+
+@third
+def test_other_codecs_before_and_behind_it(tmp_path: Path) -> None:
+    from zarr.codecs import Crc32cCodec, TransposeCodec
+
+    x = signal(1000, 6)
+    for more in ({"compressors": [Crc32cCodec()]}, {"filters": [TransposeCodec(order=(1, 0))], "compressors": None}):
+        shape = {"shape": x.shape, "chunks": (300, 6), "dtype": x.dtype, "overwrite": True}
+        z = zarr.create_array(str(tmp_path / "z"), serializer=ours.N1Multi(), **shape, **more)
+        z[:] = x
+        assert same(zarr.open(str(tmp_path / "z"), mode="r")[:], x)
 
 
 @third

@@ -1,8 +1,9 @@
 """Make environments for libraries that cannot stand in one with ours: ``python tools/environments.py [NAME...]``.
 
-tools/environments/NAME.txt lists what is in one, with pinned versions. It goes to build/environments/NAME, with this
-checkout as an editable package: tests and measurements run there as ``build/environments/zarr2/bin/python``. One that
-is as it should be is left alone. Those of APART are made when they are named only, and do without this package.
+tools/environments/NAME.txt lists what is in one, with pinned versions. It goes to build/environments/NAME, with links
+to the package as it is installed where this runs, so that kernels are built once. Tests and measurements run there as
+``build/environments/zarr2/bin/python``. One that is as it should be is left alone. Those of APART are made only when
+they are named, and do without this package.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -37,10 +39,8 @@ def main(names: list[str]) -> int:
 def make(name: str) -> bool:
     """Make an environment, and return whether it is there now."""
     folder, listed = MADE / name, LISTS / f"{name}.txt"
-    stamp = folder / "made"
-    libraries, ours = (hashlib.sha256(path.read_bytes()).hexdigest() for path in (listed, ROOT / "pyproject.toml"))
-    made = stamp.read_text().split() if stamp.is_file() else ["", ""]
-    if made == [libraries, ours]:
+    stamp, digest = folder / "made", hashlib.sha256(listed.read_bytes()).hexdigest()
+    if stamp.is_file() and stamp.read_text().strip() == digest:
         return True
     python = interpreter(OLDEST.get(name, (3, 11)))
     if python is None:
@@ -48,21 +48,21 @@ def make(name: str) -> bool:
         print(f"environments: without {name}: it needs Python {wanted}, which is not here", file=sys.stderr)
         return False
     print(f"environments: making {folder.relative_to(ROOT)}", file=sys.stderr)
-    packages: list[tuple[object, ...]] = [] if name in APART else [("--no-deps", "-e", ROOT)]
-    if made[0] != libraries:
-        shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run([python, "-m", "venv", folder], check=True)
-        packages.insert(0, ("-r", listed))
-    install = [folder / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    for package in packages:
-        done = subprocess.run([*install, *package], capture_output=True, text=True)
-        if done.returncode:
-            print(f"environments: {name} cannot be made: {done.stderr.strip()}", file=sys.stderr)
-            return False
+    shutil.rmtree(folder, ignore_errors=True)
+    subprocess.run([python, "-m", "venv", folder], check=True)
+    install = [folder / "bin" / "python", "-m", "pip", "install", "-q", "--no-compile", "--disable-pip-version-check"]
+    done = subprocess.run([*install, "-r", listed], capture_output=True, text=True)
+    if done.returncode:
+        print(f"environments: {name} cannot be made: {done.stderr.strip()}", file=sys.stderr)
+        return False
     for package in WANTED.get(name, ()):
         if subprocess.run([*install, package], capture_output=True).returncode:
             print(f"environments: {name} goes without {package}", file=sys.stderr)
-    stamp.write_text(f"{libraries} {ours}\n")
+    if name not in APART:
+        (packages,) = folder.glob("lib/python3*/site-packages")
+        for path in Path(sysconfig.get_paths()["purelib"]).glob("*n1codec*"):
+            (packages / path.name).symlink_to(path)
+    stamp.write_text(f"{digest}\n")
     return True
 
 
