@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 EXTRAS ?= audio,wavpack,numeric,more,dev
 
 # What a user says reaches the programs through the environment, letter for letter: neither make nor a shell reads it.
-SAID := CODEC CODECS COUNT DATA EXTRAS JOBS KERNELS MUTANTS ONLY PYTHON RESULTS RUNS SEED
+SAID := CODEC CODECS COUNT DATA EXTRAS JOBS KERNELS MUTANTS ONLY PREFIX PYTHON RESULTS RUNS SEED
 $(foreach name,$(SAID) SECONDS,$(if $(filter undefined,$(origin $(name))),,$(eval override $(name) := $$(value $(name)))))
 export $(SAID)
 
@@ -58,6 +58,11 @@ native: $(NATIVE)/n1enc $(NATIVE)/n1dec ## build ./n1enc and ./n1dec, the codec 
 
 $(NATIVE)/n1enc $(NATIVE)/n1dec: $(wildcard native/*/*.[ch] native/*/*/*.[ch])
 	@$(CC) $(NATIVE_FLAGS) -Inative/include -Inative/src native/tools/$(@F).c $(NATIVE_SOURCES) $(UNUSED) -o $@ && strip $@
+
+install-lib: ## install libn1c for programs in C and C++: make install-lib PREFIX=/usr/local
+	@cmake -S . -B build/lib -DN1C_INSTALL=ON -DCMAKE_INSTALL_LIBDIR=lib >/dev/null
+	@cmake --build build/lib --config Release
+	@cmake --install build/lib --config Release --prefix "$${PREFIX:-/usr/local}"
 
 eval: $(STAMP) encode decode ## run one codec over all WAV files: make eval CODEC=zstd DATA=path/to/wavs
 	@bash eval.sh

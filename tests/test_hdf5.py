@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from test_container import GOLDEN
-from test_sanitizers import CHECKS, probe, run
+from walks import walk
 
 from n1codec.adapters import hdf5
 from n1codec.codec import SpecError
@@ -25,14 +25,6 @@ import n1codec.hdf5  # noqa: E402
 
 KINDS = ["i1", "u1", "<i2", ">i2", "<u2", ">u2", "<i4", ">i4", "<u4", "<i8", ">u8", "<f2", "<f4", ">f4", "<f8"]
 GOLDEN_FILE = GOLDEN / "filter.h5"
-
-
-def walk(frames: int, channels: int, dtype: str = "<i2") -> np.ndarray:
-    """Random walks of whole numbers, shape (frames, channels); those of few bits overflow."""
-    state = np.arange(frames * channels, dtype=np.uint64) * np.uint64(2654435761) % np.uint64(1 << 32)
-    steps = (state >> np.uint64(16)).astype(np.int64).reshape(frames, channels) % 7 - 3
-    with np.errstate(over="ignore"):
-        return np.cumsum(steps, axis=0).astype(dtype)
 
 
 def write(path: Path, x: np.ndarray, spec: str = "n1_multi", channels: int | None = None, **how: object) -> None:
@@ -241,7 +233,7 @@ def test_pynwb(tmp_path: Path) -> None:
         assert series.data.id.get_create_plist().get_filter(0)[0] == hdf5.FILTER_ID
 
 
-# -- files of old, and sanitizers -------------------------------------------------------------------------------------
+# -- files of old --------------- -------------------------------------------------------------------------------------
 
 
 def golden() -> dict[str, tuple[np.ndarray, str]]:
@@ -263,18 +255,3 @@ def test_golden_file() -> None:
         assert set(file) == set(golden())
         for name, (x, _) in golden().items():
             assert file[name].dtype == x.dtype and (file[name][...] == x).all(), name
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("check", ["gcc", "clang", "clang memory"])
-def test_the_filter_under_sanitizers(check: str, tmp_path: Path) -> None:
-    compiler, sanitize = CHECKS[check]
-    probe(tmp_path, compiler, sanitize)
-    native = ROOT / "native"
-    sources = [ROOT / "tests/native/fuzz_hdf5.c", native / "hdf5/filter.c", native / "file/payload.c"]
-    sources += sorted((native / "src").glob("*.c"))
-    command = [compiler, "-std=c99", sanitize, "-g1", "-O1", "-fno-sanitize-recover=all", "-Wall", "-Wextra", "-Werror"]
-    folders = [f"-I{native / name}" for name in ("include", "src", "file", "hdf5")]
-    program = tmp_path / "fuzz_hdf5"
-    subprocess.run([*command, *folders, *map(str, sources), "-lm", "-o", str(program)], check=True, timeout=300)
-    assert re.search(r"^\d+ chunks, \d+ damaged ones$", run(program, "60"), re.M)

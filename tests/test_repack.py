@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import called
-from test_hdf5 import walk
+from walks import walk
 
 h5py = pytest.importorskip("h5py", reason="no h5py here (pip install 'n1codec[hdf5]')")
 import n1codec.hdf5  # noqa: E402

@@ -124,6 +124,26 @@ def test_kernels_under_sanitizers(check: str, tmp_path: Path) -> None:
     assert re.findall(r"^(\w+): \d+ rounds", report, re.M) == fuzz.KERNELS
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("check", ["clang", "clang memory"])
+def test_files_and_chunks_of_hdf5_under_sanitizers(check: str, tmp_path: Path) -> None:
+    """Without optimization, since it is the compiler that takes the time."""
+    compiler, sanitize = CHECKS[check]
+    probe(tmp_path, compiler, sanitize)
+    native = ROOT / "native"
+    command = [compiler, "-std=c99", sanitize, "-g1", "-O0", "-fno-sanitize-recover=all", UNCHECKED]
+    command += [f"-I{native / name}" for name in ("include", "src", "file", "hdf5")]
+    sources = [*(native / "src").glob("*.c"), *(native / "file").glob("*.c"), native / "hdf5" / "filter.c"]
+    drivers = [DRIVER.with_name(f"fuzz_{name}.c") for name in ("file", "hdf5")]
+    for source in [*sources, *drivers]:
+        subprocess.run([*command, "-c", source, "-o", tmp_path / f"{source.stem}.o"], check=True, timeout=120)
+    for driver, words in zip(drivers, ("files", "chunks"), strict=True):
+        parts = [tmp_path / f"{source.stem}.o" for source in (*sources, driver)]
+        program = tmp_path / driver.stem
+        subprocess.run([*command, *parts, "-lm", "-o", program], check=True, timeout=120)
+        assert re.search(rf"^\d+ {words}, \d+ damaged ones$", run(program, "20"), re.M)
+
+
 @pytest.fixture(scope="module")
 def targets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the libFuzzer targets; skip where this machine lacks clang or its fuzzer."""
@@ -179,7 +199,7 @@ def test_a_log_that_was_cut_off_counts(tmp_path: Path) -> None:
 
 
 def test_every_kernel_is_fuzzed() -> None:
-    source = DRIVER.read_text()
+    source = "".join(path.read_text() for path in DRIVER.parent.glob("fuzz_*.c"))
     coders = re.findall(r"^(?:CODER|ADAPTIVE_FILTER)\((\w+)", source, re.M)
     called = set(re.findall(r"\bn1c_\w+", source)) | {
         f"n1c_{name}_{way}" for name in coders for way in ("encode", "decode")

@@ -4,6 +4,7 @@ Each target is a libFuzzer run of its own, so that its executions count by thems
 
     the kernels of tests/native/fuzz_kernels.c, by name (decoders alone; --round-trips: encoder and decoder)
     container       the reader of n1dec (tests/native/fuzz_container.c)
+    file            the reader of the C library (tests/native/fuzz_file.c)
     hdf5            the filter of HDF5 (tests/native/fuzz_hdf5.c)
     container_py    the reader in Python (tests/fuzz_container.py, needs atheris)
 
@@ -31,10 +32,11 @@ ROOT = Path(__file__).resolve().parents[1]
 NATIVE = ROOT / "tests" / "native"
 CORPUS = ROOT / "tests" / "corpus"
 KERNELS = re.findall(r"KERNEL\((\w+)", (NATIVE / "fuzz_kernels.c").read_text().split("kernels[] =")[1])
-OTHERS = {"container": ["tools/container.c"], "hdf5": ["hdf5/filter.c", "file/payload.c"]}
+_FILE = ["file/format.c", "file/payload.c", "file/reader.c", "file/writer.c"]
+OTHERS = {"container": ["tools/container.c"], "file": _FILE, "hdf5": [*_FILE, "hdf5/filter.c"]}
 """Targets with a program of their own, and what it is made of beside the kernels."""
 TARGETS = [*KERNELS, *OTHERS, "container_py"]
-LONGEST = {"n1_max": 64, "container": 512, "hdf5": 512, "container_py": 512}
+LONGEST = {"n1_max": 64, "container": 512, "file": 512, "hdf5": 512, "container_py": 512}
 """Bytes of an input, 256 for others: a short one reaches as much in less time."""
 
 FLAGS = [

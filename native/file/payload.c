@@ -6,7 +6,9 @@
 
 #include "n1c/codec.h"
 #ifndef N1C_SMALL
+#  include "inflate.h"
 #  include "n1c/multi.h"
+#  include "zstd.h"
 #endif
 
 #define LEB128_BYTES 10
@@ -64,9 +66,11 @@ static const coder coders[] = {
     {"h\xF5", CODED, 0, 0, 0, 65536},    /* hu */
     {"r\xE1", CODED, 0, 0, 0, 65536},    /* ra */
     {"r\xEE", CODED, 0, 0, 0, 65536},    /* rn */
+    {"\xFA", WHOLE, 0, 0, 0, 65536},     /* z */
+    {"z\xEC", WHOLE, 0, 0, 0, 2048},     /* zl */
 #endif
 };
-enum { N1, COPY, MULTI, IMPLANT, MAX, ARANGE, RICE, HUFFMAN, RANGE, RANS };
+enum { N1, COPY, MULTI, IMPLANT, MAX, ARANGE, RICE, HUFFMAN, RANGE, RANS, ZSTD, ZLIB };
 #define CODERS ((int)(sizeof coders / sizeof *coders))
 
 static int planes_of(const coder *c, int dtype) {
@@ -452,6 +456,8 @@ int n1c_payload_stages(n1c_reader *r, char *stages) {
   }
 }
 
+int n1c_stages_have_models(const char *stages) { return coder_of(stages) && coder_of(stages)->has_models; }
+
 /* What a filter makes of an array. */
 static n1c_shape filtered(int filter, const n1c_shape *s) {
   static const uint8_t unsigned_ones[] = {N1C_UINT8,  N1C_UINT16, N1C_UINT32, N1C_UINT32, N1C_UINT8,
@@ -482,8 +488,26 @@ int n1c_payload_is_backed(const char *stages, const n1c_shape *shape, int64_t le
   return backs(coder_of(stages), &s, length);
 }
 
-static int decode_bytes(n1c_reader in, uint8_t *out, int64_t size) {
-  if (in.end - in.at != size) return N1C_E_CORRUPT;
+static int decode_bytes(const coder *c, n1c_reader in, uint8_t *out, int64_t size) {
+  const int64_t length = in.end - in.at;
+#ifndef N1C_SMALL
+  if (c == &coders[ZSTD]) {
+    const int64_t room = n1c_zstd_work_size();
+    uint8_t *work = n1c_allocate((uint64_t)room);
+    int64_t found;
+    if (!work) return N1C_E_MEMORY;
+    found = n1c_zstd_decode(in.at, length, out, size, work, room);
+    free(work);
+    return found == size ? 0 : N1C_E_CORRUPT;
+  }
+  if (c == &coders[ZLIB]) {
+    int64_t used;
+    return n1c_inflate(in.at, length, out, size, &used) == size && used == length ? 0 : N1C_E_CORRUPT;
+  }
+#else
+  (void)c;
+#endif
+  if (length != size) return N1C_E_CORRUPT;
   memcpy(out, in.at, (size_t)size);
   return 0;
 }
@@ -553,7 +577,7 @@ int n1c_payload_decode(const char *stages, const n1c_shape *shape, n1c_reader in
   if (filter == NO_FILTER) {
     if (!size_of(shape)) return in.at == in.end ? 0 : N1C_E_CORRUPT;
     if (!backs(c, shape, in.end - in.at)) return N1C_E_CORRUPT;
-    if (c->kind == WHOLE) return decode_bytes(in, samples, size_of(shape) * n1c_sample_bytes(shape->dtype));
+    if (c->kind == WHOLE) return decode_bytes(c, in, samples, size_of(shape) * n1c_sample_bytes(shape->dtype));
     return decode_pieces(c, shape, in, model, samples);
   }
 #ifndef N1C_SMALL

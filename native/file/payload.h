@@ -62,6 +62,9 @@ int n1c_payload_model(int codec, const n1c_shape *shape, const uint8_t *samples,
 #define N1C_STAGES_MOST 64
 int n1c_payload_stages(n1c_reader *r, char *stages);
 
+/* Whether the chunks of these stages refer to models: the coder has them, and stands alone. */
+int n1c_stages_have_models(const char *stages);
+
 /* Undo n1c_payload_encode(), or what another writer's stages did.
  *
  * @param stages   what n1c_payload_stages() found.
