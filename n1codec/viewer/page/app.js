@@ -146,12 +146,22 @@ class App {
     const other = next.view !== before.view || next.data !== before.data;
     if (other && this.session) this.remember(true);
     else this.rememberSoon();
-    if (this.session) {
-      this.controls.update(this.state, this.session);
-      for (const { made, views: where } of this.tools) made.hidden = !where.includes(this.state.view);
-      for (const line of document.querySelectorAll(".tools .sep")) line.hidden = !line.previousElementSibling || line.previousElementSibling.hidden;
-    }
+    if (this.session) this.furnishSoon(other);
     this.dirty();
+  }
+
+  /** Make the controls equal to the state: at once, or soon while a range moves, which happens each frame. */
+  furnishSoon(now) {
+    if (!now && this.furnished && performance.now() - this.furnished < 90) {
+      if (!this.furnishing) this.furnishing = setTimeout(() => this.furnishSoon(true), 100);
+      return;
+    }
+    clearTimeout(this.furnishing);
+    this.furnishing = 0;
+    this.furnished = performance.now();
+    this.controls.update(this.state, this.session);
+    for (const { made, views: where } of this.tools) made.hidden = !where.includes(this.state.view);
+    for (const line of document.querySelectorAll(".tools .sep")) line.hidden = !line.previousElementSibling || line.previousElementSibling.hidden;
   }
 
   /** Write the state into the address. Back goes to the view before, not through every move. */
@@ -269,14 +279,13 @@ class App {
     counters.frames++;
     counters.pending = left + this.answers.pending;
     counters.drawing = 0.7 * counters.drawing + 0.3 * (performance.now() - began);
-    counters.settled = counters.pending === 0 && !this.timer;
     if (!counters.first && (scene.wants.length === 0 || this.tiles.tiles.size)) counters.first = performance.now();
-    if (this.timer) setTimeout(() => this.settle(), 170);
-    else this.settle();
+    this.settle();
+    if (this.timer || this.furnishing) setTimeout(() => this.settle(), 170);
   }
 
   settle() {
-    counters.settled = counters.pending === 0 && !this.timer && !this.queued && !this.soon;
+    counters.settled = counters.pending === 0 && !this.timer && !this.queued && !this.soon && !this.furnishing;
   }
 
   /** Return the tiles beside those that are shown, and the coarsest, so that there is something to see soon. */

@@ -170,7 +170,7 @@ function pair(scene, box) {
   const rows = scales({ ...scene, state: { ...state, steps: "", scale: "own" } }, both, data, tall * 0.92).rows;
   areas.forEach((area, i) => {
     const row = rows[i];
-    pen.left(area, row.middle - row.half, row.middle + row.half, "", { grid: false, count: 4 });
+    pen.left(area, row.middle - row.half, row.middle + row.half, "", { grid: false, count: Math.max(1, Math.min(4, Math.floor(area.h / 28))), inset: 4 });
     if (row.known) paintRow(scene, data, i, row, area, area.y + area.h / 2, theme.channelPixel(both[i]));
     pen.tag(name(session, both[i]), area.x + 6, area.y + 6, { colour: theme.channelText(both[i]), weight: 650, most: w - 12 });
     drawCursor(scene, area);
@@ -182,7 +182,7 @@ function pair(scene, box) {
   if (!found || area.h < 30) return;
   const { lags, r } = found;
   const most = 1.15 * r.reduce((top, value) => Math.max(top, Math.abs(value)), 0.04);
-  pen.left(area, -most, most, "", { count: 4 });
+  pen.left(area, -most, most, "", { count: Math.max(2, Math.min(4, Math.floor(area.h / 28))) });
   const reach = 1000 * lags[lags.length - 1];
   pen.below(area, -reach, reach, `Lag of ${session.labels[both[1]]} (ms)`);
   pen.line(area.x + area.w / 2, area.y, area.x + area.w / 2, area.y + area.h, theme.soft, 1, [3, 3]);

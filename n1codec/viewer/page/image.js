@@ -2,7 +2,6 @@
 
 import { drawCursor, frameAt, gather, momentText, centre, rowLabels, shadeBehind, unit, valueText } from "./lines.js";
 import { name } from "./signals.js";
-import { paintCells } from "./paint.js";
 import { number, roundUp } from "./axes.js";
 import { window_ } from "./state.js";
 
@@ -13,12 +12,11 @@ const last = {};
 const quantile = (sorted, share) => (sorted.length ? sorted[Math.min(Math.floor(share * sorted.length), sorted.length - 1)] : 1);
 
 export function draw(scene) {
-  const { shown: channels, session, state, theme, pen, raster, dpr } = scene;
+  const { shown: channels, session, state, theme, pen } = scene;
   const narrow = scene.width < 560;
   const area = { x: narrow ? 58 : 96, y: 10, w: scene.width - (narrow ? 68 : 180), h: scene.height - 56 };
   const data = gather(scene, channels, area);
   Object.assign(last, { area, data });
-  const { low, high, count } = data;
   const zero = channels.map((channel) => centre(session, state, channel, data.scale));
   const factor = channels.map((channel) => Math.abs(unit(session, state, channel, data.scale).factor));
   if (last.amplitudesOf !== data.key) Object.assign(last, { amplitudesOf: data.key, own: channels.map((_, row) => amplitude(data, row, zero[row])) });
@@ -27,20 +25,8 @@ export function draw(scene) {
   const most = state.colours === "full" ? largest(data, channels, zero, factor) : quantile(display, 0.75) * 1.6 || 1;
   const range = roundUp(most) / 1.25 ** state.gain;
   const table = theme.diverging;
-  const half = (table.length - 1) / 2;
   const reaches = channels.map((channel, row) => (state.colours === "channel" || session.sync.has(channel) ? (own[row] || 1) * 1.6 / 1.25 ** state.gain : range / factor[row]));
-  const colourOf = (row, column) => {
-    const at = row * count + column;
-    const least = low[at];
-    const greatest = high[at];
-    if (least > greatest) return theme.pixel.shade;
-    const away = greatest + least >= 2 * zero[row] ? greatest - zero[row] : least - zero[row];
-    const index = half + (half * away) / reaches[row];
-    return table[index < 0 ? 0 : index > table.length - 1 ? table.length - 1 : Math.round(index)];
-  };
-  const x = Math.round(area.x * dpr);
-  const y = Math.round(area.y * dpr);
-  paintCells(raster, x, y, count, Math.round(area.h * dpr), channels.length, count, colourOf);
+  paint(scene, area, data, zero, reaches);
   rowLabels(scene, area, channels);
   const height = area.h / channels.length;
   channels.forEach((channel, row) => {
@@ -58,13 +44,50 @@ export function draw(scene) {
   return area;
 }
 
-/** Return how far a channel's columns reach from its middle, all but the farthest tenth. */
+/** Paint a row of colours for each channel, as often as there are rows of pixels for it. */
+function paint(scene, area, data, zero, reaches) {
+  const { raster, theme, dpr } = scene;
+  const { low, high, count } = data;
+  const table = theme.diverging;
+  const most = table.length - 1;
+  const half = most / 2;
+  const [x, y, height] = [area.x, area.y, area.h].map((value) => Math.round(value * dpr));
+  const rows = zero.length;
+  const line = new Uint32Array(count);
+  let known = -1;
+  for (let j = 0; j < height; j++) {
+    const row = Math.min(Math.floor(((j + 0.5) * rows) / height), rows - 1);
+    if (row !== known) {
+      known = row;
+      const middle = zero[row];
+      const factor = half / reaches[row];
+      for (let i = 0, at = row * count; i < count; i++, at++) {
+        const least = low[at];
+        const greatest = high[at];
+        if (least > greatest) {
+          line[i] = theme.pixel.shade;
+          continue;
+        }
+        const away = greatest + least >= 2 * middle ? greatest - middle : least - middle;
+        const index = (half + factor * away + 0.5) | 0;
+        line[i] = table[index < 0 ? 0 : index > most ? most : index];
+      }
+    }
+    raster.pixels.set(line, (y + j) * raster.width + x);
+  }
+}
+
+/** Return how far a channel's columns reach from its middle: one and a half times the mean. */
 function amplitude(data, row, zero) {
-  const values = [];
+  let sum = 0;
+  let count = 0;
   const step = Math.max(1, Math.floor(data.count / 200));
   for (let i = row * data.count; i < (row + 1) * data.count; i += step)
-    if (data.low[i] <= data.high[i]) values.push(Math.max(data.high[i] - zero, zero - data.low[i]));
-  return quantile(values.sort((a, b) => a - b), 0.9);
+    if (data.low[i] <= data.high[i]) {
+      sum += Math.max(data.high[i] - zero, zero - data.low[i]);
+      count++;
+    }
+  return count ? (1.5 * sum) / count : 0;
 }
 
 function largest(data, channels, zero, factor) {

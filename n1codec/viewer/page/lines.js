@@ -51,13 +51,15 @@ export function gather(scene, channels, area, steps = scene.state.steps) {
   const candidates = columns.candidates(tiles, steps);
   let scale = 1;
   let finest = true;
+  const ranges = [];
   channels.forEach((channel, row) => {
     const found = columns.fill(channel, candidates, low, high, row * count, session.lengths[channel]);
     scale = found.scale;
     finest = finest && found.finest;
+    ranges.push([found.least, found.most]);
   });
   const exact = candidates.every((choices) => choices.every(({ tile, shift }) => shift || tile.exact));
-  memo.gathered = { key, low, high, count, scale, columns, finest, exact };
+  memo.gathered = { key, low, high, count, scale, columns, finest, exact, ranges };
   if (!exact) {
     if (session.large) scene.notes.push(`Overview from the first 64 of each ${columns.width.toLocaleString("en")} frames: zoom in for all.`);
     else if (steps) scene.notes.push("Filtered overview of stretches: zoom in for all.");
@@ -66,17 +68,7 @@ export function gather(scene, channels, area, steps = scene.state.steps) {
 }
 
 /** Return the lowest and the highest stored value of a channel's columns, [low, high]; low above high if there are none. */
-export function reach(data, row) {
-  let lowest = 2 ** 31 - 1;
-  let highest = -(2 ** 31);
-  const { low, high, count } = data;
-  for (let i = row * count; i < (row + 1) * count; i++) {
-    if (low[i] > high[i]) continue;
-    if (low[i] < lowest) lowest = low[i];
-    if (high[i] > highest) highest = high[i];
-  }
-  return [lowest, highest];
-}
+export const reach = (data, row) => data.ranges[row];
 
 /**
  * Return how the rows of signals are scaled, each by itself or all alike: a list of {zero, factor, low, high} with the

@@ -39,8 +39,8 @@ export function rowsOf(low, high, at, count, zero, factor, least, most, thick, t
       before0 = 0;
       continue;
     }
-    const y0 = Math.round(zero - highest * factor);
-    const y1 = Math.round(zero - lowest * factor) + thick - 1;
+    const y0 = Math.floor(zero - highest * factor + 0.5);
+    const y1 = Math.floor(zero - lowest * factor + 0.5) + thick - 1;
     let upper = y0;
     let lower = y1;
     if (before1 >= before0) {
@@ -108,38 +108,42 @@ export class FrontToBack {
   }
 }
 
+let counts = new Int32Array(0);
+
 /** How many lines cover each pixel: the cost does not depend on how much they overlap. */
 export class Density {
   constructor(raster, x, count, y, height) {
     Object.assign(this, { raster, x, count, y, height });
-    this.steps = new Int32Array(count * (height + 1));
+    const size = count * (height + 1);
+    if (counts.length < size) counts = new Int32Array(size);
+    this.steps = counts.fill(0, 0, size); // where lines begin, and where they end, row by row
     this.lines = 0;
   }
 
   add(top, bottom) {
-    const { steps, height, y } = this;
+    const { steps, count, y } = this;
     this.lines++;
-    for (let i = 0; i < this.count; i++) {
+    for (let i = 0; i < count; i++) {
       if (top[i] > bottom[i]) continue;
-      const at = i * (height + 1);
-      steps[at + top[i] - y]++;
-      steps[at + bottom[i] + 1 - y]--;
+      steps[(top[i] - y) * count + i]++;
+      steps[(bottom[i] + 1 - y) * count + i]--;
     }
   }
 
   /** Paint it with a table of colours, from none to all lines, by the logarithm. */
   paint(table) {
+    const { steps, count, height } = this;
     const { pixels, width } = this.raster;
     const shade = new Uint32Array(this.lines + 1);
     for (let n = 1; n <= this.lines; n++)
       shade[n] = table[Math.round((0.12 + 0.88 * (Math.log(n) / Math.log(Math.max(this.lines, 2)))) * (table.length - 1))];
-    for (let i = 0; i < this.count; i++) {
-      let sum = 0;
-      let at = this.y * width + this.x + i;
-      const base = i * (this.height + 1);
-      for (let row = 0; row < this.height; row++, at += width) {
-        sum += this.steps[base + row];
-        if (sum > 0) pixels[at] = shade[sum];
+    const sums = new Int32Array(count);
+    for (let row = 0; row < height; row++) {
+      const from = row * count;
+      const to = (this.y + row) * width + this.x;
+      for (let i = 0; i < count; i++) {
+        const sum = (sums[i] += steps[from + i]);
+        if (sum > 0) pixels[to + i] = shade[sum];
       }
     }
   }

@@ -53,7 +53,7 @@ export function draw(scene) {
   const decades = [];
   for (let power = Math.ceil(left); power <= right; power++) decades.push(power);
   if (decades.length < 2) for (let i = 1; i <= 3; i++) decades.push(left + ((right - left) * i) / 4);
-  pen.below(area, left, right, `Speed of the ${state.speed === "encode" ? "encoder" : "decoder"} (seconds of recording a second of work, xRT)`, {
+  pen.below(area, left, right, `Speed of the ${state.speed === "encode" ? "encoder" : "decoder"} (${narrow ? "" : "seconds of recording a second of work, "}xRT)`, {
     found: { step: 1, values: decades.sort((a, b) => a - b) }, format: (value) => number(Number((10 ** value).toPrecision(2)), 1), grid: true,
   });
   const best = front(points);

@@ -107,7 +107,7 @@ function waveforms(scene, box, found) {
     const threshold = -head.threshold * (factor / head.scale);
     pen.line(area.x, y(threshold), area.x + area.w, y(threshold), theme.mark, 1, [4, 3]);
   });
-  pen.tag(count < head.total ? `mean and ${count} of ${head.total.toLocaleString("en")}` : "mean and all", area.x + area.w - 4, area.y + 10, { align: "right" });
+  if (area.h > 90) pen.tag(count < head.total ? `mean and ${count} of ${head.total.toLocaleString("en")}` : "mean and all", area.x + area.w - 4, area.y + 10, { align: "right" });
 }
 
 function rowAt(scene, x, y) {

@@ -151,7 +151,8 @@ export class Columns {
 
   /**
    * Write the lowest and the highest value of each column of a channel into `low` and `high` from `at` on. Where
-   * nothing is known the lowest is above the highest. Returns the scale of the values and whether all are the finest.
+   * nothing is known the lowest is above the highest. Returns the scale of the values, whether all are the finest, and
+   * the lowest and the highest of all columns.
    */
   fill(channel, candidates, low, high, at, length) {
     let known = -1;
@@ -160,6 +161,8 @@ export class Columns {
     let offset = 0;
     let scale = 1;
     let finest = true;
+    let least = 32767;
+    let most = -32768;
     const { edges, count } = this;
     const interpolate = this.width === 1 && this.step < 1;
     for (let i = 0; i < count; i++) {
@@ -184,16 +187,17 @@ export class Columns {
         if (!rows) continue;
         const index = ((offset + (bin & 511)) >> shift) << 1;
         if (index >= rows.length) continue;
-        const least = rows[index];
-        const most = rows[index + 1];
-        if (least < lowest) lowest = least;
-        if (most > highest) highest = most;
+        if (rows[index] < lowest) lowest = rows[index];
+        if (rows[index + 1] > highest) highest = rows[index + 1];
       }
       if (interpolate && rows && !shift) [lowest, highest] = this.between(candidates, channel, i, length, lowest, highest);
       low[at + i] = lowest;
       high[at + i] = highest;
+      if (lowest > highest) continue;
+      if (lowest < least) least = lowest;
+      if (highest > most) most = highest;
     }
-    return { scale, finest };
+    return { scale, finest, least, most };
   }
 
   /** Return the extremes of the straight lines between samples that cross a column. */
