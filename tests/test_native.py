@@ -305,7 +305,7 @@ def prototypes() -> dict[str, list[str]]:
 def kernels() -> dict[str, list[Kernel]]:
     """Return all declarations of kernels in the program, by symbol."""
     modules = [registry.find(name).__module__ for name in registry.names()]
-    modules += ["n1codec.analysis.correlation", "n1codec.stream.packets"]
+    modules += ["n1codec.analysis.correlation", "n1codec.stream.packets", "n1codec.stream.events"]
     modules += [f"n1codec.train.{name}" for name in ("fit", "n1", "implant", "max")]
     found: dict[str, list[Kernel]] = {}
     for name in modules:

@@ -369,7 +369,7 @@ def test_figures_of_latency() -> None:
 def test_recordings_as_channels() -> None:
     """Of two recordings, five channels begin at their first frames, a third further on, and two thirds."""
     one, two = np.arange(9, dtype=np.int16), np.arange(100, 130, dtype=np.int16)
-    source = latency._Channels([one, two], 5)
+    source = latency.Channels([one, two], 5)
     frames = source.frames(0, 31)
     assert frames[0].tolist() == [0, 100, 3, 110, 6]
     assert frames[:10, 2].tolist() == [3, 4, 5, 6, 7, 8, 0, 1, 2, 3]

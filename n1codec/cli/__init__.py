@@ -32,6 +32,7 @@ _COMMANDS = {
     "view": "look at recordings in the browser",
     "bench": "time our own kernels",
     "latency": "time packets of many channels",
+    "events": "send spikes of many channels over a slow radio",
     "correlate": "correlate and order all recordings",
     "study": "compare known methods on recordings of many channels",
     "bases": "compare bases by rate and distortion",

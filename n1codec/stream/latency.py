@@ -64,7 +64,7 @@ class Latency(NamedTuple):
         }
 
 
-class _Channels:
+class Channels:
     """Recordings as channels: c is recording c modulo their number, each time a third further on, over and over."""
 
     def __init__(self, recordings: Sequence[np.ndarray], channels: int) -> None:
@@ -106,7 +106,7 @@ def measure(
         RuntimeError: a packet did not come back.
     """
     size = encoder.frames_per_packet
-    source = _Channels(recordings, encoder.channels)
+    source = Channels(recordings, encoder.channels)
     times = np.empty((2, packets, 2), np.int64)
     total = files = 0
     for i in range(packets):

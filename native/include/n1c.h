@@ -5,6 +5,7 @@
 #include "n1c/analysis.h"
 #include "n1c/base.h"
 #include "n1c/codec.h"
+#include "n1c/events.h"
 #include "n1c/file.h"
 #include "n1c/multi.h"
 #include "n1c/stream.h"

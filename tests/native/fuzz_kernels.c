@@ -15,6 +15,7 @@
 #  include <sanitizer/asan_interface.h>
 #endif
 
+#include "crc32.h"
 #include "n1c.h"
 #include "n1_model.h"
 
@@ -686,6 +687,72 @@ static int64_t unpack_mdct(const uint8_t *in, int64_t length, int16_t *x, int64_
   return result;
 }
 
+/* -- events ---------------------------------------------------------------------------------------------------------- */
+
+/* A packet of events is the last one of its samples, behind its length; the samples stand behind it, which no packet of
+ * events gives back. The decoder gets it with the right checksum, whatever is in it. */
+
+static uint8_t *open_events(setting s, int64_t *channels, int64_t *frames, int64_t *room) {
+  const int32_t settings[N1C_EVENTS_SETTINGS] = {1 + (int32_t)(s.variant >> 8) % 8, 8, 20, 1 + (int32_t)(s.variant >> 12) % 64,
+                                                 100, (int32_t)(s.variant >> 18) % 500 * 1000, 15, 1000};
+  *channels = 1 + s.variant % 9, *frames = 16 + (s.variant >> 4) % 17;
+  *room = n1c_events_memory_size(*channels, *frames);
+  uint8_t *memory = (uint8_t *)allocate(*room);
+  if (n1c_events_open(memory, *room - 1, *channels, *frames, settings, N1C_EVENTS_SETTINGS) != N1C_E_CAPACITY) abort();
+  if (n1c_events_open(memory, *room, *channels, *frames, settings, N1C_EVENTS_SETTINGS) != *room) abort();
+  return memory;
+}
+
+static int64_t receive_events(uint8_t *memory, int64_t room, int64_t channels, const uint8_t *in, int64_t length) {
+  const int64_t wave_room = 2 * N1C_EVENTS_MOST * N1C_EVENTS_SNIPPET, field_room = (1 + N1C_EVENTS_BLOCK) * channels;
+  int32_t *events = (int32_t *)allocate(4 * 2 * N1C_EVENTS_MOST), *bins = (int32_t *)allocate(4 * 4 * channels);
+  int16_t *waves = (int16_t *)allocate(2 * wave_room), *field = (int16_t *)allocate(2 * field_room);
+  int64_t counts[N1C_EVENTS_COUNTS];
+  const int64_t result = n1c_events_decode(memory, room, in, length, events, 2 * N1C_EVENTS_MOST, waves, wave_room, bins,
+                                           4 * channels, field, field_room, counts, N1C_EVENTS_COUNTS);
+  free(events), free(bins), free(waves), free(field);
+  return result;
+}
+
+static packet pack_events(const int16_t *x, int64_t n, setting s) {
+  int64_t channels, frames, room;
+  uint8_t *encoder = open_events(s, &channels, &frames, &room), *decoder = open_events(s, &channels, &frames, &room);
+  const int64_t size = channels * frames, capacity = 65536 + 3;
+  uint8_t *out = (uint8_t *)allocate(capacity);
+  int64_t length = 0;
+  for (int64_t i = 0; i < n; i += size) {
+    int16_t *some = (int16_t *)allocate(2 * size);
+    memset(some, 0, (size_t)(2 * size));
+    memcpy(some, x + i, (size_t)(2 * (n - i < size ? n - i : size)));
+    if (n1c_events_encode(encoder, room, some, size, out, 3, out, capacity - 1) != N1C_E_CAPACITY) abort();
+    length = n1c_events_encode(encoder, room, some, size, (const uint8_t *)"abc", 3, out, capacity);
+    if (length < 0 || receive_events(decoder, room, channels, out, length)) abort();
+    free(some);
+  }
+  packet p = {(uint8_t *)allocate(3 + length + 2 * n), 3 + length + 2 * n};
+  for (int b = 0; b < 3; b++) p.bytes[b] = (uint8_t)(length >> 8 * b);
+  memcpy(p.bytes + 3, out, (size_t)length);
+  memcpy(p.bytes + 3 + length, x, (size_t)(2 * n));
+  free(out), free(encoder), free(decoder);
+  return p;
+}
+
+static int64_t unpack_events(const uint8_t *in, int64_t length, int16_t *x, int64_t n, setting s) {
+  if (length < 3) return N1C_E_CORRUPT;
+  const int64_t told = in[0] | in[1] << 8 | in[2] << 16, bytes = told < length - 3 ? told : length - 3;
+  int64_t channels, frames, room;
+  uint8_t *decoder = open_events(s, &channels, &frames, &room), *one = (uint8_t *)copy(in + 3, bytes);
+  if (bytes >= 5) {
+    const uint32_t checksum = n1c_crc32(n1c_crc32(0, one, 3), one + 5, bytes - 5);
+    one[3] = (uint8_t)checksum, one[4] = (uint8_t)(checksum >> 8);
+  }
+  receive_events(decoder, room, channels, one, bytes);
+  free(decoder), free(one);
+  if (length - 3 - bytes != 2 * n) return N1C_E_CORRUPT;
+  memcpy(x, in + 3 + bytes, (size_t)(2 * n));
+  return n;
+}
+
 /* -- all of them -------------------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -702,7 +769,7 @@ static const kernel kernels[] = {
     KERNEL(huffman), KERNEL(range), KERNEL(rans), KERNEL(arange), KERNEL(rice), KERNEL(fixed),
     KERNEL(lpc),     KERNEL(slms),  KERNEL(nlms), KERNEL(kbit),   KERNEL(bitshuffle), SLOW_KERNEL(n1, 256),
     KERNEL(n1_implant), KERNEL(stream), SLOW_KERNEL(n1_max, 24), SLOW_KERNEL(n1_multi, 256),
-    KERNEL(kendall), SLOW_KERNEL(mdct, 300),
+    KERNEL(kendall), SLOW_KERNEL(mdct, 300), KERNEL(events),
 };
 static const int kernel_count = (int)(sizeof kernels / sizeof *kernels);
 

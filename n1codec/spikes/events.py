@@ -1,0 +1,280 @@
+"""What an event stream takes, keeps and misses, of recordings as many channels and of spikes planted in quiet ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from time import thread_time_ns
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from n1codec.codec import CodecError
+from n1codec.spikes import detect, generate
+from n1codec.stream.events import BEFORE, BLOCK, LAYERS, SNIPPET, EventDecoder, EventEncoder, layer_bytes
+from n1codec.stream.latency import Channels
+
+QUIET = 0.5
+"""Spikes a second, of 4.5 times the noise, that a channel may have in which others are planted."""
+LEVELS = (5, 6, 8)
+"""Troughs of planted spikes in multiples of the noise, both after a causal Butterworth filter of 300 to 6000 Hz."""
+PLANTED_IN = 60
+"""Quiet channels at most."""
+EVERY = 1 / 15
+"""Seconds from one planted spike to the next."""
+SETTLING = 1.0
+"""Seconds in which the detector learns what the noise is; nothing is planted or counted there."""
+NEAR = 5e-4
+"""Seconds between a planted trough and the spike that was found for it, at most."""
+LISTENED = 64
+"""Channels of which waveforms and field potential are compared with the samples."""
+
+
+class Stream(NamedTuple):
+    """What came of a stream."""
+
+    cpu_ms: np.ndarray
+    """Of each packet, shape (packets,)."""
+    bits: np.ndarray
+    """The same."""
+    layers: dict[str, int]
+    """Bits by layer."""
+    seconds: float
+    window: int
+    """Packets of a second."""
+    found: int
+    """Spikes."""
+    sent: int
+    waveforms: int
+    waveform_db: float
+    """Mean of decibels of waveforms that came back; NaN if there were none."""
+    field_db: float
+    """Mean over channels of the decibels of the field potential."""
+
+
+class Detection(NamedTuple):
+    hit_rate: dict[str, float]
+    """By level."""
+    false_alarms: float
+    """A second and channel."""
+    flag_ms: float
+    """From the trough to the sample that decides, 99 of 100."""
+    codeword_ms: float
+    """From the trough to the last sample of the waveform."""
+    channels: int
+
+
+def stream(
+    recordings: Sequence[np.ndarray],
+    channels: int,
+    rate: float,
+    budget: int | None,
+    seconds: float,
+    samples_of: tuple[int, ...] = (),
+    advance: Callable[..., Any] = lambda text="", step=1: None,
+) -> Stream:
+    """Send recordings as many channels, and compare what comes back.
+
+    Args:
+        recordings: int16 of shape (frames,) each. Channel c is recording c modulo their number, each time a third
+            further on, over and over.
+        samples_of: channels that are sent lossless where there is room.
+        advance: called after each packet.
+    """
+    size = max(1, round(1e-3 * rate))
+    settings: dict[str, Any] = {"frames_per_packet": size, "budget": budget, "samples_of": samples_of}
+    encoder, decoder = EventEncoder(channels, rate, **settings), EventDecoder(channels, rate, **settings)
+    source = Channels(recordings, channels)
+    packets = max(BLOCK, round(seconds * rate / size))
+    cpu, bits = np.empty(packets), np.empty(packets, np.int64)
+    layers: dict[str, int] = dict.fromkeys(("head", *LAYERS), 0)
+    found = sent = waveforms = 0
+    heard = _Heard(min(channels, LISTENED), packets, size)
+    for i in range(packets):
+        frames = source.frames(i * size, (i + 1) * size)
+        before = thread_time_ns()
+        packet = encoder.push(frames)
+        cpu[i], bits[i] = 1e-6 * (thread_time_ns() - before), 8 * len(packet)
+        arrival = decoder.push(packet)
+        for name, count in layer_bytes(packet).items():
+            layers[name] += 8 * count
+        found += len(encoder.found())
+        sent += len(arrival.events)
+        waveforms += len(arrival.waveforms)
+        heard.add(arrival)
+        advance()
+    waveform_db, field_db = heard.compare(source, rate)
+    return Stream(
+        cpu, bits, layers, packets * size / rate, encoder.window, found, sent, waveforms, waveform_db, field_db
+    )
+
+
+class _Heard:
+    """What came back of the first channels."""
+
+    def __init__(self, channels: int, packets: int, size: int) -> None:
+        self._field = np.full((channels, packets), np.nan)
+        self._waveforms: list[tuple[int, int, np.ndarray]] = []
+        self._size = size
+
+    def add(self, arrival: Any) -> None:
+        for channel, block in arrival.field.items():
+            if channel < len(self._field) and arrival.number >= BLOCK - 1:
+                self._field[channel, arrival.number - BLOCK + 1 : arrival.number + 1] = block
+        for (frame, channel), waveform in zip(arrival.of, arrival.waveforms, strict=True):
+            if 0 <= channel < len(self._field):
+                self._waveforms.append((int(frame), int(channel), waveform))
+
+    def compare(self, source: Channels, rate: float) -> tuple[float, float]:
+        """Return the mean decibels of waveforms, and of the field from the second second on."""
+        from scipy import signal
+
+        packets = self._field.shape[1]
+        shift = round(np.log2(rate / (2 * np.pi * 194)))
+        pole = [1, 2.0**-shift - 1]
+        low = signal.butter(4, 300, "lowpass", fs=rate, output="sos")
+        fields, waveforms = [], []
+        for channel, back in enumerate(self._field):
+            x = source.channel(channel, 0, packets * self._size).astype(np.float64)
+            own = [(frame, waveform) for frame, of, waveform in self._waveforms if of == channel]
+            if own:
+                y = signal.lfilter([1, -1], pole, signal.lfilter([1, -1], pole, x - x[0]))
+                y = signal.lfilter([0.25, 0.5, 0.25], [1], y)
+                for frame, waveform in own:
+                    wanted = y[frame - BEFORE : frame - BEFORE + SNIPPET]
+                    if len(wanted) == SNIPPET:
+                        waveforms.append(_decibels(wanted, waveform))
+            field = signal.sosfiltfilt(low, x).reshape(packets, self._size).mean(axis=1)
+            field = signal.lfilter([1, -1], [1, 2.0**-8 - 1], field - field[0])
+            heard = np.flatnonzero(~np.isnan(back))
+            heard = heard[heard >= SETTLING * rate / self._size]
+            if heard.size and field[heard].any():
+                fields.append(_decibels(field[heard], back[heard]))
+        return tuple(float(np.mean(some)) if some else float("nan") for some in (waveforms, fields))  # type: ignore[return-value]
+
+
+def _decibels(wanted: np.ndarray, back: np.ndarray) -> float:
+    error = max(float(((wanted - back) ** 2).sum()), float(np.finfo(float).tiny))
+    return 10 * float(np.log10(max(float((wanted**2).sum()), float(np.finfo(float).tiny)) / error))
+
+
+def quiet(recordings: Sequence[np.ndarray], rate: float, most: int = PLANTED_IN) -> list[np.ndarray]:
+    """Return recordings with hardly any spikes of their own, spread evenly over all of them.
+
+    Raises:
+        CodecError: there is none.
+    """
+    found = []
+    for x in recordings:
+        filtered = detect.causal(x, rate) if len(x) > 2 * SETTLING * rate else None
+        if filtered is None or not detect.noise_level(filtered) > 0:
+            continue
+        if detect.troughs(filtered, rate).size < QUIET * len(x) / rate:
+            found.append(x)
+    if not found:
+        raise CodecError(
+            f"no recording is quiet enough to plant spikes in it (under {QUIET:g} a second of its own, 2 seconds long)"
+        )
+    return [found[i * len(found) // most] for i in range(most)] if len(found) > most else found
+
+
+def plant(x: np.ndarray, rate: float, level: float, random: np.random.Generator) -> generate.Planted:
+    """Return a recording with generated spikes in it, int16 again, and where their troughs are before any filter.
+
+    Args:
+        x: int16 of shape (frames,).
+        level: of the trough in multiples of the noise, both after a causal Butterworth filter of 300 to 6000 Hz.
+    """
+    filtered = detect.causal(x, rate)
+    assert filtered is not None
+    noise = detect.noise_level(filtered)
+    shapes = generate.templates(rate)
+    settled = np.pad(shapes, ((0, 0), (round(0.01 * rate), round(0.01 * rate))))
+    alone = detect.causal(settled, rate)
+    assert alone is not None
+    sizes = level * noise / -alone.min(axis=1)
+    step = round(EVERY * rate)
+    at = np.arange(round(SETTLING * rate), len(x) - 2 * shapes.shape[1] - step // 2, step)
+    at = at + random.integers(0, step // 2, at.size)
+    out = x.astype(np.float64)
+    which = random.integers(0, len(shapes), at.size)
+    for start, number in zip(at, which, strict=True):
+        out[start : start + shapes.shape[1]] += sizes[number] * shapes[number]
+    troughs = at + shapes[which].argmin(axis=1)
+    return generate.Planted(np.clip(np.rint(out), -32768, 32767).astype(np.int16), troughs)
+
+
+def detection(
+    recordings: Sequence[np.ndarray],
+    rate: float,
+    seed: int = 0,
+    advance: Callable[..., Any] = lambda text="", step=1: None,
+) -> Detection:
+    """Plant spikes in quiet recordings and let the implant's detector find them.
+
+    Raises:
+        CodecError: no recording is quiet.
+    """
+    silent = quiet(recordings, rate)
+    length = min(map(len, silent))
+    size = max(1, round(1e-3 * rate))
+    hits: dict[str, float] = {}
+    late: list[np.ndarray] = []
+    false = 0
+    for level in LEVELS:
+        random = np.random.default_rng([seed, level])
+        planted = [plant(x[:length], rate, level, random) for x in silent]
+        encoder = EventEncoder(len(silent), rate, size, layers=())
+        samples = np.stack([one.samples for one in planted], axis=1)
+        events = [np.zeros((0, 2), np.int64)]
+        for start in range(0, length - size + 1, size):
+            encoder.push(samples[start : start + size])
+            events.append(encoder.found() + np.array([start, 0]))
+            advance()
+        every = np.concatenate(events)
+        struck = total = 0
+        for channel, one in enumerate(planted):
+            own = every[(every[:, 1] == channel) & (every[:, 0] >= SETTLING * rate), 0]
+            truth = one.frames[one.frames < length - 3 * size]
+            if not own.size:
+                total += truth.size
+                continue
+            away = own[:, None] - truth
+            hit = (np.abs(away) <= NEAR * rate).any(axis=0)
+            near = np.abs(away).argmin(axis=0)
+            late.append((own[near] - truth)[hit])
+            struck, total = struck + int(hit.sum()), total + truth.size
+            false += int((np.abs(own[:, None] - one.frames).min(axis=1) > NEAR * rate).sum())
+        hits[str(level)] = struck / max(total, 1)
+    waits = np.concatenate(late) if late else np.zeros(1)
+    seconds = len(LEVELS) * len(silent) * (length / rate - SETTLING)
+    hold = encoder.hold
+    return Detection(
+        hits,
+        false / seconds,
+        1e3 * float(np.percentile(waits + hold, 99)) / rate,
+        1e3 * float(np.percentile(waits + SNIPPET - BEFORE - 1, 99)) / rate,
+        len(silent),
+    )
+
+
+def figures(sent: Stream, found: Detection, rate: float) -> dict[str, Any]:
+    """Return what the command tells, by name."""
+    peak = np.convolve(sent.bits, np.ones(sent.window), "valid") if sent.bits.size >= sent.window else [sent.bits.sum()]
+    return {
+        "kbit_s": float(sent.bits.sum()) / sent.seconds / 1e3,
+        "kbit_s_peak": float(np.max(peak)) / 1e3,
+        "layers": {name: bits / sent.seconds / 1e3 for name, bits in sent.layers.items()},
+        "hit_rate": found.hit_rate,
+        "false_alarms_per_s": found.false_alarms,
+        "flag_ms_p99": found.flag_ms,
+        "codeword_ms_p99": found.codeword_ms,
+        "packet_ms": 1e3 * max(1, round(1e-3 * rate)) / rate,
+        "cpu_ms_p50": float(np.percentile(sent.cpu_ms, 50)),
+        "cpu_ms_p99_9": float(np.percentile(sent.cpu_ms, 99.9, method="higher")),
+        "spikes_found": sent.found,
+        "spikes_sent": sent.sent,
+        "waveforms_sent": sent.waveforms,
+        "waveform_db": sent.waveform_db if np.isfinite(sent.waveform_db) else None,
+        "field_db": sent.field_db if np.isfinite(sent.field_db) else None,
+        "planted_in": found.channels,
+    }
