@@ -84,14 +84,17 @@ def test_to_zarr_and_back(packed: Path, tmp_path: Path) -> None:
 def test_a_cluster_of_two_processes(packed: Path, tmp_path: Path) -> None:
     needs("distributed")
     script = f"""
-import sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
-from pathlib import Path
-import numpy as np
 from distributed import Client, LocalCluster
-import test_dask
 
 if __name__ == "__main__":
+    import sys
+    from pathlib import Path
+
+    import numpy as np
+
+    sys.path.insert(0, {str(Path(__file__).parent)!r})
+    import test_dask
+
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
         back = test_dask.through_zarr(Path({str(packed)!r}), Path({str(tmp_path)!r}))
         assert np.array_equal(back.compute(), test_dask.SAMPLES)
