@@ -249,11 +249,13 @@ class Session:
         return Tile(np.ascontiguousarray(values, "<i2"), scale, exact)
 
     def _glimpses(self, channels: np.ndarray, start: int, bins: int, width: int, steps: Processing) -> np.ndarray:
-        """Return extremes of the first frames of each bin."""
+        """Return extremes of the first frames of each bin; of one in four, for all four, where they are processed."""
         count, margin = sampled_frames(width), steps.margin(self.rate)
-        starts = start + width * np.arange(bins)
+        every = 1 if steps == Processing() else 4
+        starts = start + width * np.arange(0, bins, every)
         needed = self._needed(channels, steps)
-        pieces = np.zeros((len(needed), bins, count + 2 * margin), np.int16)
+        pieces = np.zeros((len(needed), len(starts), count + 2 * margin), np.int16)
+        self._scattered(True)
         for at, first in enumerate(starts.tolist()):
             low, high = max(first - margin, 0), min(first + count + margin, self.frames)
             found = self.signals[needed, low:high]
@@ -261,9 +263,14 @@ class Session:
             pieces[:, at, begin : begin + found.shape[1]] = found
             pieces[:, at, :begin] = found[:, :1]
             pieces[:, at, begin + found.shape[1] :] = found[:, -1:]
+        self._scattered(False)
         self.release()
         made = self._processed(pieces, needed, channels, steps)[..., margin : margin + count]
-        return np.stack([made.min(axis=2), made.max(axis=2)], axis=2)
+        return np.repeat(np.stack([made.min(axis=2), made.max(axis=2)], axis=2), every, axis=1)[:, :bins]
+
+    def _scattered(self, yes: bool) -> None:
+        if isinstance(self.signals, InPlace):
+            self.signals.scattered(yes)
 
     def read(self, channels: np.ndarray, start: int, stop: int, steps: Processing = Processing()) -> np.ndarray:  # noqa: B008
         """Return some frames of some channels, int16 of shape (channels, frames), in units of ``scale(steps)``.

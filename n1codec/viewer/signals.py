@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -94,6 +95,13 @@ class InPlace:
                 samples = narrow(found.read(start, end, None if every else inner))
                 result[rows, : end - start] = samples.T
         return result[0] if single else result
+
+    def scattered(self, yes: bool) -> None:
+        """Tell the system whether short stretches are read here and there, so that it reads nothing ahead."""
+        for found, _ in self._parts:
+            mapped = getattr(getattr(found, "data", None), "obj", None)
+            if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_RANDOM"):
+                mapped.madvise(mmap.MADV_RANDOM if yes else mmap.MADV_NORMAL)
 
     def release(self) -> None:
         """Give back the memory that holds what was read."""

@@ -61,8 +61,8 @@ export function gather(scene, channels, area, steps = scene.state.steps) {
   const exact = candidates.every((choices) => choices.every(({ tile, shift }) => shift || tile.exact));
   memo.gathered = { key, low, high, count, scale, columns, finest, exact, ranges };
   if (!exact) {
-    if (session.large) scene.notes.push(`Overview from the first 64 of each ${columns.width.toLocaleString("en")} frames: zoom in for all.`);
-    else if (steps) scene.notes.push("Filtered overview of stretches: zoom in for all.");
+    if (steps) scene.notes.push("Overview of stretches, because a filter or a reference is on: zoom in for all samples.");
+    else if (session.large) scene.notes.push(`Overview from the first 64 of each ${columns.width.toLocaleString("en")} frames: zoom in for all.`);
   }
   return memo.gathered;
 }
