@@ -413,6 +413,21 @@ def test_a_probe_has_a_map_microvolts_and_switches(browser: Any, probe: str) -> 
     shown.close()
 
 
+def test_a_large_recording_says_that_it_shows_stretches(
+    browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "MOST_COPIED", 1000)
+    monkeypatch.setattr(opening, "_PADDED_FREELY", 1000)
+    path = spikeglx(tmp_path / "run_g0_t0.imec0.ap.bin", np.tile(signal(40_000, 5), (20, 1)))
+    for address in served(opening.open_paths([path], tmp_path / "cache"), tmp_path):
+        shown = Page(browser, address)
+        assert shown.text("note") == "Overview from the first 64 of each 512 frames: zoom in for all samples."
+        assert "not copied" in shown.text("about")
+        shown.press("+", "+", "+", "+", "+")
+        assert shown.text("note") == ""
+        shown.close()
+
+
 @pytest.mark.parametrize("width, height", [(390, 844), (820, 1180), (900, 700), (2560, 1440)])
 def test_windows_of_all_sizes(browser: Any, address: str, width: int, height: int) -> None:
     shown = Page(browser, address, viewport={"width": width, "height": height}, has_touch=width < 900)

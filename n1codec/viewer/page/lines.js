@@ -42,7 +42,10 @@ export function gather(scene, channels, area, steps = scene.state.steps) {
   const columns = columnsOf(scene, area);
   for (const number of columns.tiles) scene.wants.push({ steps, width: columns.width, number, channels });
   const key = `${memo.key} ${steps} ${tiles.version} ${channels.length} ${channels.join()}`;
-  if (memo.gathered && memo.gathered.key === key) return memo.gathered;
+  if (memo.gathered && memo.gathered.key === key) {
+    tellStretches(scene, memo.gathered, steps);
+    return memo.gathered;
+  }
   const count = columns.count;
   const size = channels.length * count;
   const before = memo.gathered;
@@ -60,11 +63,15 @@ export function gather(scene, channels, area, steps = scene.state.steps) {
   });
   const exact = candidates.every((choices) => choices.every(({ tile, shift }) => shift || tile.exact));
   memo.gathered = { key, low, high, count, scale, columns, finest, exact, ranges };
-  if (!exact) {
-    if (steps) scene.notes.push("Overview of stretches, because a filter or a reference is on: zoom in for all samples.");
-    else if (session.large) scene.notes.push(`Overview from the first 64 of each ${columns.width.toLocaleString("en")} frames: zoom in for all.`);
-  }
+  tellStretches(scene, memo.gathered, steps);
   return memo.gathered;
+}
+
+/** Say it where not every sample was looked at. */
+function tellStretches(scene, { exact, columns }, steps) {
+  if (exact) return;
+  if (steps) scene.notes.push("Overview of stretches, because a filter or a reference is on: zoom in for all samples.");
+  else if (scene.session.large) scene.notes.push(`Overview from the first 64 of each ${columns.width.toLocaleString("en")} frames: zoom in for all samples.`);
 }
 
 /** Return the lowest and the highest stored value of a channel's columns, [low, high]; low above high if there are none. */
