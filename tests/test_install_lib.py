@@ -15,6 +15,10 @@ from conftest import ROOT
 from walks import walk
 
 import n1codec
+from n1codec import container, native
+from n1codec.pipeline import get_codec
+from n1codec.recordings import wav
+from n1codec.recordings.samples import Form
 
 EXAMPLES = ROOT / "examples"
 COMPILERS = {"gcc": ("read_n1c.c", "-std=c99"), "clang": ("read_n1c.c", "-std=c99"),
@@ -50,7 +54,7 @@ def flags(prefix: Path, static: bool) -> list[str]:
 def test_what_is_installed(prefix: Path) -> None:
     found = {path.relative_to(prefix).as_posix() for path in prefix.rglob("*") if path.is_file()}
     headers = {path.relative_to(ROOT / "native").as_posix() for path in (ROOT / "native" / "include").rglob("*.h")}
-    version = f"{n1codec.native.VERSION}.{n1codec.__version__}"
+    version = f"{native.VERSION}.{n1codec.__version__}"
     assert headers <= found
     assert {f"lib/libn1c.so.{version}", "lib/libn1c.so", "lib/libn1c.a", "lib/hdf5/plugin/libn1c_hdf5.so"} <= found
     assert {"lib/cmake/n1c/n1c-config.cmake", "lib/cmake/n1c/n1c-config-version.cmake", "lib/pkgconfig/n1c.pc"} <= found
@@ -106,6 +110,37 @@ def test_cmake_finds_it(prefix: Path, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
     for name in ("program", "alone"):
         check(tmp_path / "build" / name, "read_n1c.c", {}, tmp_path)
+
+
+@pytest.mark.slow
+def test_n1enc_and_n1dec_have_all_codecs(prefix: Path) -> None:
+    def call(program: str, data: bytes) -> bytes:
+        done = subprocess.run([prefix / "bin" / program, "-", "-"], input=data, capture_output=True, timeout=60)
+        assert (done.returncode, done.stderr) == (0, b"")
+        return done.stdout
+
+    wide = walk(900, 3, "<i4") * 1000
+    sources = {
+        "n1": [wav.write(walk(3000, 1), 19531), wav.write(walk(0, 1), 30000)],
+        "n1_multi": [wav.write(walk(3000, 4), 30000), wav.write(walk(500, 2, "u1"), 12345), wav.write(wide, 48000),
+                     wav.header(900, 3, 44100, 24) + Form("int24").pack(wide).tobytes()],
+    }  # fmt: skip
+    for spec, files in sources.items():
+        for source in files:
+            packed = call("n1enc", source)
+            assert packed == container.encode_bytes(source, get_codec(spec))
+            assert call("n1dec", packed) == source
+    for source in (*sources["n1_multi"], sources["n1_multi"][0] + b"LIST\4\0\0\0abcd", b"no recording", b""):
+        assert call("n1dec", call("n1enc", source)) == source
+        for spec in ("zstd", "n1_multi", "n1_max", "delta|zstd", "planes|arange"):
+            assert call("n1dec", container.encode_bytes(source, get_codec(spec))) == source
+    for blob, words in (
+        (container.encode_bytes(sources["n1"][0], get_codec("bz2")), b"codec or a profile that is not in here"),
+        (n1codec.encode(walk(9, 2), "n1_multi"), b"it holds an array"),
+        (packed[:-1] + bytes([packed[-1] ^ 1]), b"checksum does not match"),
+    ):
+        done = subprocess.run([prefix / "bin" / "n1dec", "-", "-"], input=blob, capture_output=True, timeout=60)
+        assert done.returncode == 1 and words in done.stderr and done.stdout == b""
 
 
 def test_examples_in_c_are_listed() -> None:

@@ -63,14 +63,24 @@ def compile_targets(folder: Path, which: list[str]) -> None:
     """Build what the targets need with clang, unless it is there and newer than every source."""
     sources = sorted((ROOT / "native").glob("**/*.[ch]")) + sorted(NATIVE.iterdir())
     newest = max(path.stat().st_mtime for path in sources)
-    for program in sorted({program_of(name) for name in which if name != "container_py"}):
-        target = folder / program
-        if target.exists() and target.stat().st_mtime > newest:
-            continue
-        includes = [f"-I{ROOT / 'native' / part}" for part in ("include", "src", "tools", "file", "hdf5")]
+    programs = sorted({program_of(name) for name in which if name != "container_py"})
+    if all((folder / name).exists() and (folder / name).stat().st_mtime > newest for name in programs):
+        return
+    objects = folder / "objects"
+    objects.mkdir(exist_ok=True)
+    includes = [f"-I{ROOT / 'native' / part}" for part in ("include", "src", "tools", "file", "hdf5")]
+
+    def compiled(source: Path) -> str:
+        target = objects / f"{source.stem}.o"
+        if not target.exists() or target.stat().st_mtime <= newest:
+            subprocess.run(["clang", *FLAGS, *includes, "-c", str(source), "-o", str(target)], check=True)
+        return str(target)
+
+    for program in programs:
         more = [ROOT / "native" / part for part in OTHERS.get(program.removeprefix("fuzz_"), [])]
         c_files = [*sorted((ROOT / "native" / "src").glob("*.c")), *more, NATIVE / f"{program}.c"]
-        subprocess.run(["clang", *FLAGS, *includes, *map(str, c_files), "-lm", "-o", str(target)], check=True)
+        parts = [compiled(source) for source in c_files]
+        subprocess.run(["clang", *FLAGS, *parts, "-lm", "-o", str(folder / program)], check=True)
 
 
 def program_of(name: str) -> str:

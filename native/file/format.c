@@ -6,14 +6,12 @@
 
 #include "crc32.h"
 #include "inflate.h"
+#include "wav.h"
 
 #define LEB128_BYTES 10
 #define MOST_AROUND ((int64_t)1 << 28) /* bytes before the samples of a WAV file, and behind them */
 #define MOST_CHANNELS ((uint64_t)1 << 20)
 #define MOST_SAMPLES ((uint64_t)1 << 48)
-
-const uint32_t n1c_rates[N1C_RATES] = {19531, 8000,  10000, 11025, 12500, 15000, 16000,  20000, 22050, 24000, 24414, 25000,
-                                       30000, 32000, 44100, 48000, 50000, 96000, 192000, 1000,  1250,  2000,  2500,  40000};
 
 static int is_big_endian(void) {
   const uint16_t one = 1;
@@ -43,21 +41,20 @@ uint8_t *n1c_store_rate(uint8_t *p, double rate) {
   return n1c_store_bytes(n1c_store_leb128(p, N1C_RATE_F64), bits, 8);
 }
 
-int n1c_put_wav_header(uint8_t *p, int64_t frames, int64_t channels, double rate, int bytes) {
-  const uint64_t block = (uint64_t)(channels * bytes), size = (uint64_t)frames * block, hz = (uint64_t)rate;
-  if (channels > 65535 || block > 65535 || rate > UINT32_MAX || hz * block > UINT32_MAX || size > UINT32_MAX - 36) return 0;
-  memcpy(p, "RIFF....WAVEfmt ", 16);
-  n1c_store_bytes(p + 4, 36 + size, 4);
-  n1c_store_bytes(p + 16, 16, 4);
-  n1c_store_bytes(p + 20, 1, 2);
-  n1c_store_bytes(p + 22, (uint64_t)channels, 2);
-  n1c_store_bytes(p + 24, hz, 4);
-  n1c_store_bytes(p + 28, hz * block, 4);
-  n1c_store_bytes(p + 32, block, 2);
-  n1c_store_bytes(p + 34, 8 * (uint64_t)bytes, 2);
-  memcpy(p + 36, "data", 4);
-  n1c_store_bytes(p + 40, size, 4);
-  return 1;
+uint8_t *n1c_store_head1(uint8_t *p, int source, const n1c_shape *shape, double rate) {
+  const int alone = source == N1C_WAV && shape->channels == 1;
+  uint8_t *form = p++, *begin = p;
+  p = n1c_store_rate(p, rate);
+  *form = (uint8_t)(source | alone << 2 | shape->dtype << 3);
+  if (*begin > N1C_RATE_F64 && rate < 65536) { /* a whole number that stands in no table */
+    p = n1c_store_bytes(begin, (uint64_t)rate, 2);
+    *form |= 128;
+  }
+  p = n1c_store_leb128(p, (uint64_t)shape->frames);
+  if (alone) return p;
+  p = n1c_store_leb128(p, (uint64_t)shape->channels);
+  if (source == N1C_ARRAY) *p++ = 2; /* axes */
+  return p;
 }
 
 /* A zlib stream with its length in front, behind what `head->around` has already. */
@@ -95,7 +92,7 @@ int n1c_read_head1(const uint8_t *bytes, int64_t length, n1c_head1 *head, n1c_re
     head->rate = (double)n1c_read_bytes(r, 2);
   } else if (head->source != N1C_OPAQUE) {
     const uint64_t code = n1c_read_leb128(r, LEB128_BYTES);
-    if (code < N1C_RATES) {
+    if (code < (uint64_t)N1C_RATES) {
       head->rate = n1c_rates[code];
     } else if (code == N1C_RATE_F64 && head->source == N1C_ARRAY) {
       const uint64_t bits = n1c_read_bytes(r, 8);
@@ -134,7 +131,9 @@ int n1c_check_source(const n1c_head1 *head, const uint8_t *samples) {
   uint8_t some[3 * 1024];
   uint32_t sum = 0;
   if (head->source == N1C_WAV) {
-    if (!n1c_put_wav_header(some, head->shape.frames, head->shape.channels, head->rate, packed)) return N1C_E_CORRUPT;
+    const n1c_shape *shape = &head->shape;
+    if (head->rate > UINT32_MAX) return N1C_E_CORRUPT;
+    if (!n1c_put_wav_header(some, shape->frames, shape->channels, (uint32_t)head->rate, packed)) return N1C_E_CORRUPT;
     sum = n1c_crc32(0, some, N1C_WAV_HEADER);
   } else if (head->source == N1C_WAV_AND_MORE) {
     sum = n1c_crc32(0, head->around, head->prefix);

@@ -4,11 +4,6 @@
 
 #include "payload.h"
 
-#define N1C_RATES 24
-#define N1C_RATE_F64 64   /* the code of a rate that is no whole number */
-#define N1C_RATE_WHOLE 65 /* what whole rates that stand in no table are counted from */
-#define N1C_WAV_HEADER 44
-
 /* Sources of version 1. */
 enum { N1C_OPAQUE, N1C_WAV, N1C_WAV_AND_MORE, N1C_ARRAY };
 
@@ -18,9 +13,6 @@ enum { N1C_OPAQUE, N1C_WAV, N1C_WAV_AND_MORE, N1C_ARRAY };
 #else
 #  define N1C_SAME_SUM(a, b) ((a) == (b))
 #endif
-
-/* Rates by their codes, in Hz. */
-extern const uint32_t n1c_rates[N1C_RATES];
 
 typedef struct {
   int source;
@@ -41,11 +33,12 @@ int n1c_read_head1(const uint8_t *bytes, int64_t length, n1c_head1 *head, n1c_re
 /* Whether samples, int24 in four bytes each, make up the source: 0 or N1C_E_CORRUPT. */
 int n1c_check_source(const n1c_head1 *head, const uint8_t *samples);
 
-/* The canonical header of a WAV file; 0 if its fields cannot hold the numbers. */
-int n1c_put_wav_header(uint8_t *p, int64_t frames, int64_t channels, double rate, int bytes);
-
 /* A rate as its code, and a double behind that for one that is no whole number. Returns where it ends. */
 uint8_t *n1c_store_rate(uint8_t *p, double rate);
+
+/* What stands between the checksum of the source and the stages of a file of version 1: at most 50 bytes. Returns where it
+ * ends. */
+uint8_t *n1c_store_head1(uint8_t *p, int source, const n1c_shape *shape, double rate);
 
 /* Samples as files have them <-> as this machine has them. */
 void n1c_native_order(uint8_t *samples, int64_t length, int bytes);

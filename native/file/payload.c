@@ -17,7 +17,7 @@
 enum { MULTI_BEST, MULTI_FAST }; /* presets of n1c_multi_fit() */
 enum { WHOLE, CODED };           /* what a byte coder gets; a coder of int16 */
 
-/* -- memory ---------------------------------------------------------------------------------------------------------- */
+/* -- memory -------------------------------------------------------------------------------------------------------- */
 
 void *n1c_allocate(uint64_t bytes) { return bytes < SIZE_MAX ? malloc(bytes ? (size_t)bytes : 1) : NULL; }
 
@@ -33,7 +33,7 @@ uint8_t *n1c_reserve(n1c_buffer *b, uint64_t more) {
   return b->bytes + b->length;
 }
 
-/* -- arrays and their pieces ------------------------------------------------------------------------------------------- */
+/* -- arrays and their pieces --------------------------------------------------------------------------------------- */
 
 int n1c_sample_bytes(int dtype) {
   static const uint8_t bytes[] = {1, 2, 4, 4, 1, 2, 4, 8, 8, 2, 4, 8};
@@ -129,7 +129,7 @@ static n1c_reader take_piece(n1c_reader *r, int alone) {
   return piece;
 }
 
-/* -- coders of int16 ---------------------------------------------------------------------------------------------------- */
+/* -- coders of int16 ----------------------------------------------------------------------------------------------- */
 
 static const uint8_t built_in_profile[] = {1};
 
@@ -300,7 +300,7 @@ static int encode_channel(const coder *c, const int16_t *x, int64_t n, n1c_buffe
   return error_of(length);
 }
 
-/* -- encoding ------------------------------------------------------------------------------------------------------------ */
+/* -- encoding ------------------------------------------------------------------------------------------------------ */
 
 typedef struct {
   const char *text; /* its stages */
@@ -412,7 +412,7 @@ int n1c_payload_encode(int codec, const n1c_shape *s, const uint8_t *samples, co
   return encode_pieces(how, s, samples, model, 0, out);
 }
 
-/* -- decoding ------------------------------------------------------------------------------------------------------------ */
+/* -- decoding ------------------------------------------------------------------------------------------------------ */
 
 /* The stage that a list begins with, and how many characters its name has. */
 static size_t name_length(const char *stages) {

@@ -13,6 +13,7 @@
 #include "inflate.h"
 #include "n1c/file.h"
 #include "payload.h"
+#include "wav.h"
 
 #define LEB128_BYTES 10
 #define MOST_STREAMS 65536
@@ -136,7 +137,7 @@ static n1c_reader take_bytes(n1c_reader *r) {
 /* A rate's code; a two-byte form is version 1's own. */
 static double take_rate(n1c_reader *r) {
   const uint64_t code = take(r);
-  if (code < N1C_RATES) return n1c_rates[code];
+  if (code < (uint64_t)N1C_RATES) return n1c_rates[code];
   if (code == N1C_RATE_F64) {
     const uint64_t bits = n1c_read_bytes(r, 8);
     double rate;
@@ -154,7 +155,7 @@ static double no_rate(void) {
   return rate;
 }
 
-/* -- sections of version 2 --------------------------------------------------------------------------------------------------- */
+/* -- sections of version 2 ----------------------------------------------------------------------------------------- */
 
 /* A section whose checksum holds: its bytes, and a reader of its content. `length` is that of the whole section. */
 static int fetch_section(const n1c_file *f, int64_t offset, int64_t length, int tag, uint8_t **bytes, n1c_reader *r) {
@@ -443,7 +444,7 @@ static int open_version2(n1c_file *f) {
   return error;
 }
 
-/* -- version 1 ---------------------------------------------------------------------------------------------------------------- */
+/* -- version 1 ----------------------------------------------------------------------------------------------------- */
 
 /* One stream of one group and one chunk, whose samples are decoded here and now: the checksum is that of the whole source. */
 static int open_version1(n1c_file *f) {
@@ -474,7 +475,7 @@ static int open_version1(n1c_file *f) {
   return error;
 }
 
-/* -- the interface ------------------------------------------------------------------------------------------------------------ */
+/* -- the interface ------------------------------------------------------------------------------------------------- */
 
 int64_t n1c_open_with(n1c_read_at read, void *context, int64_t size, n1c_file **file) {
   n1c_file *f = calloc(1, sizeof *f);

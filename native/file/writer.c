@@ -66,7 +66,7 @@ static int64_t frames_of_chunk(const n1c_layout *l) {
   return frames > 0 ? frames : 1;
 }
 
-/* -- sections ---------------------------------------------------------------------------------------------------------------- */
+/* -- sections ------------------------------------------------------------------------------------------------------ */
 
 static void put(n1c_writer *w, const uint8_t *bytes, int64_t length) {
   if (w->error) return;
@@ -160,7 +160,7 @@ static void put_head(n1c_writer *w, const char *metadata) {
   free(f.bytes);
 }
 
-/* -- chunks ------------------------------------------------------------------------------------------------------------------ */
+/* -- chunks -------------------------------------------------------------------------------------------------------- */
 
 /* Columns of frames; those of all channels are there already. */
 static const uint8_t *columns(const n1c_writer *w, int64_t frames, int64_t first, int64_t width, uint8_t *part) {
@@ -242,7 +242,7 @@ static void put_index(n1c_writer *w) {
   free(b.bytes);
 }
 
-/* -- the interface ------------------------------------------------------------------------------------------------------------ */
+/* -- the interface ------------------------------------------------------------------------------------------------- */
 
 static void release(n1c_writer *w) {
   if (w->models) free(w->models->bytes);
@@ -367,11 +367,7 @@ int64_t n1c_encode_array(const n1c_layout *l, const void *samples, int64_t frame
   n1c_native_order(own, size, n1c_sample_bytes(l->dtype));
   memcpy(at, "N1C\1", 4);
   at = n1c_store_bytes(at + 8, n1c_crc32(0, own, size), 4);
-  *at++ = (uint8_t)(N1C_ARRAY | shape.dtype << 3);
-  at = n1c_store_rate(at, l->rate);
-  at = n1c_store_leb128(at, (uint64_t)frames);
-  at = n1c_store_leb128(at, (uint64_t)shape.channels);
-  *at++ = 2; /* axes */
+  at = n1c_store_head1(at, N1C_ARRAY, &shape, l->rate);
   memcpy(at, n1c_stages(l->codec), strlen(n1c_stages(l->codec)));
   b.length = at + strlen(n1c_stages(l->codec)) - b.bytes;
   error = n1c_payload_encode(l->codec, &shape, own, NULL, &b);

@@ -22,7 +22,7 @@
 #  define EXPORT __attribute__((visibility("default")))
 #endif
 
-/* -- the samples of a chunk ---------------------------------------------------------------------------------------------- */
+/* -- the samples of a chunk ---------------------------------------------------------------------------------------- */
 
 #define MOST_BYTES 0xFFFFFFFFu /* of a chunk, in HDF5 */
 #define MOST_CHANNELS ((int64_t)1 << 20)
@@ -112,7 +112,7 @@ int64_t n1c_hdf5_decode(const unsigned *values, size_t count, const uint8_t *byt
   return bytes_of(&c);
 }
 
-/* -- what HDF5 calls ------------------------------------------------------------------------------------------------------ */
+/* -- what HDF5 calls ----------------------------------------------------------------------------------------------- */
 
 typedef int64_t hid_t;
 typedef int herr_t;

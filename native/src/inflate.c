@@ -183,13 +183,14 @@ int64_t n1c_inflate(const uint8_t *in, int64_t length, uint8_t *out, int64_t cap
   if (s.length > capacity) return N1C_E_CAPACITY;
   if (s.end - s.at < 4) return N1C_E_CORRUPT;
 #ifndef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION /* a fuzzer would get no further */
-  if (((uint32_t)s.at[0] << 24 | (uint32_t)s.at[1] << 16 | (uint32_t)s.at[2] << 8 | s.at[3]) != adler32(out, s.length)) return N1C_E_CORRUPT;
+  const uint32_t sum = (uint32_t)s.at[0] << 24 | (uint32_t)s.at[1] << 16 | (uint32_t)s.at[2] << 8 | s.at[3];
+  if (sum != adler32(out, s.length)) return N1C_E_CORRUPT;
 #endif
   *used = s.at + 4 - in;
   return s.length;
 }
 
-/* -- storing ------------------------------------------------------------------------------------------------------------- */
+/* -- storing ------------------------------------------------------------------------------------------------------- */
 
 int64_t n1c_store_zlib_size(int64_t length) { return 2 + 5 * (length / BLOCK + 1) + length + 4; }
 

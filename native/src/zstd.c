@@ -34,7 +34,7 @@ typedef struct {
 
 int64_t n1c_zstd_work_size(void) { return (int64_t)sizeof(state) + N1C_SLACK; }
 
-/* -- bits that are read from their end (4.1) ------------------------------------------------------------------------------ */
+/* -- bits that are read from their end (4.1) ----------------------------------------------------------------------- */
 
 typedef struct {
   const uint8_t *bytes;
@@ -70,7 +70,7 @@ static uint64_t take(bits *b, int count) {
   return v;
 }
 
-/* -- finite state entropy (4.1) ------------------------------------------------------------------------------------------- */
+/* -- finite state entropy (4.1) ------------------------------------------------------------------------------------ */
 
 /* A table of shares; -1 is less than one. */
 static void fill_table(table *t, const int16_t *share, int symbols, int accuracy) {
@@ -143,7 +143,7 @@ static int64_t read_table(table *t, const uint8_t *p, int64_t length, int symbol
   return (at + 7) >> 3;
 }
 
-/* -- literals (3.1.1.3.1) -------------------------------------------------------------------------------------------------- */
+/* -- literals (3.1.1.3.1) ------------------------------------------------------------------------------------------ */
 
 /* Lengths of codes, as weights but for the last one (4.2.1). */
 static int fill_leaves(state *z, uint8_t *weight, int n) {
@@ -266,7 +266,7 @@ static int64_t read_literals(state *z, const uint8_t *p, int64_t length, const u
   return head + size;
 }
 
-/* -- sequences (3.1.1.3.2) ------------------------------------------------------------------------------------------------- */
+/* -- sequences (3.1.1.3.2) ----------------------------------------------------------------------------------------- */
 
 static const int16_t usual_lengths[36] = {4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2,
                                           2, 2, 2, 2, 2, 2, 2, 3, 2, 1, 1, 1, 1, 1, -1, -1, -1, -1};
@@ -383,7 +383,7 @@ static int64_t decode_block(state *z, const uint8_t *p, int64_t length, uint8_t 
   return done + left;
 }
 
-/* -- frames (3.1.1) -------------------------------------------------------------------------------------------------------- */
+/* -- frames (3.1.1) ------------------------------------------------------------------------------------------------ */
 
 int64_t n1c_zstd_decode(const uint8_t *in, int64_t length, uint8_t *out, int64_t n, void *work, int64_t work_size) {
   static const uint8_t of_dictionary[] = {0, 1, 2, 4}, of_size[] = {0, 2, 4, 8};

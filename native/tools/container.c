@@ -8,21 +8,17 @@
 #include "bytes.h"
 #include "crc32.h"
 #include "n1c/codec.h"
+#include "wav.h"
 
 #define VERSION 1
-#define HEADER 44        /* bytes before the samples of a canonical WAV file */
+#define HEADER N1C_WAV_HEADER
 #define MOST_AROUND 128  /* bytes before a .n1c file's payload, at most */
-#define WHOLE_RATE 65    /* what a rate that stands in no table is counted from */
 #define LAST 0x80        /* marks the last character of a codec's name */
 #define LEB128_BYTES 10  /* of an integer at most */
 #define BACKING 2048     /* a byte of n1 stands for so many samples at most */
 
 enum { OPAQUE, WAV, WAV_AND_MORE, ARRAY };
 enum { UINT8, INT16, INT24, INT32 };
-
-static const uint32_t rates[] = {19531, 8000,  10000, 11025, 12500, 15000, 16000, 20000, 22050,  24000, 24414, 25000,
-                                 30000, 32000, 44100, 48000, 50000, 96000, 192000, 1000, 1250, 2000, 2500, 40000};
-#define RATES ((int)(sizeof rates / sizeof *rates))
 
 static const uint8_t built_in_profile[] = {1};
 static const char no_memory[] = "not enough memory";
@@ -40,22 +36,8 @@ typedef struct {
 
 static int planes(const form *f) { return f->bits > 16 ? 2 : 1; }
 
-/* Write the canonical header; 0 if its fields cannot hold the numbers. */
 static int put_header(uint8_t *p, const form *f) {
-  const uint64_t block = (uint64_t)f->channels * (uint32_t)f->bits / 8, size = (uint64_t)f->frames * block;
-  if (f->channels > 65535 || block > 65535 || f->rate * block > UINT32_MAX || size > UINT32_MAX - 36) return 0;
-  memcpy(p, "RIFF....WAVEfmt ", 16);
-  n1c_store_bytes(p + 4, 36 + size, 4);
-  n1c_store_bytes(p + 16, 16, 4);
-  n1c_store_bytes(p + 20, 1, 2);
-  n1c_store_bytes(p + 22, f->channels, 2);
-  n1c_store_bytes(p + 24, f->rate, 4);
-  n1c_store_bytes(p + 28, f->rate * block, 4);
-  n1c_store_bytes(p + 32, block, 2);
-  n1c_store_bytes(p + 34, (uint64_t)f->bits, 2);
-  memcpy(p + 36, "data", 4);
-  n1c_store_bytes(p + 40, size, 4);
-  return 1;
+  return n1c_put_wav_header(p, f->frames, f->channels, f->rate, f->bits / 8);
 }
 
 /* Whether a file is the canonical header of whole frames, and nothing else. */
@@ -137,11 +119,11 @@ const char *n1c_pack(const uint8_t *source, int64_t length, blob *out) {
   if (wav) {
     const int kind = f.bits / 8 - 1;
     int rate = 0;
-    while (rate < RATES && rates[rate] != f.rate) rate++;
-    const int two_bytes = rate == RATES && f.rate < 65536;
+    while (rate < N1C_RATES && n1c_rates[rate] != f.rate) rate++;
+    const int two_bytes = rate == N1C_RATES && f.rate < 65536;
     *at++ = (uint8_t)(WAV | (f.channels == 1) << 2 | kind << 3 | two_bytes << 7);
     if (two_bytes) at = n1c_store_bytes(at, f.rate, 2);
-    else at = n1c_store_leb128(at, rate < RATES ? (uint64_t)rate : (uint64_t)f.rate + WHOLE_RATE);
+    else at = n1c_store_leb128(at, rate < N1C_RATES ? (uint64_t)rate : (uint64_t)f.rate + N1C_RATE_WHOLE);
     at = n1c_store_leb128(at, (uint64_t)f.frames);
     if (f.channels != 1) at = n1c_store_leb128(at, f.channels);
     *at++ = 'n' | LAST;
@@ -254,9 +236,9 @@ const char *n1c_unpack(const uint8_t *packed, int64_t length, blob *out) {
     f.rate = (uint32_t)n1c_read_bytes(&r, 2);
   } else if (source == WAV) {
     rate = n1c_read_leb128(&r, LEB128_BYTES);
-    if (rate >= RATES && (rate < WHOLE_RATE || rate - WHOLE_RATE > UINT32_MAX))
+    if (rate >= N1C_RATES && (rate < N1C_RATE_WHOLE || rate - N1C_RATE_WHOLE > UINT32_MAX))
       return "its sampling rate makes no sense for a WAV file";
-    f.rate = rate < RATES ? rates[rate] : (uint32_t)(rate - WHOLE_RATE);
+    f.rate = rate < N1C_RATES ? n1c_rates[rate] : (uint32_t)(rate - N1C_RATE_WHOLE);
   }
   frames = n1c_read_leb128(&r, LEB128_BYTES);
   if (!(packed[12] & 4)) channels = n1c_read_leb128(&r, LEB128_BYTES);

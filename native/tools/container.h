@@ -15,6 +15,11 @@ typedef struct {
 const char *n1c_pack(const uint8_t *source, int64_t length, blob *out);
 const char *n1c_unpack(const uint8_t *packed, int64_t length, blob *out);
 
+/* The same with all of libn1c (tools/whole.c): canonical WAV files of several channels are coded with n1_multi, and sources
+ * of version 1 are restored whatever codec of libn1c coded them. */
+const char *n1c_pack_whole(const uint8_t *source, int64_t length, blob *out);
+const char *n1c_unpack_whole(const uint8_t *packed, int64_t length, blob *out);
+
 /* The command `program IN OUT`, where "-" is standard input or output. OUT is there whole or not at all. Errors are one
  * line on stderr. Returns the exit code: 0 done, 1 the input or the machine is at fault, 2 wrong usage. */
 int n1c_main(int argc, char **argv, const char *program, const char *help,

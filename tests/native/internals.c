@@ -28,7 +28,7 @@ SHOWN uint32_t counter_rate(int seen) { return n1c_counter_rates[seen]; }
 SHOWN int sample_of_code(int code) { return n1_sample_of(code); }
 SHOWN int code_of_sample(int sample) { return n1_code_of((int16_t)sample); }
 SHOWN uint32_t multi_shape_of(int tail, int i) { return multi_shape(tail, i); }
-SHOWN int64_t container_rate(int i) { return i < RATES ? (int64_t)rates[i] : -1; }
+SHOWN int64_t container_rate(int i) { return i < N1C_RATES ? (int64_t)n1c_rates[i] : -1; }
 
 /* Returns the number of symbols, or an error. */
 SHOWN int64_t decode_alphabet(const uint8_t *in, int64_t length, int exact, uint32_t *symbols, uint32_t *weights) {

@@ -40,7 +40,7 @@ enum {
  * read: n1_implant, n1_max, zstd, zlib, rice, huffman, range, rans, arange, behind delta, zigzag and planes. */
 enum { N1C_CODEC_COPY, N1C_CODEC_N1, N1C_CODEC_N1_MULTI, N1C_CODEC_N1_MULTI_FAST, N1C_CODEC_PLANES_ARANGE };
 
-/* -- reading --------------------------------------------------------------------------------------------------------------- */
+/* -- reading ------------------------------------------------------------------------------------------------------- */
 
 typedef struct n1c_file n1c_file;
 
@@ -102,7 +102,7 @@ N1C_API int64_t n1c_read(n1c_file *file, int64_t stream, int64_t start, int64_t 
 /* Close a file and free what it has. NULL is none. */
 N1C_API void n1c_close(n1c_file *file);
 
-/* -- writing --------------------------------------------------------------------------------------------------------------- */
+/* -- writing ------------------------------------------------------------------------------------------------------- */
 
 /* What is written. */
 typedef struct {
