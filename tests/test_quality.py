@@ -275,6 +275,12 @@ def test_the_means_of_several_recordings(small: Subject, tmp_path: Path) -> None
                                            / sum(row["compressed_bytes"] for row in pair))  # fmt: skip
     assert [(part["snr"], part["units"]) for part in lossy["classes"]] == [("above 8", 4)]
     assert lossy["accuracy"] is lossy["accuracy_loss"] is None
+    pair[0] |= {"accuracy": 0.5, "accuracy_before": 0.75}
+    half = quality.table(rows)[1]
+    assert half["accuracy"] is half["accuracy_loss"] is half["accuracy_loss_worst"] is None, "not every one is sorted"
+    pair[1] |= {"accuracy": 0.75, "accuracy_before": 0.75}
+    whole = quality.table(rows)[1]
+    assert (whole["accuracy"], whole["accuracy_loss"], whole["accuracy_loss_worst"]) == (0.625, 0.125, 0.25)
 
 
 # -- the command -----------------------------------------------------------------------------------------------------

@@ -367,7 +367,8 @@ def table(rows: Sequence[Row]) -> list[Row]:
         for key in ("accuracy_before", "accuracy", "units_found_before", "units_found", "units_false_before",
                     "units_false"):  # fmt: skip
             line[key] = _mean(group, key)
-        losses = [row["accuracy_before"] - row["accuracy"] for row in group if row.get("accuracy") is not None]
+        sorted_too = line["accuracy"] is not None
+        losses = [row["accuracy_before"] - row["accuracy"] for row in group] if sorted_too else []
         line["accuracy_loss"] = float(np.mean(losses)) if losses else None
         line["accuracy_loss_worst"] = max(losses, default=None)
         line["classes"] = [
