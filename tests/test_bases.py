@@ -270,6 +270,9 @@ def test_an_interrupted_run_goes_on(folder: Path, tmp_path: Path) -> None:
     log = tmp_path / "log.csv"
     whole = bases.run(signals, ["dct64", "haar" if _has_wavelets() else "dct16"], 1, log=log)
     text = log.read_text()
+    _, _, unfitted = next(bases.tasks(signals, ["klt64"], lambda *_: True))
+    assert isinstance(unfitted, transforms.KarhunenLoeve)
+    assert unfitted._vectors is None  # what is known needs no fit
     log.write_text(text[: len(text) * 2 // 3])
     again = bases.run(signals, list(whole), 1, log=log)
     assert bases.table(signals, again) == bases.table(signals, whole)

@@ -105,11 +105,15 @@ def measure(task: tuple[Method, list[Signal]]) -> list[Found]:
     return [Found(one, np.full(len(SHARES), np.nan)) for one in curves]
 
 
-def tasks(all_signals: Sequence[Signal], names: Sequence[str]) -> Iterator[tuple[str, list[int], Method]]:
+def tasks(
+    all_signals: Sequence[Signal],
+    names: Sequence[str],
+    known: Callable[[str, Sequence[int]], bool] = lambda name, numbers: False,
+) -> Iterator[tuple[str, list[int], Method]]:
     """Yield (basis, numbers of signals, the basis as fitted for them).
 
-    Trained ones are fitted to the other half of the signals. Those across channels get all channels of a recording at
-    once, all others one signal after another.
+    Trained ones are fitted to the other half of the signals, unless all is ``known`` that they would be used for. Those
+    across channels get all channels of a recording at once, all others one signal after another.
     """
     for name in names:
         basis = METHODS[name]()
@@ -121,8 +125,10 @@ def tasks(all_signals: Sequence[Signal], names: Sequence[str]) -> Iterator[tuple
                 yield name, [number], basis
         elif len(all_signals) > 1:
             for half in (0, 1):
-                fitted = basis.fitted([signal.codes - signal.codes.mean() for signal in all_signals[1 - half :: 2]])
-                for number in range(half, len(all_signals), 2):
+                numbers, fitted = list(range(half, len(all_signals), 2)), basis
+                if not known(name, numbers):
+                    fitted = basis.fitted([signal.codes - signal.codes.mean() for signal in all_signals[1 - half :: 2]])
+                for number in numbers:
                     yield name, [number], fitted
 
 
@@ -152,8 +158,12 @@ def run(
     keys = _keys(all_signals, names)
     known = _read(log) if log and log.exists() else {}
     left = []
-    for name, numbers, basis in tasks(all_signals, names):
-        if all(keys[name, number] in known for number in numbers):
+
+    def is_known(name: str, numbers: Sequence[int]) -> bool:
+        return all(keys[name, number] in known for number in numbers)
+
+    for name, numbers, basis in tasks(all_signals, names, is_known):
+        if is_known(name, numbers):
             found[name] |= {number: known[keys[name, number]] for number in numbers}
             for _ in numbers:
                 advance(name)
