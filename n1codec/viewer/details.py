@@ -26,7 +26,8 @@ _DECODED = 1 << 21
 def pair(session: Session, both: tuple[int, int], start: int, stop: int) -> dict[str, np.ndarray]:
     """Return the cross-correlogram of the frames shown of two channels: lags in seconds and correlations."""
     session.prepare().wait()
-    end = max(start + 2, min(stop, start + _CORRELATED, *(int(session.lengths[channel]) for channel in both)))
+    most = session.within(_CORRELATED)
+    end = max(start + 2, min(stop, start + most, *(int(session.lengths[channel]) for channel in both)))
     x, y = (np.asarray(session.signals[channel, start:end], np.float64) for channel in both)
     lags, r = correlogram(x, y, session.rate)
     return {"lags": lags, "r": r}
@@ -74,7 +75,7 @@ def spectrogram(
         x = np.asarray(session.signals[channel, start:end])
         frequencies, seconds, power = spectrum.spectrogram(x, session.rate, segment, max(segment - hop, 0))
         return frequencies, seconds + start / session.rate, power
-    each = min(hop // segment, _SEGMENTS)
+    each = 1 if session.large else min(hop // segment, _SEGMENTS)
     count = frames // hop
     firsts = start + (np.arange(count)[:, None] * hop + np.arange(each) * (hop // each)).ravel()
     pieces = np.concatenate([session.signals[channel, int(first) : int(first) + segment] for first in firsts])

@@ -472,7 +472,8 @@ class Session:
             Frequencies in Hz, shape (bins,), and squared units per Hz, shape (channels, bins).
         """
         stop = min(stop, *(int(self.lengths[c]) for c in channels), self.frames)
-        if len(channels) * (stop - start) > _DIRECT or stop - start < 2:
+        cost = (self.channels if self.large else len(channels)) * (stop - start)
+        if cost > _DIRECT or stop - start < 2:
             return None
         self.prepare().wait()
         frequencies, power = spectrum.psd(np.asarray(self.signals[list(channels), start:stop]).T, self.rate, SEGMENT)
@@ -503,14 +504,18 @@ class Session:
 
         def work(progress: Callable[[float], None], cancel: threading.Event) -> Compression:
             bits = np.full((self.channels, count), np.nan, np.float32)
-            for channel in range(self.channels):
-                found = self.blocks(channel)
-                for index, (start, stop) in enumerate(found):
-                    if cancel.is_set():
-                        raise Cancelled
-                    piece = np.array(self.signals[channel, start : min(stop, start + max(most, _SHORTEST_BLOCK))])
-                    bits[channel, index] = 8 * len(codec.encode(piece)) / len(piece)
-                    progress((channel + index / len(found)) / self.channels)
+            done = 0
+            for part in np.unique(self.parts):
+                (rows,) = np.nonzero(self.parts == part)
+                blocks = self.blocks(int(rows[0]))
+                for index, (start, stop) in enumerate(blocks):
+                    pieces = self.signals[rows, start : min(stop, start + most)]
+                    for row, piece in zip(rows, pieces, strict=True):
+                        if cancel.is_set():
+                            raise Cancelled
+                        bits[row, index] = 8 * len(codec.encode(np.array(piece))) / len(piece)
+                    progress((done + len(rows) * (index + 1) / len(blocks)) / self.channels)
+                done += len(rows)
                 self.release()
             return Compression(codec.spec, self.block, min(most, self.block), bits)
 
@@ -531,11 +536,18 @@ class Session:
         They are all frames of the channel, or where these are too many those from ``start`` to ``stop``, the frames
         shown, or the first of them.
         """
-        length = int(self.lengths[channel])
-        if length <= _WHOLE:
+        length, most = int(self.lengths[channel]), self.within(_WHOLE)
+        if length <= most:
             return 0, length
         start = max(min(start, length - 1), 0)
-        return start, max(min(stop, length, start + _WHOLE), start + 1)
+        return start, max(min(stop, length, start + most), start + 1)
+
+    def within(self, frames: int) -> int:
+        """Return how many frames of a channel may be read where so many of a copied one may.
+
+        Where recordings are read in place, a channel costs what all of them do.
+        """
+        return max(frames * 8 // self.channels, 1 << 15) if self.large else frames
 
     def residual(self, spec: str, channel: int, first: int = 0, last: int | None = None) -> Residual:
         """Return what the filters of a codec leave of some frames of a channel.
