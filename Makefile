@@ -28,7 +28,7 @@ UNUSED := -Wl,-dead_strip
 endif
 
 .PHONY: help install environments native eval grid plot report view bases sorting bench data list docs test test-all fuzz \
-	mutants lint format clean distclean
+	mutants lint format rtl rtl-stat clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -116,6 +116,12 @@ fuzz: $(STAMP) ## fuzz every decoder under sanitizers: KERNELS="n1 rice" RUNS=10
 mutants: $(STAMP) ## break one line at a time, show what no test notices: COUNT=200 SEED=0 JOBS=2 ONLY=n1codec/bench
 	@$(RUN) tools.mutants $(if $(COUNT),--count "$$COUNT") $(if $(SEED),--seed "$$SEED") $(if $(JOBS),--jobs "$$JOBS") \
 		$(if $(ONLY),--only "$$ONLY") $$MUTANTS
+
+rtl: $(STAMP) ## test the hardware of n1_implant: rtl/README.md says what that needs
+	@$(RUN) pytest -q rtl/tests
+
+rtl-stat: $(STAMP) ## count the hardware's gates, flip-flops and what an ECP5 needs
+	@$(BIN)/python tools/rtl_stat.py
 
 lint: $(STAMP) ## ruff and mypy
 	@$(RUN) ruff check . && $(RUN) ruff format --check . && $(RUN) mypy

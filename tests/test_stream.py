@@ -333,7 +333,11 @@ def test_latency_command(wav_file: object) -> None:
     done = CliRunner().invoke(command, [str(wav_file), "--channels", "12", "--packets", "30", "--json"])
     assert done.exit_code == 0, done.output
     figures = json.loads(done.output)
-    assert set(figures) == {"encode", "decode", "ratio", "file_ratio", "overhead", "real_time_factor"}
+    assert set(figures) == {
+        "encode", "decode", "ratio", "file_ratio", "overhead", "real_time_factor", "collect_ms", "end_to_end_p99_9_ms",
+    }  # fmt: skip
+    waits = figures["collect_ms"] + figures["encode"]["p99_9_ms"] + figures["decode"]["p99_9_ms"]
+    assert figures["end_to_end_p99_9_ms"] == pytest.approx(waits)
     assert figures["overhead"] == pytest.approx(100 * (figures["file_ratio"] / figures["ratio"] - 1))
     for way in ("encode", "decode"):
         for clock in ("", "wall_"):
@@ -356,7 +360,7 @@ def test_latency_compares_with_files_of_the_same_samples() -> None:
 
 def test_figures_of_latency() -> None:
     times = np.arange(1, 2001).reshape(1000, 2) * 1_000_000  # CPU 1, 3, ... ms; wall 2, 4, ... ms
-    found = latency.Latency(times, 2 * times, 1000, 800, 4000, 6000.0, 0)
+    found = latency.Latency(times, 2 * times, 1000, 800, 4000, 6000.0, 0, 0.5)
     figures = found.as_dict()
     expected = {"p50_ms": 1001, "p99_ms": 1981, "p99_9_ms": 1999, "max_ms": 1999}
     walls = {f"wall_{name}": value + 1 for name, value in expected.items()}
@@ -364,6 +368,7 @@ def test_figures_of_latency() -> None:
     assert figures["decode"] == pytest.approx({name: 2 * value for name, value in (expected | walls).items()})
     assert (found.ratio, found.file_ratio, found.overhead) == (4, 5, 25)
     assert found.real_time_factor == pytest.approx(6000 / 3000)
+    assert found.end_to_end_ms == 0.5 + 1999 + 3998
 
 
 def test_recordings_as_channels() -> None:

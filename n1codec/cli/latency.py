@@ -41,7 +41,7 @@ def command(
     Examples:
       n1codec latency
       n1codec latency recordings/ --as-channels 256 --packet-ms 2 --json
-      n1codec latency recordings/ --codec n1_implant
+      n1codec latency recordings/ --codec n1_implant --packet-ms 0.5
       n1codec latency run_g0_t0.imec0.ap.bin --as-channels 384 --codec n1_multi:profile=probe.n1p
     """
     import json
@@ -78,6 +78,10 @@ def command(
         for label, clock in ((name, ""), ("  wall", "wall_")):
             row = (figures[name][f"{clock}{key}_ms"] for key in ("p50", "p99", "p99_9", "max"))
             click.echo(f"{label:8}" + "".join(f"{value:10.4f}" for value in row))
+    click.echo(
+        f"From a packet's first frame to its samples, p99.9: {result.end_to_end_ms:.4f} ms, "
+        f"{result.collect_ms:.4f} of them its collection, without transmission"
+    )
     click.echo(f"Bytes per packet: {result.packet_bytes / packets:.9g}")
     click.echo(f"Compression ratio: {result.ratio:.9g}, as files: {result.file_ratio:.9g}")
     click.echo(f"Overhead over files: {result.overhead:.9g} %")

@@ -1,0 +1,182 @@
+"""The hardware of n1_implant: Icarus Verilog against the Python reference, Verilator against the C library.
+
+`make rtl` runs these tests; they are no part of `make test`. What a missing program would do is skipped, or fails if
+N1_REQUIRE_ALL is set.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import core_bench
+import numpy as np
+import pytest
+
+from n1codec import n1_mapping
+from n1codec.native import Kernel, writes
+from n1codec.stream import PacketDecoder, PacketEncoder
+
+ROOT = Path(__file__).parent.parent.parent
+RTL = ROOT / "rtl"
+SOURCES = sorted(RTL.glob("n1_*.v"))
+BUILD = ROOT / "build" / "rtl"
+RATE = 19531
+
+
+def need(*programs: str) -> None:
+    missing = [program for program in programs if not shutil.which(program)]
+    if missing:
+        what = f"no {' '.join(missing)}: apt-get install iverilog verilator yosys z3"
+        if os.environ.get("N1_REQUIRE_ALL"):
+            pytest.fail(what)
+        pytest.skip(what)
+
+
+def done(*command: object, cwd: Path = ROOT) -> str:
+    result = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True, timeout=600)
+    assert result.returncode == 0, (result.stdout + result.stderr)[-3000:]
+    return result.stdout
+
+
+def test_the_tables_are_current() -> None:
+    done(sys.executable, "tools/rtl_tables.py", "--check")
+
+
+@pytest.mark.parametrize("channels", [4, 64, 600, 1024])
+def test_lint_is_clean(channels: int) -> None:
+    need("verilator")
+    flags = ("--lint-only", "-Wall", "--language", "1364-2005", f"-I{RTL}", "--top-module", "n1_packets")
+    done("verilator", *flags, f"-GCHANNELS={channels}", "-GFRAMES=10", RTL / "lint.vlt", *SOURCES)
+
+
+def built_in() -> bytes:
+    tables = np.empty(1 << 13, np.uint8)
+    return tables[: Kernel("n1c_n1_implant_tables", writes(np.uint8))(tables)].tobytes()
+
+
+def sections(text: str) -> list[bytes]:
+    """Return the sections of core_bench.v's lines, in the order of their ends."""
+    found, parts = [], {"0": b"", "1": b""}
+    for line in text.splitlines():
+        section, end, count, data = line.split()
+        parts[section] += bytes.fromhex(data)[: int(count)]
+        if end == "1":
+            found.append(parts[section])
+            parts[section] = b""
+    return found
+
+
+def test_icarus_against_the_reference(tmp_path: Path) -> None:
+    """Keys in mid-stream, extremes, stalls at random times, carries into runs of more than 300 bytes of 0xFF."""
+    need("iverilog", "vvp")
+    program = tmp_path / "core"
+    flags = ("-g2005", "-Wall", "-Wno-timescale", f"-I{RTL}", "-s", "core_bench", "-o", program)
+    done("iverilog", *flags, *SOURCES, RTL / "tests" / "core_bench.v")
+    tables = built_in()
+    slots = [slot for run in core_bench.runs(tables) for slot in run]
+    coded = core_bench.expected(slots, tables)
+    for run in (b"\xff", b"\0"):
+        assert any(300 * run in data for data in coded)
+    (tmp_path / "slots").write_text("".join(f"{slot.word:x}\n" for slot in slots))
+    for stalls in ((0, 0), (300, 0), (100, 500)):
+        out = tmp_path / "out"
+        done("vvp", program, f"+slots={tmp_path / 'slots'}", f"+out={out}", f"+in={stalls[0]}", f"+room={stalls[1]}")
+        assert sections(out.read_text()) == coded, stalls
+
+
+def bench(channels: int, frames: int, period: int) -> Path:
+    """Return the program of rtl/tests/packets.cpp with hardware of these settings."""
+    need("verilator", "make", "g++")
+    folder = BUILD / f"verilator-{channels}-{frames}-{period}"
+    settings = (f"-GCHANNELS={channels}", f"-GFRAMES={frames}", f"-GPERIOD={period}")
+    done(
+        "verilator", "--cc", "--exe", "--build", "-O3", "-CFLAGS", "-O1", f"-I{RTL}", "--top-module", "n1_packets",
+        *settings, "-Mdir", folder, RTL / "lint.vlt", *SOURCES, RTL / "tests" / "packets.cpp",
+    )  # fmt: skip
+    return folder / "Vn1_packets"
+
+
+def packets_of(codes: np.ndarray, frames: int, period: int) -> list[bytes]:
+    """Return what the C library makes of codes, shape (frames, channels)."""
+    encoder = PacketEncoder(codes.shape[1], RATE, "n1_implant", frames, key_seconds=(period + 0.1) * frames / RATE)
+    assert encoder.key_packets == period
+    samples = n1_mapping.values()[codes]
+    return [encoder.push(samples[i : i + frames]) for i in range(0, len(codes), frames)]
+
+
+def compare(program: Path, codes: np.ndarray, packets: list[bytes], folder: Path, stalls: tuple[int, int]) -> dict:
+    codes.astype("<u2").tofile(folder / "codes")
+    (folder / "packets").write_bytes(b"".join(packets))
+    return json.loads(done(program, folder / "codes", folder / "packets", *stalls, 1))
+
+
+def like_n1(frames: int, channels: int, width: float, seed: int = 1) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    slow = width * np.sin(np.arange(frames)[:, None] / rng.uniform(10, 300, channels))
+    return np.round(512 + slow + rng.normal(0, width, (frames, channels))).clip(0, 1023).astype(int)
+
+
+def test_a_million_samples_of_1024_channels(tmp_path: Path) -> None:
+    """A code per clock: three clocks of a packet are without one, and the queue of carries is full once in a while."""
+    program = bench(1024, 20, 30)
+    for width, most_bits, most_stalls in ((4, 7, 1e-3), (24, 9, 1e-3), (50, 10, 5e-3)):
+        codes = like_n1(1000, 1024, width)
+        packets = packets_of(codes, 20, 30)
+        bits = 8 * sum(map(len, packets)) / codes.size
+        assert most_bits - 2 < bits < most_bits
+        seen = compare(program, codes, packets, tmp_path, (0, 0))
+        assert (seen["codes"], seen["packets"]) == (1_024_000, 50)
+        stalls = seen["waits"] - 3 * 50
+        assert stalls / codes.size < most_stalls, (bits, seen)
+    compare(program, codes[:40], packets_of(codes[:40], 20, 30), tmp_path, (200, 700))
+
+
+@pytest.mark.parametrize(("channels", "frames", "period"), [(4, 10, 3), (12, 1, 2), (600, 3, 4)])
+def test_other_numbers_of_channels(channels: int, frames: int, period: int, tmp_path: Path) -> None:
+    program = bench(channels, frames, period)
+    codes = like_n1(12 * frames, channels, 6)
+    for stalls in ((0, 0), (300, 300)):
+        compare(program, codes, packets_of(codes, frames, period), tmp_path, stalls)
+
+
+def test_what_the_library_would_store_is_decoded_too(tmp_path: Path) -> None:
+    """Noise takes more than 16 bits a sample: the hardware has no samples to store, its packets become longer."""
+    program = bench(4, 10, 3)
+    codes = np.random.default_rng(1).choice([0, 1023], (300, 4))
+    codes[::7] = 512
+    codes.astype("<u2").tofile(tmp_path / "codes")
+    (tmp_path / "packets").write_bytes(b"")
+    out = tmp_path / "out"
+    done(program, tmp_path / "codes", out, 0, 0, 1, "write")
+    data = out.read_bytes()
+    decoder = PacketDecoder(4, RATE, "n1_implant", 10, key_seconds=30.1 / RATE)
+    expected, at, longer = n1_mapping.values()[codes], 0, 0
+    for i in range(30):
+        length, shift, body = 0, 0, at + 9
+        while True:
+            length |= (data[body] & 127) << shift
+            shift, body = shift + 7, body + 1
+            if data[body - 1] < 128:
+                break
+        end = body + (length >> 2)
+        assert np.array_equal(decoder.push(data[at:end]).frames, expected[10 * i : 10 * i + 10])
+        longer += length >> 2 > 2 * 40
+        at = end
+    assert at == len(data) and longer
+
+
+def test_the_queue_keeps_what_is_pushed_in_order(tmp_path: Path) -> None:
+    need("yosys", "yosys-smtbmc", "z3")
+    done(sys.executable, RTL / "formal" / "prove.py", tmp_path)
+
+
+def test_every_module_is_said_in_the_readme() -> None:
+    text = (RTL / "README.md").read_text()
+    modules = {name for path in SOURCES for name in re.findall(r"^module (\w+)", path.read_text(), re.MULTILINE)}
+    assert {name for name in modules if f"`{name}`" not in text} == set()
