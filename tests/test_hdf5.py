@@ -213,6 +213,7 @@ def test_h5py_finds_the_plugin_by_the_environment(tmp_path: Path) -> None:
     assert int(shown) == walk(100, 3).sum()
 
 
+@pytest.mark.slow
 def test_pynwb(tmp_path: Path) -> None:
     pytest.importorskip("pynwb", reason="no pynwb here")
     from datetime import UTC, datetime

@@ -125,6 +125,7 @@ def test_a_copy_that_differs_is_not_kept(tmp_path: Path, monkeypatch: pytest.Mon
     assert path.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_pynwb_reads_it(tmp_path: Path) -> None:
     pynwb = pytest.importorskip("pynwb", reason="no pynwb here (pip install 'n1codec[nwb]')")
     from datetime import UTC, datetime
