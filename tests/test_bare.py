@@ -15,6 +15,7 @@ from recording_files import spikeglx, walks
 
 import n1codec
 from n1codec import cli
+from n1codec.recordings import wav
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 MODULES = ("scipy", "zstandard", "lz4", "brotli", "numcodecs", "blosc2", "pandas", "matplotlib", "PIL")
@@ -47,8 +48,12 @@ def test_every_kind_of_recording_is_coded(bare: None, tmp_path: Path) -> None:
         n1codec.encode(walks(60, 2), "zstd")
 
 
-def test_commands_that_need_more_say_so(bare: None, run: Callable[..., subprocess.CompletedProcess[str]]) -> None:
-    done = run("n1codec", "stats")
+def test_commands_that_need_more_say_so(
+    bare: None, tmp_path: Path, run: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(wav.write(walks(2000, 1), 19531))
+    done = run("n1codec", "stats", path)
     assert done.returncode == 1
     assert done.stderr == "n1codec: needs the Python module scipy (pip install 'n1codec[bench]')\n"
 

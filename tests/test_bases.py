@@ -259,10 +259,10 @@ def test_a_codec_stands_beside_the_bases_with_its_bytes(folder: Path, tmp_path: 
     assert line["gap_db"] > 0
     assert not (tmp_path / "out" / "terms.csv").exists()
     (first, *_) = bases.signals(sorted(folder.iterdir()))
-    found = bases.measure((bases.METHODS["codec-mdct"](), first)).curve
+    (found,) = bases.measure((bases.METHODS["codec-mdct"](), [first]))
     x = first.codes.astype(np.int32)
     payload = get_codec(f"mdct:step={STEPS[9]:g}").encode(x)
-    assert found.bits[9] == pytest.approx(8 * len(payload) / x.size)
+    assert found.curve.bits[9] == pytest.approx(8 * len(payload) / x.size)
 
 
 def test_an_interrupted_run_goes_on(folder: Path, tmp_path: Path) -> None:
