@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 RTL = Path(__file__).parent.parent / "rtl"
 BOUNDS = {"NAND2 and inverters": 58000, "flip-flops": 1700, "ECP5 LUT": 3700, "ECP5 multipliers": 16}
 LEAST_MHZ = 25.0
-GENERIC = "synth -flatten -top n1_encoder; dfflegalize -cell $_DFF_P_ x; opt; abc -g NAND; opt_clean -purge; stat"
+GENERIC = "synth -flatten -top n1_encoder; dfflegalize -cell $_DFF_P_ x; opt_clean; abc -g NAND; opt_clean -purge; stat"
 
 
 def run(folder: str, program: str, *arguments: str) -> str:
