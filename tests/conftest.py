@@ -23,6 +23,7 @@ import pytest
 from hypothesis import settings
 
 from n1codec import cli, registry
+from n1codec.bench.measure import machine
 from n1codec.recordings import wav
 
 ROOT = Path(__file__).parent.parent
@@ -79,9 +80,9 @@ def wav_file(tmp_path: Path) -> Path:
 
 
 def forget_codecs() -> None:
-    """Let the registry look anew for codecs, as a new process does."""
+    """Look anew for codecs and at their sources, as a new process does."""
     caches = (registry._modules, registry._load, registry.find_wire, registry._entry_points, registry._load_entry_point)
-    for cached in caches:
+    for cached in (*caches, machine._checksum, machine._imported, machine._source):
         cached.cache_clear()
 
 
