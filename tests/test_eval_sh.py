@@ -360,7 +360,7 @@ def test_own_executables_are_the_default(tmp_path: Path, data: Path, house: Path
     assert "run make encode decode" in missing.stderr
     for given in ("n1enc", "./n1enc"):
         command = ["bash", str(house / "eval.sh")]
-        missing = subprocess.run(command, capture_output=True, text=True, env=env | {"ENCODE": given})
+        missing = subprocess.run(command, capture_output=True, text=True, env=env | {"ENCODE": given}, cwd=tmp_path)
         assert "run make native, or set ENCODE" in missing.stderr
     for name in ("encode", "decode"):
         script(house / name, f'exec "{sys.executable}" "{ROOT / name}.py" "$@"')

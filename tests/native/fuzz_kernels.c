@@ -719,6 +719,7 @@ static packet pack_events(const int16_t *x, int64_t n, setting s) {
   uint8_t *encoder = open_events(s, &channels, &frames, &room), *decoder = open_events(s, &channels, &frames, &room);
   const int64_t size = channels * frames, capacity = 65536 + 3;
   uint8_t *out = (uint8_t *)allocate(capacity);
+  int32_t *found = (int32_t *)allocate(4 * 2 * N1C_EVENTS_MOST);
   int64_t length = 0;
   for (int64_t i = 0; i < n; i += size) {
     int16_t *some = (int16_t *)allocate(2 * size);
@@ -727,13 +728,15 @@ static packet pack_events(const int16_t *x, int64_t n, setting s) {
     if (n1c_events_encode(encoder, room, some, size, out, 3, out, capacity - 1) != N1C_E_CAPACITY) abort();
     length = n1c_events_encode(encoder, room, some, size, (const uint8_t *)"abc", 3, out, capacity);
     if (length < 0 || receive_events(decoder, room, channels, out, length)) abort();
+    if (n1c_events_found(encoder, room, found, 2 * N1C_EVENTS_MOST - 1) != N1C_E_CAPACITY) abort();
+    if ((uint64_t)n1c_events_found(encoder, room, found, 2 * N1C_EVENTS_MOST) > N1C_EVENTS_MOST) abort();
     free(some);
   }
   packet p = {(uint8_t *)allocate(3 + length + 2 * n), 3 + length + 2 * n};
   for (int b = 0; b < 3; b++) p.bytes[b] = (uint8_t)(length >> 8 * b);
   memcpy(p.bytes + 3, out, (size_t)length);
   memcpy(p.bytes + 3 + length, x, (size_t)(2 * n));
-  free(out), free(encoder), free(decoder);
+  free(out), free(found), free(encoder), free(decoder);
   return p;
 }
 
