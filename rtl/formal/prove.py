@@ -5,6 +5,7 @@ A queue of four entries is proven for all pushes and pops of ten clocks from the
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,13 +15,16 @@ CLOCKS = 10
 
 
 def main() -> int:
-    model = Path(sys.argv[1]) / "fifo.smt2"
+    folder = Path(sys.argv[1])
+    for source in (HERE / "fifo.v", HERE.parent / "n1_fifo.v"):  # yosys takes no path with a blank
+        shutil.copy(source, folder)
     steps = (
-        f"read_verilog -formal {HERE / 'fifo.v'} {HERE.parent / 'n1_fifo.v'}; prep -flatten -top fifo_proof;"
-        f" memory_map; opt -full; dffunmap; write_smt2 -wires {model}"
+        "read_verilog -formal fifo.v n1_fifo.v; prep -flatten -top fifo_proof;"
+        " memory_map; opt -full; dffunmap; write_smt2 -wires fifo.smt2"
     )
-    subprocess.run(["yosys", "-q", "-p", steps], check=True)
-    return subprocess.run(["yosys-smtbmc", "--noprogress", "-s", "z3", "-t", str(CLOCKS), str(model)]).returncode
+    subprocess.run(["yosys", "-q", "-p", steps], check=True, cwd=folder)
+    proof = ["yosys-smtbmc", "--noprogress", "-s", "z3", "-t", str(CLOCKS), "fifo.smt2"]
+    return subprocess.run(proof, cwd=folder).returncode
 
 
 if __name__ == "__main__":

@@ -23,9 +23,9 @@ from n1codec.native import Kernel, writes
 from n1codec.stream import PacketDecoder, PacketEncoder
 
 ROOT = Path(__file__).parent.parent.parent
-RTL = ROOT / "rtl"
-SOURCES = sorted(RTL.glob("n1_*.v"))
-BUILD = ROOT / "build" / "rtl"
+RTL = Path("rtl")
+"""Programs run in the checkout and get names within it: some take no path with a blank."""
+SOURCES = sorted(path.relative_to(ROOT) for path in (ROOT / RTL).glob("n1_*.v"))
 RATE = 19531
 
 
@@ -90,14 +90,17 @@ def test_icarus_against_the_reference(tmp_path: Path) -> None:
         assert sections(out.read_text()) == coded, stalls
 
 
-def bench(channels: int, frames: int, period: int) -> Path:
-    """Return the program of rtl/tests/packets.cpp with hardware of these settings."""
+def bench(folder: Path, channels: int, frames: int, period: int) -> Path:
+    """Return the program of rtl/tests/packets.cpp with hardware of these settings, built in a folder."""
     need("verilator", "make", "g++")
-    folder = BUILD / f"verilator-{channels}-{frames}-{period}"
+    for name in ("lint.vlt", "n1_constants.vh", "tests/packets.cpp"):
+        shutil.copy(ROOT / RTL / name, folder)
+    for path in SOURCES:
+        shutil.copy(ROOT / path, folder)
     settings = (f"-GCHANNELS={channels}", f"-GFRAMES={frames}", f"-GPERIOD={period}")
     done(
-        "verilator", "--cc", "--exe", "--build", "-O3", "-CFLAGS", "-O1", f"-I{RTL}", "--top-module", "n1_packets",
-        *settings, "-Mdir", folder, RTL / "lint.vlt", *SOURCES, RTL / "tests" / "packets.cpp",
+        "verilator", "--cc", "--exe", "--build", "-O3", "-CFLAGS", "-O1", "--top-module", "n1_packets",
+        *settings, "-Mdir", ".", "lint.vlt", *(path.name for path in SOURCES), "packets.cpp", cwd=folder,
     )  # fmt: skip
     return folder / "Vn1_packets"
 
@@ -124,7 +127,7 @@ def like_n1(frames: int, channels: int, width: float, seed: int = 1) -> np.ndarr
 
 def test_a_million_samples_of_1024_channels(tmp_path: Path) -> None:
     """A code per clock: three clocks of a packet are without one, and the queue of carries is full once in a while."""
-    program = bench(1024, 20, 30)
+    program = bench(tmp_path, 1024, 20, 30)
     for width, most_bits, most_stalls in ((4, 7, 1e-3), (24, 9, 1e-3), (50, 10, 5e-3)):
         codes = like_n1(1000, 1024, width)
         packets = packets_of(codes, 20, 30)
@@ -139,7 +142,7 @@ def test_a_million_samples_of_1024_channels(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("channels", "frames", "period"), [(4, 10, 3), (12, 1, 2), (600, 3, 4)])
 def test_other_numbers_of_channels(channels: int, frames: int, period: int, tmp_path: Path) -> None:
-    program = bench(channels, frames, period)
+    program = bench(tmp_path, channels, frames, period)
     codes = like_n1(12 * frames, channels, 6)
     for stalls in ((0, 0), (300, 300)):
         compare(program, codes, packets_of(codes, frames, period), tmp_path, stalls)
@@ -147,7 +150,7 @@ def test_other_numbers_of_channels(channels: int, frames: int, period: int, tmp_
 
 def test_what_the_library_would_store_is_decoded_too(tmp_path: Path) -> None:
     """Noise takes more than 16 bits a sample: the hardware has no samples to store, its packets become longer."""
-    program = bench(4, 10, 3)
+    program = bench(tmp_path, 4, 10, 3)
     codes = np.random.default_rng(1).choice([0, 1023], (300, 4))
     codes[::7] = 512
     codes.astype("<u2").tofile(tmp_path / "codes")
@@ -177,6 +180,8 @@ def test_the_queue_keeps_what_is_pushed_in_order(tmp_path: Path) -> None:
 
 
 def test_every_module_is_said_in_the_readme() -> None:
-    text = (RTL / "README.md").read_text()
-    modules = {name for path in SOURCES for name in re.findall(r"^module (\w+)", path.read_text(), re.MULTILINE)}
+    text = (ROOT / RTL / "README.md").read_text()
+    modules = {
+        name for path in SOURCES for name in re.findall(r"^module (\w+)", (ROOT / path).read_text(), re.MULTILINE)
+    }
     assert {name for name in modules if f"`{name}`" not in text} == set()
