@@ -15,6 +15,7 @@ import urllib.request
 import zipfile
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -486,6 +487,16 @@ def test_no_block_is_a_short_rest(opened: Session) -> None:
         assert blocks[0][0] == 0 and blocks[-1][1] == length
         assert all(a[1] == b[0] for a, b in pairwise(blocks))
         assert min(stop - start for start, stop in blocks) >= opened.block
+
+
+def test_as_many_frames_of_each_block_are_coded(opened: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer ones cost less a sample: a last block with what is left over would stand out as a stripe."""
+    coded: list[int] = []
+    codec = SimpleNamespace(spec="counts", encode=lambda piece: coded.append(len(piece)) or b"")
+    monkeypatch.setattr(session, "checked", lambda spec: codec)
+    job = opened.compress("counts")
+    job.wait()
+    assert set(coded) == {opened.block} == {job.result.coded}
 
 
 def test_a_histogram_draws_no_comb() -> None:

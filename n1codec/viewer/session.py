@@ -62,7 +62,7 @@ class Compression(NamedTuple):
     block: int
     """Frames of a block; what is left at the end of a channel belongs to its last one."""
     coded: int
-    """Frames at the beginning of each block that were coded: all, but for large recordings."""
+    """Frames at the beginning of each block that were coded: as many of each, since longer ones cost less a sample."""
     bits: np.ndarray
     """Bits per sample, float32 of shape (channels, blocks), NaN behind the end of a channel."""
 
@@ -500,7 +500,7 @@ class Session:
         """
         codec = checked(spec)
         count = -(-self.frames // self.block)
-        most = max(_MOST_CODED // (self.channels * count), _SHORTEST_BLOCK)
+        most = min(max(_MOST_CODED // (self.channels * count), _SHORTEST_BLOCK), self.block)
 
         def work(progress: Callable[[float], None], cancel: threading.Event) -> Compression:
             bits = np.full((self.channels, count), np.nan, np.float32)
@@ -517,7 +517,7 @@ class Session:
                     progress((done + len(rows) * (index + 1) / len(blocks)) / self.channels)
                 done += len(rows)
                 self.release()
-            return Compression(codec.spec, self.block, min(most, self.block), bits)
+            return Compression(codec.spec, self.block, most, bits)
 
         return self.jobs.start(f"codec {codec.spec}", f"Encoding with {codec.spec}", work)
 
