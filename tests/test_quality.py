@@ -23,7 +23,7 @@ from n1codec.lossy.sorting import Sorter
 from n1codec.report import quality_page
 
 CODECS = ("n1_multi", "round:error=4|n1_multi")
-FAKE = """#!{python}
+FAKE = """\
 import json, os, sys, time
 print(json.dumps({{"spikeinterface": "1.2.3", "sorters": ["threshold", "broken", "dying"]}}), flush=True)
 for line in sys.stdin:
@@ -49,8 +49,9 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Put a program that sorts by a threshold in the place of SpikeInterface; return the list of what it has sorted."""
     log = tmp_path / "sorted.txt"
     log.touch()
-    program = tmp_path / "fake python"
-    program.write_text(FAKE.format(python=sys.executable, log=str(log)))
+    program, source = tmp_path / "fake python", tmp_path / "fake.py"
+    source.write_text(FAKE.format(log=str(log)))
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{source}" "$@"\n')  # a first line takes no blank
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv(sorting.VARIABLE, str(program))
     return log
