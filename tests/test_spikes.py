@@ -141,6 +141,37 @@ def test_every_method_has_rows_and_more_bits_tell_more(monkeypatch: pytest.Monke
     assert row.sndr_db_sd > 0
 
 
+def test_a_coefficient_comes_back_as_the_mean_of_its_bin() -> None:
+    random = np.random.default_rng(0)
+    left = random.laplace(size=(5000, 3)) * [1, 2, 4]
+    bins, middles = codebooks.Bins(2.0, left), codebooks.Bins(2.0)
+    numbers = bins.numbers(left)
+    assert np.array_equal(numbers, middles.numbers(left))
+    back = bins.coefficients(numbers)
+    for number in range(-codebooks.BINS, codebooks.BINS + 1):
+        inside = numbers[:, 2] == number
+        assert back[inside, 2] == pytest.approx(left[inside, 2].mean())
+    far = np.full((1, 3), 9)
+    assert np.array_equal(bins.coefficients(far), middles.coefficients(far))
+    assert ((left - back) ** 2).mean() < 0.97 * ((left - 2.0 * numbers) ** 2).mean()
+    assert (bins.model_bytes, middles.model_bytes) == (3 * (2 * codebooks.BINS + 1), 0)
+
+
+def test_components_have_means_of_bins_as_classes_have() -> None:
+    made = generate.spikes(600)
+    given = codebooks.Given(made.noisy[:400], 1.0, None)
+    code = codebooks.METHODS["pca"](given)
+    assert callable(code)
+    flat = made.noisy.reshape(600, -1)
+    mean = flat[:400].mean(axis=0)
+    rows = codebooks.principal(flat[:400] - mean)
+    middles = codebooks.Transform(rows, codebooks.Bins(8.0), mean)
+    numbers = code(8.0).encode(flat[400:])
+    assert np.array_equal(numbers, middles.encode(flat[400:]))
+    errors = [((one.decode(numbers) - flat[400:]) ** 2).sum() for one in (code(8.0), middles)]
+    assert errors[0] < 0.99 * errors[1]
+
+
 def test_denoising_is_measured_against_what_is_clean() -> None:
     made = generate.spikes(600)
     noisy, clean = evaluate.split(made.noisy), evaluate.split(made.clean)

@@ -109,28 +109,73 @@ class Words(Code):
 # -- transforms ------------------------------------------------------------------------------------------------------
 
 
-class Transform(Code):
-    """An orthonormal transform whose coefficients are rounded to multiples of one step.
+BINS = 2
+"""On either side of 0, whose coefficients have a mean of their own; beyond them the middle of a bin will do."""
+
+
+class Bins:
+    """Coefficients rounded to multiples of one step, each of which comes back as the mean of those in its bin.
+
+    At less than a bit for each most coefficients are within half a step of 0, and the middle of the next bin is far
+    out. The mean is the best that a decoder can say (S. Lloyd, "Least squares quantization in PCM", IEEE Trans. IT
+    28(2), 1982).
 
     Args:
-        rows: shape (coefficients, channels * samples).
-        mean: what is taken off before, shape (channels * samples,).
-        trained: whether rows and mean have to be sent.
+        left: the coefficients to fit to, shape (spikes, coefficients); None for bins whose middles come back.
     """
 
-    def __init__(self, rows: np.ndarray, mean: np.ndarray, step: float, trained: bool) -> None:
-        self._rows, self._mean, self._step, self._trained = rows, mean, step, trained
-        self.latents = len(rows)
+    def __init__(self, step: float, left: np.ndarray | None = None) -> None:
+        self._step, self._means = step, None
+        if left is None:
+            return
+        bins = np.rint(left / step)
+        numbers = np.arange(-BINS, BINS + 1)
+        inside = [bins == number for number in numbers]
+        sums = np.stack([(left * mask).sum(axis=0) for mask in inside])
+        counts = np.stack([mask.sum(axis=0) for mask in inside])
+        self._means = np.where(counts > 0, sums / np.maximum(counts, 1), numbers[:, None] * step)
 
-    def encode(self, x: np.ndarray) -> np.ndarray:
-        return np.rint((x - self._mean) @ self._rows.T / self._step).astype(np.int64)
+    def numbers(self, coefficients: np.ndarray) -> np.ndarray:
+        """Return the bins of coefficients, int64 of the shape (spikes, coefficients)."""
+        return np.rint(coefficients / self._step).astype(np.int64)
 
-    def decode(self, numbers: np.ndarray) -> np.ndarray:
-        return np.asarray(numbers @ self._rows * self._step + self._mean)
+    def coefficients(self, numbers: np.ndarray) -> np.ndarray:
+        """Return what bins stand for, float64 of the shape (spikes, coefficients)."""
+        if self._means is None:
+            return numbers * self._step
+        means = np.take_along_axis(self._means, np.clip(numbers + BINS, 0, 2 * BINS), axis=0)
+        return np.where(np.abs(numbers) <= BINS, means, numbers * self._step)
 
     @property
     def model_bytes(self) -> int:
-        return self._rows.size + 2 * self._mean.size if self._trained else 0
+        """Of the means."""
+        return 0 if self._means is None else self._means.size
+
+
+class Transform(Code):
+    """An orthonormal transform whose coefficients are rounded.
+
+    Args:
+        rows: shape (coefficients, channels * samples).
+        bins: of the coefficients.
+        mean: what is taken off before, shape (channels * samples,); None for a transform that nobody fitted, which does
+            not have to be sent.
+    """
+
+    def __init__(self, rows: np.ndarray, bins: Bins, mean: np.ndarray | None = None) -> None:
+        self._rows, self._bins, self._mean = rows, bins, mean
+        self.latents = len(rows)
+
+    def encode(self, x: np.ndarray) -> np.ndarray:
+        return self._bins.numbers((x if self._mean is None else x - self._mean) @ self._rows.T)
+
+    def decode(self, numbers: np.ndarray) -> np.ndarray:
+        back = self._bins.coefficients(numbers) @ self._rows
+        return np.asarray(back if self._mean is None else back + self._mean)
+
+    @property
+    def model_bytes(self) -> int:
+        return 0 if self._mean is None else self._rows.size + 2 * self._mean.size + self._bins.model_bytes
 
 
 def principal(x: np.ndarray) -> np.ndarray:
@@ -165,46 +210,29 @@ def wavelets(samples: int) -> np.ndarray:
     return rows
 
 
-BINS = 2
-"""On either side of 0, whose coefficients have a mean of their own; beyond them the middle of a bin will do."""
-
-
 class ClassTransform(Code):
     """The nearest of some codewords, and the principal components of what it leaves.
-
-    A coefficient comes back as the mean of those in its bin, and not as the bin's middle: at less than a bit for each
-    most are within half a step of 0, and the middle of the next bin is far out.
 
     Args:
         words: shape (classes, channels * samples).
         rows: components.
-        left: coefficients of what the codewords leave of the spikes to fit to, shape (spikes, components).
+        bins: of their coefficients.
     """
 
-    def __init__(self, words: np.ndarray, rows: np.ndarray, left: np.ndarray, step: float) -> None:
-        self._words, self._rows, self._step = words, rows, step
+    def __init__(self, words: np.ndarray, rows: np.ndarray, bins: Bins) -> None:
+        self._words, self._rows, self._bins = words, rows, bins
         self.latents = 1 + len(rows)
-        bins = np.rint(left / step)
-        numbers = np.arange(-BINS, BINS + 1)
-        inside = [bins == number for number in numbers]
-        sums = np.stack([(left * mask).sum(axis=0) for mask in inside])
-        counts = np.stack([mask.sum(axis=0) for mask in inside])
-        self._means = np.where(counts > 0, sums / np.maximum(counts, 1), numbers[:, None] * step)
 
     def encode(self, x: np.ndarray) -> np.ndarray:
         near = nearest(x, self._words)
-        numbers = np.rint((x - self._words[near]) @ self._rows.T / self._step).astype(np.int64)
-        return np.column_stack([near, numbers])
+        return np.column_stack([near, self._bins.numbers((x - self._words[near]) @ self._rows.T)])
 
     def decode(self, numbers: np.ndarray) -> np.ndarray:
-        bins = numbers[:, 1:]
-        means = np.take_along_axis(self._means, np.clip(bins + BINS, 0, 2 * BINS), axis=0)
-        coefficients = np.where(np.abs(bins) <= BINS, means, bins * self._step)
-        return np.asarray(self._words[numbers[:, 0]] + coefficients @ self._rows)
+        return np.asarray(self._words[numbers[:, 0]] + self._bins.coefficients(numbers[:, 1:]) @ self._rows)
 
     @property
     def model_bytes(self) -> int:
-        return 2 * self._words.size + self._rows.size + self._means.size
+        return 2 * self._words.size + self._rows.size + self._bins.model_bytes
 
 
 # -- compressed sensing ----------------------------------------------------------------------------------------------
@@ -303,12 +331,13 @@ Stepped = Callable[[float], Code]
 def _pca(given: Given) -> Stepped:
     mean = given.flat.mean(axis=0)
     rows = principal(given.flat - mean)
-    return lambda step: Transform(rows, mean, step * given.noise, True)
+    left = (given.flat - mean) @ rows.T
+    return lambda step: Transform(rows, Bins(step * given.noise, left), mean)
 
 
 def _per_channel(rows: np.ndarray, given: Given) -> Stepped:
-    every, nothing = np.kron(np.eye(given.waveforms.shape[1]), rows), np.zeros(given.flat.shape[1])
-    return lambda step: Transform(every, nothing, step * given.noise, False)
+    every = np.kron(np.eye(given.waveforms.shape[1]), rows)
+    return lambda step: Transform(every, Bins(step * given.noise))
 
 
 def _kmeans(given: Given) -> list[Code]:
@@ -326,7 +355,7 @@ def _class_pca(given: Given) -> Stepped:
     rest = given.flat - words[nearest(given.flat, words)]
     rows = principal(rest)
     left = rest @ rows.T
-    return lambda step: ClassTransform(words, rows, left, step * given.noise)
+    return lambda step: ClassTransform(words, rows, Bins(step * given.noise, left))
 
 
 def _cs(given: Given) -> list[Code]:
