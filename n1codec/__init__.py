@@ -1,4 +1,4 @@
-"""N1 Codec: the workbench for lossless compression of neural recordings."""
+"""N1 Codec: the workbench for compression of neural recordings."""
 
 from __future__ import annotations
 

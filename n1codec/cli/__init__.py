@@ -66,7 +66,7 @@ class _Group(click.Group):
 @click.group(cls=_Group)
 @click.version_option(__version__, prog_name="n1codec")
 def command() -> None:
-    """The workbench for lossless compression of neural recordings.
+    """The workbench for compression of neural recordings.
 
     \b
     Examples:
