@@ -6,15 +6,19 @@ import ctypes
 import math
 import re
 import shutil
+import struct
 import subprocess
 import sys
+import zlib
 from ctypes import POINTER, byref, c_char_p, c_double, c_int, c_int64, c_ubyte, c_void_p
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import ROOT, signal
+from forge_chunks import FILE, SAMPLES, stream
 from test_container import GOLDEN, golden_wavs
+from test_version2_forged import FORGED, SLOW
 from walks import walk
 
 import n1codec
@@ -43,6 +47,24 @@ KINDS = (
     "float64",
 )
 CODECS = ("copy", "n1", "n1_multi", "n1_multi:preset=fast", "planes|arange")
+NOT_READ = (
+    *(f"metadata {what}" for what in ("that are no JSON", "that are no text", "in a deep nest", "of nothing",
+                                      "of another stream", "that are a number")),
+    "2^40 files", "a file too many", "a file that is not there", "two files of one name", "a file of no stream",
+    "a file of a stream far away", *(f"a file of dtype {kind}" for kind in range(len(DTYPES), 16)),
+    *(f"a file of {dtype}" for kind, dtype in enumerate(DTYPES) if kind != 1), "bits of a file",
+    "a file of no channels", "a channel in no file", "the first channel in no file", "no file of a stream",
+    "a channel in two files", "all channels in two files", "a channel too many in a file", "more behind the fields",
+    *(f"index: {what}" for what in ("more behind the fields", "an index that is cut off", "no checksums",
+                                    "bytes of another file", "bytes of no file", "bytes beside the samples")),
+    "another checksum of a file", "other bytes before", "other bytes behind", "no bytes behind",
+    "bytes at another place", "bytes that are packed in another way", "bytes that are no zlib", "too many bytes",
+    "too many bytes in few",
+    "index: the same model twice",
+)  # fmt: skip
+"""Forged files whose faults are where the C reader does not look: metadata, the files that samples came from and their
+bytes beside the samples; and of two models with one number it takes the first."""
+LARGE = "many large chunks"
 CORRUPT, CAPACITY, ARGUMENT, IO, MEMORY, UNSUPPORTED = range(-1, -7, -1)
 
 
@@ -370,6 +392,35 @@ def test_every_cut_and_changed_byte_is_refused(tmp_path: Path) -> None:
         for data in bad:
             with pytest.raises(Failed), File(data) as file:
                 file.read()
+
+
+@pytest.mark.parametrize("what", [what for what in FORGED if what not in (*NOT_READ, SLOW, LARGE)])
+def test_what_is_forged_with_right_checksums_is_refused(what: str) -> None:
+    with pytest.raises(Failed), File(FORGED[what][0].bytes()) as file:
+        file.read()
+
+
+def test_a_chunk_that_is_too_short_for_its_frames_is_refused() -> None:
+    with File(FORGED[LARGE][0].bytes()) as file, pytest.raises(Failed):
+        file.read(frames=10)
+
+
+@pytest.mark.parametrize("what", NOT_READ)
+def test_what_it_does_not_look_at_does_not_disturb_the_samples(what: str) -> None:
+    with File(FORGED[what][0].bytes()) as file:
+        assert file.read().tobytes() == SAMPLES
+
+
+@pytest.mark.parametrize("rate", [-1.0, -math.inf, math.inf])
+def test_a_rate_that_makes_no_sense_is_refused(rate: float) -> None:
+    code = b"\x40" + struct.pack("<d", rate)
+    one = bytearray(encode_array(walk(9, 2), "copy", rate=1.5))
+    assert one[13:22] == b"\x40" + struct.pack("<d", 1.5)
+    one[13:22] = code
+    one[4:8] = struct.pack("<I", zlib.crc32(one[8:]))
+    for data in (bytes(one), FILE.but(streams=(stream(rate=code),)).bytes()):
+        with pytest.raises(Failed, match=str(CORRUPT)):
+            File(data)
 
 
 def test_what_does_not_exist_is_an_error(tmp_path: Path) -> None:

@@ -315,18 +315,15 @@ LARGER = {
 
 
 SLOW = "too many channels of all streams"  # a million of them
+FORGED = {**HEADS, **{f"index: {what}": forged for what, forged in INDEXES.items()}, **SECTIONS}
 
 
 @pytest.mark.parametrize(
-    "what",
-    [
-        pytest.param(what, marks=pytest.mark.slow if what == SLOW else ())
-        for what in [*HEADS, *(f"index: {what}" for what in INDEXES), *SECTIONS]
-    ],
+    "what", [pytest.param(what, marks=pytest.mark.slow if what == SLOW else ()) for what in FORGED]
 )
 def test_a_forged_file_is_refused_in_one_line(what: str) -> None:
     name = what.removeprefix("index: ")
-    forged, message = {**HEADS, **SECTIONS, **{f"index: {key}": value for key, value in INDEXES.items()}}[what]
+    forged, message = FORGED[what]
     data = forged.bytes()
     tracemalloc.start()
     with pytest.raises(FormatError, match=message) as caught:

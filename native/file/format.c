@@ -1,6 +1,7 @@
 /* Heads of version 1, rates, the header of a WAV file. */
 #include "format.h"
 
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +29,20 @@ void n1c_native_order(uint8_t *p, int64_t length, int bytes) {
       p[i + k] = p[i + bytes - 1 - k];
       p[i + bytes - 1 - k] = kept;
     }
+}
+
+double n1c_take_rate(n1c_reader *r, int whole) {
+  const uint64_t code = n1c_read_leb128(r, LEB128_BYTES);
+  if (code < (uint64_t)N1C_RATES) return n1c_rates[code];
+  if (code == N1C_RATE_F64 && !whole) {
+    const uint64_t bits = n1c_read_bytes(r, 8);
+    double rate;
+    memcpy(&rate, &bits, 8);
+    if (rate < 0 || rate > DBL_MAX) r->bad = 1;
+    return rate;
+  }
+  if (code < N1C_RATE_WHOLE) r->bad = 1;
+  return (double)(code - N1C_RATE_WHOLE);
 }
 
 uint8_t *n1c_store_rate(uint8_t *p, double rate) {
@@ -91,17 +106,7 @@ int n1c_read_head1(const uint8_t *bytes, int64_t length, n1c_head1 *head, n1c_re
   if (head->source != N1C_OPAQUE && form & 128) {
     head->rate = (double)n1c_read_bytes(r, 2);
   } else if (head->source != N1C_OPAQUE) {
-    const uint64_t code = n1c_read_leb128(r, LEB128_BYTES);
-    if (code < (uint64_t)N1C_RATES) {
-      head->rate = n1c_rates[code];
-    } else if (code == N1C_RATE_F64 && head->source == N1C_ARRAY) {
-      const uint64_t bits = n1c_read_bytes(r, 8);
-      memcpy(&head->rate, &bits, 8);
-    } else if (code >= N1C_RATE_WHOLE) {
-      head->rate = (double)(code - N1C_RATE_WHOLE);
-    } else {
-      return N1C_E_CORRUPT;
-    }
+    head->rate = n1c_take_rate(r, head->source != N1C_ARRAY);
   } else if (form & 128 || !(form & 4) || head->shape.dtype != N1C_UINT8) {
     return N1C_E_CORRUPT;
   }

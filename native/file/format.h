@@ -33,6 +33,11 @@ int n1c_read_head1(const uint8_t *bytes, int64_t length, n1c_head1 *head, n1c_re
 /* Whether samples, int24 in four bytes each, make up the source: 0 or N1C_E_CORRUPT. */
 int n1c_check_source(const n1c_head1 *head, const uint8_t *samples);
 
+/* The sampling rate in Hz that stands next, NaN where nobody said it; `r->bad` becomes 1 if it makes no sense.
+ *
+ * @param whole  whether it must be a whole number, as a WAV file's is. */
+double n1c_take_rate(n1c_reader *r, int whole);
+
 /* A rate as its code, and a double behind that for one that is no whole number. Returns where it ends. */
 uint8_t *n1c_store_rate(uint8_t *p, double rate);
 

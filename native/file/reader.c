@@ -134,20 +134,6 @@ static n1c_reader take_bytes(n1c_reader *r) {
   return some;
 }
 
-/* A rate's code; a two-byte form is version 1's own. */
-static double take_rate(n1c_reader *r) {
-  const uint64_t code = take(r);
-  if (code < (uint64_t)N1C_RATES) return n1c_rates[code];
-  if (code == N1C_RATE_F64) {
-    const uint64_t bits = n1c_read_bytes(r, 8);
-    double rate;
-    memcpy(&rate, &bits, 8);
-    return rate;
-  }
-  if (code < N1C_RATE_WHOLE) r->bad = 1;
-  return (double)(code - N1C_RATE_WHOLE);
-}
-
 static double no_rate(void) {
   const uint64_t bits = 0x7FF8000000000000u;
   double rate;
@@ -244,7 +230,7 @@ static int read_stream(n1c_reader *r, stream *s, uint64_t *channels_left) {
   uint64_t channels, groups, seen_channels = 0;
   uint8_t *seen;
   int error = 0;
-  s->rate = take_rate(r);
+  s->rate = n1c_take_rate(r, 0);
   channels = take(r);
   groups = take(r);
   if (r->bad || form > 63 || !n1c_sample_bytes((int)(form & 15)) || channels > *channels_left || groups > channels ||
