@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "container.h"
+#include "random.h"
 
 static uint32_t crc(const uint8_t *p, size_t length) {
   uint32_t v = 0xffffffffu;
@@ -55,15 +56,6 @@ static blob round_trip(const uint8_t *data, size_t length) {
   free(restored.bytes);
   free(source);
   return packed;
-}
-
-static uint64_t state = 1;
-
-static uint32_t below(uint32_t n) { /* xorshift64* (Vigna 2016) */
-  state ^= state >> 12;
-  state ^= state << 25;
-  state ^= state >> 27;
-  return (uint32_t)((state * 2685821657736338717u) >> 33) % n;
 }
 
 static void put(uint8_t *p, uint32_t v, int bytes) {

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "n1c.h"
+#include "random.h"
 
 #define MOST 3000 /* bytes of samples that are made up */
 
@@ -57,15 +58,6 @@ static int64_t unpack(const uint8_t *data, size_t length, uint8_t *samples, int6
   n1c_close(file);
   free(own);
   return total;
-}
-
-static uint64_t state = 1;
-
-static uint32_t below(uint32_t n) { /* xorshift64* (Vigna 2016) */
-  state ^= state >> 12;
-  state ^= state << 25;
-  state ^= state >> 27;
-  return (uint32_t)((state * 2685821657736338717u) >> 33) % n;
 }
 
 static uint8_t *read_all(const char *path, int64_t length) {

@@ -11,6 +11,7 @@
 
 #include "filter.h"
 #include "payload.h"
+#include "random.h"
 
 #define BEFORE 5
 #define MOST 4096 /* bytes of samples that are made up */
@@ -68,15 +69,6 @@ static uint8_t *round_trip(const uint8_t *data, size_t length, size_t *size) {
   free(back);
   free(chunk);
   return packed;
-}
-
-static uint64_t state = 1;
-
-static uint32_t below(uint32_t n) { /* xorshift64* (Vigna 2016) */
-  state ^= state >> 12;
-  state ^= state << 25;
-  state ^= state >> 27;
-  return (uint32_t)((state * 2685821657736338717u) >> 33) % n;
 }
 
 static size_t make(uint8_t *p) {
