@@ -29,7 +29,7 @@ from n1codec.bench.measure.run import Settings
 from n1codec.bench.measure.sweep import Result, sweep
 from n1codec.bench.results import store, summary
 from n1codec.cli import _sweep_view as view
-from n1codec.codec import CodecError, Coder, SpecError
+from n1codec.codec import CodecError, Coder, Layout, ModelCoder, SpecError
 from n1codec.recordings import wav
 
 FILES = 5
@@ -903,6 +903,39 @@ def test_a_stage_declares_what_stands_beside_it_in_a_bench(data: Path, module) -
     module("rival", extra="reference = ('delta|rival',)")
     (line,) = json.loads(bench(data, "--filter", "rival", "--files", "1", "--min-time", "0", "--json"))
     assert (line["stage"], line["behind"]) == ("rival", "delta")
+
+
+def test_a_model_is_fitted_in_each_pass_or_beforehand() -> None:
+    from n1codec.bench.measure import kernels
+
+    fits: list[int] = []
+
+    class Fitting(ModelCoder):
+        name = "fitting"
+        family = "n1"
+
+        def fit(self, x: np.ndarray, converters: np.ndarray | None = None) -> bytes:
+            fits.append(len(x))
+            return b"model"
+
+        def encode_with(self, x: np.ndarray, model: bytes) -> bytes:
+            assert model == b"model"
+            return x.tobytes()
+
+        def decode_with(self, data: bytes, layout: Layout, model: bytes) -> np.ndarray:
+            assert model == b"model"
+            return np.frombuffer(data, layout.dtype).reshape(layout.shape)
+
+    samples = kernels.Signal(np.arange(6000, dtype=np.int16).reshape(3000, 2), 1000)
+    each = kernels.measure(kernels.Target(Fitting(), ()), [samples], 0)
+    assert each.problem == ""
+    assert each.ratio == pytest.approx(1, rel=0.01)
+    assert len(fits) == 1 + each.encode.repeats
+    fits.clear()
+    before = kernels.measure(kernels.Target(Fitting(), (), fitted=True), [samples], 0)
+    assert (before.problem, before.ratio, fits) == ("", None, [3000])
+    names = [target.name for target in kernels.targets()]
+    assert {"n1_multi", "n1_multi, its model fitted", "n1_multi:preset=fast, its model fitted"} <= set(names)
 
 
 def test_the_bench_names_no_coder() -> None:

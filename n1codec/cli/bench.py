@@ -54,7 +54,8 @@ def command(
 
     A filter is timed by itself, a coder behind remap|delta; times are of the stage alone, in nanoseconds per sample and
     as times real time of one channel (xRT): the median of the passes, with their interquartile range / median. The
-    fastest pass decides whether the stage is as fast as it promises.
+    fastest pass decides whether the stage is as fast as it promises. A coder that fits a model to the recording is
+    timed with the fit, and without it: a long recording is fitted to once.
 
     DATA is a recording, a folder of WAV files or a zip archive; of a file with more than 4 million samples the first
     frames are measured.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from n1codec import registry
 from n1codec.bench.measure import machine
-from n1codec.codec import CodecError, Coder, Filter, Layout, Stage
+from n1codec.codec import CodecError, Coder, Filter, Layout, ModelCoder, Stage
 from n1codec.pipeline import Pipeline, get_codec
 
 CODER_INPUT = "remap|delta"
@@ -35,6 +36,8 @@ class Target:
     stage: Stage
     before: Sequence[Filter]
     """The filters that make its input and are not measured."""
+    fitted: bool = False
+    """The stage's model is fitted beforehand, and that is not measured."""
 
     @property
     def codec(self) -> Pipeline:
@@ -46,7 +49,8 @@ class Target:
     @property
     def name(self) -> str:
         spec = self.codec.spec
-        return spec if isinstance(self.stage, Coder) else spec.removesuffix(f"|{registry.STORED}")
+        name = spec if isinstance(self.stage, Coder) else spec.removesuffix(f"|{registry.STORED}")
+        return f"{name}, its model fitted" if self.fitted else name
 
     @property
     def behind(self) -> str:
@@ -78,7 +82,7 @@ class Measurement:
     encode: Speed | None = None
     decode: Speed | None = None
     ratio: float | None = None
-    """Bytes of the samples / bytes of the payload; None for a filter."""
+    """Bytes of the samples / bytes of the payload, its model included; None for a filter, and without the model."""
     problem: str = ""
     """Why there are no figures."""
 
@@ -154,9 +158,12 @@ def _variants(stage: type[Stage]) -> Iterator[Target]:
         stages[name] = used
         before[name] = max(before.get(name, []), filters, key=len)
     for name, used in stages.items():
-        # A coder that was trained knows samples, not differences.
-        usual = isinstance(used, Coder) and "trained" not in used.traits
+        # A coder that was trained, or that fits a model, knows samples, not differences.
+        models = isinstance(used, ModelCoder)
+        usual = isinstance(used, Coder) and "trained" not in used.traits and not models
         yield Target(used, get_codec(f"{CODER_INPUT}|{registry.STORED}").filters if usual else before[name])
+        if models:
+            yield Target(used, before[name], fitted=True)
 
 
 def measure(target: Target, signals: Sequence[Signal], min_time: float) -> Measurement:
@@ -168,16 +175,18 @@ def measure(target: Target, signals: Sequence[Signal], min_time: float) -> Measu
         signals: samples of shape (frames, channels) each.
         min_time: seconds; passes are repeated in each direction until they have taken so long together.
     """
-    codec = target.codec
     try:
-        if missing := Pipeline([*target.before, *codec.stages]).unavailable():
+        if missing := Pipeline([*target.before, *target.codec.stages]).unavailable():
             return Measurement(target, problem=missing)
         inputs = [_input(target, signal.samples) for signal in signals]
-        payloads = [codec.encode(x) for x in inputs]
-        layouts = [Layout.of(x) for x in inputs]
-        for x, payload, layout in zip(inputs, payloads, layouts, strict=True):
-            if not np.array_equal(x, codec.decode(payload, layout)):
-                return Measurement(target, problem="does not give back what it got")
+        encoders = [_encoder(target, x) for x in inputs]
+        payloads = [encode() for encode, _ in encoders]
+        decoders = [
+            partial(decode, payload, Layout.of(x))
+            for x, payload, (_, decode) in zip(inputs, payloads, encoders, strict=True)
+        ]
+        if not all(np.array_equal(x, decode()) for x, decode in zip(inputs, decoders, strict=True)):
+            return Measurement(target, problem="does not give back what it got")
     except CodecError as error:
         return Measurement(target, problem=str(error))
     samples = sum(signal.samples.size for signal in signals)
@@ -192,10 +201,21 @@ def measure(target: Target, signals: Sequence[Signal], min_time: float) -> Measu
     packed = sum(map(len, payloads))
     return Measurement(
         target,
-        speed(lambda: [codec.encode(x) for x in inputs]),
-        speed(lambda: [codec.decode(*pair) for pair in zip(payloads, layouts, strict=True)]),
-        sum(signal.samples.nbytes for signal in signals) / packed if isinstance(target.stage, Coder) else None,
+        speed(lambda: [encode() for encode, _ in encoders]),
+        speed(lambda: [decode() for decode in decoders]),
+        sum(signal.samples.nbytes for signal in signals) / packed
+        if isinstance(target.stage, Coder) and not target.fitted
+        else None,
     )
+
+
+def _encoder(target: Target, x: np.ndarray) -> tuple[Callable[[], bytes], Callable[[bytes, Layout], np.ndarray]]:
+    """Return what encodes an array, and what decodes the payload that comes of it."""
+    if target.fitted:
+        assert isinstance(target.stage, ModelCoder)
+        model = target.stage.fit(x)
+        return partial(target.stage.encode_with, x, model), partial(target.stage.decode_with, model=model)
+    return partial(target.codec.encode, x), target.codec.decode
 
 
 def _input(target: Target, samples: np.ndarray) -> np.ndarray:
