@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from conftest import ROOT, signal, stored
 
+from n1codec import encode_file
 from n1codec.cli import command
 from n1codec.codec import CodecError
 from n1codec.datasets import dataset
@@ -326,6 +327,26 @@ def test_what_cannot_be_read_is_left_out_or_told(tmp_path: Path, samples: np.nda
     (tmp_path / "rec.wav").write_bytes(b"nothing either")
     with pytest.raises(UnknownFormat, match=r"bad\.wav.*1 files more"):
         list(dataset.resolve(tmp_path).recordings())
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped head", "flipped payload"])
+@pytest.mark.parametrize(
+    "name", ["stats", "correlate", "bench", "latency", "events", "bases", "view", "cat", "quality", "search"]
+)
+def test_a_damaged_n1c_file_is_named(name: str, damage: str, tmp_path: Path, samples: np.ndarray) -> None:
+    as_wav(tmp_path, samples)
+    path = tmp_path / "rec.n1c"
+    encode_file(tmp_path / "rec.wav", path, "n1_multi")
+    data = bytearray(path.read_bytes())
+    if damage == "cut":
+        del data[-100:]
+    else:
+        data[9 if damage == "flipped head" else len(data) // 2] ^= 16
+    path.write_bytes(data)
+    more = {"view": ["--no-browser", "--port", "0"], "cat": ["-o", str(tmp_path / "out.csv")]}.get(name, [])
+    problem = str(call(name, str(path), *more).exception)
+    assert problem.count("rec.n1c") == 1, problem
+    assert "damaged" in problem
 
 
 # -- channels one by one -----------------------------------------------------------------------------------------------

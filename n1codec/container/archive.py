@@ -418,7 +418,10 @@ class Stored(Recording):
             if key in self._cache:
                 self._cache.move_to_end(key)
                 return self._cache[key]
-        x = self.archive.decode(span.chunks[group])
+        try:
+            x = self.archive.decode(span.chunks[group])
+        except CodecError as error:
+            raise type(error)(f"{self.place.path}: {error}" if self.place else str(error)) from error
         with self._lock:
             self._cache[key] = x
             while len(self._cache) > 1 and sum(one.nbytes for one in self._cache.values()) > _CACHED:

@@ -38,7 +38,7 @@ def open_source(place: str | Path | Place, data: memoryview | None = None) -> So
 
     Raises:
         UnknownFormat: no reader understands it; the message has its name and says why.
-        CodecError: a description of a flat file makes no sense.
+        CodecError: a description of a flat file makes no sense, or a .n1c file is damaged.
         OSError: it cannot be read.
     """
     place = place if isinstance(place, Place) else Place(Path(place))
@@ -99,7 +99,10 @@ def _source(place: Place, data: memoryview | None) -> Source:
     if data[:3] == b"N1C":
         from n1codec import container  # which reads recordings itself, to pack them
 
-        return container.packed_source(container.Archive(container.access(data)), path.name)
+        try:
+            return container.packed_source(container.Archive(container.access(data)), path.name)
+        except CodecError as error:
+            raise type(error)(f"{path}: {error}") from error
     if npy.is_npy(data):
         array = npy.read(data, path.name)
         array.rate = place.flat.rate if place.flat else array.rate  # which such a file does not say
