@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from n1codec.codec import CodecError, FormatError
+from n1codec.recordings import Recording, open_recording
+from n1codec.recordings.source import Flat, Place
 from n1codec.spikes import align, codebooks, detect, evaluate, generate, network, stored
 from n1codec.spikes.align import Spikes
 
@@ -30,6 +32,12 @@ def a_tetrode(seconds: float = 4.0, seed: int = 0) -> tuple[np.ndarray, np.ndarr
         wave = generate.shape(t, np.random.default_rng(number % 2))
         x[frame - 20 : frame + 40] += wave[:, None] * ([[150, 80, 40, 20], [30, 60, 170, 90]][number % 2])
     return np.rint(x).astype(np.int16), at
+
+
+def a_channel(path: Path, x: np.ndarray) -> Recording:
+    """Return samples of shape (frames,) as a recording of one channel, which is written to a file."""
+    x.astype(np.int16).tofile(path)
+    return open_recording(Place(path, flat=Flat(1, rate=RATE)))
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +109,19 @@ def test_spikes_at_the_ends_are_left_out() -> None:
     x = np.random.default_rng(0).normal(size=(300, 1))
     _, kept = align.cut(x, np.array([5, 150, 297]), np.zeros(3, np.int64))
     assert kept.tolist() == [False, True, False]
+
+
+def test_what_bounces_between_the_rails_is_no_spike_among_many_recordings(tmp_path: Path) -> None:
+    x, _ = a_tetrode(2.0)
+    broken = np.zeros(len(x), np.int16)
+    broken[5000:25_000:1000] = -30_000
+    good, bad = a_channel(tmp_path / "good.raw", x[:, 0]), a_channel(tmp_path / "bad.raw", broken)
+    assert align.of_all([bad], 1).frames.size
+    found = align.of_all([bad, good], 1)
+    assert found.frames.min() > len(x)
+    assert len(found.frames) == len(align.of_all([good], 1).frames)
+    with pytest.raises(CodecError, match="no spikes were found, but"):
+        align.of_all([bad, bad], 1)
 
 
 # -- codes -----------------------------------------------------------------------------------------------------------
@@ -317,6 +338,13 @@ def test_a_file_may_bring_its_network() -> None:
     assert np.allclose(back.waveforms.reshape(60, -1), code.decode(code.encode(flat)), atol=1e-5)
 
 
+@pytest.mark.parametrize("channels", [1, 4])
+def test_generated_spikes_have_as_many_channels_as_wanted(channels: int) -> None:
+    made = generate.spikes(200, channels=channels)
+    assert made.noisy.shape == (200, channels, generate.SAMPLES)
+    assert (made.clean.min(axis=(1, 2)) < -4).all()
+
+
 def test_damaged_files_of_spikes_are_refused() -> None:
     spikes = some_spikes(30)
     code = codebooks.Words.fitted(spikes.waveforms.reshape(30, -1).astype(np.float64), 4)
@@ -377,11 +405,29 @@ def test_encode_and_decode(run: Run, tetrode: Path, tmp_path: Path) -> None:
     assert (np.abs(found["frames"] - at[:, None]).min(axis=1) <= 4).mean() > 0.95
 
 
+def test_one_channel_goes_by_the_model_of_the_package(run: Run, tmp_path: Path) -> None:
+    x, _ = a_tetrode()
+    recording = a_channel(tmp_path / "one.raw", x[:, 2])
+    flat = ("--channels", 1, "--rate", RATE)
+    run("n1codec", "spikes", "encode", tmp_path / "one.raw", *flat, "-o", tmp_path / "a.n1s")
+    run("n1codec", "spikes", "encode", tmp_path / "one.raw", *flat, "--method", "rvq", "-o", tmp_path / "b.n1s")
+    assert 4 * (tmp_path / "a.n1s").stat().st_size < (tmp_path / "b.n1s").stat().st_size  # it brings no model
+    run("n1codec", "spikes", "decode", tmp_path / "a.n1s", "-o", tmp_path / "a.npz")
+    found = np.load(tmp_path / "a.npz")
+    assert found["waveforms"].shape[1:] == (1, 64)
+    wanted = align.collect(recording, 1)
+    assert np.array_equal(found["frames"], wanted.frames)
+    error = ((found["waveforms"] - wanted.waveforms) ** 2).sum(axis=(1, 2))
+    assert np.median(10 * np.log10((wanted.waveforms**2).sum(axis=(1, 2)) / error)) > 5
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
         (("evaluate", "--methods", "pcq"), 2, "there is no method pcq"),
         (("evaluate", "--clean"), 2, "--clean is for --generated"),
+        (("train", "--generated", "--clean", "-o", "x.safetensors"), 2, "--clean is for --generated"),
+        (("train", "--generated", "--neighbours", 5, "-o", "x.safetensors"), 2, "have 4 channels (--neighbours)"),
         (("evaluate", "--factor", 1000), 1, "no spikes were found"),
         (("evaluate", "--model", "README.md"), 1, "README.md: it is no model of spikes"),
         (("encode", "--method", "vqae", "--neighbours", 3, "-o", "x.n1s"), 1, "no model for such waveforms"),

@@ -36,6 +36,17 @@ def _detection(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def _generation(help_text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add the options of generated spikes."""
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        function = click.option("--units", type=click.IntRange(1), default=24, show_default=True,
+                                help="Neurons that generated spikes are of.")(function)  # fmt: skip
+        return click.option("--generated", is_flag=True, help=help_text)(function)
+
+    return add
+
+
 def _found(data: str | None, reading: Reading, detector: str, factor: float | None, neighbours: int) -> Spikes:
     from n1codec.datasets import dataset
     from n1codec.spikes import align
@@ -96,7 +107,7 @@ def detect(
 @click.option("--methods", metavar="'A B'", help="Methods, separated by blanks; all of them without it.")
 @click.option("--model", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Of the autoencoder; the "
               "one that comes with the package for such waveforms without it.")  # fmt: skip
-@click.option("--generated", is_flag=True, help="Take generated spikes on four channels, no recording.")
+@_generation("Take generated spikes on --neighbours channels, no recording.")
 @click.option("--clean", is_flag=True, help="Of generated ones: measure against the spikes without noise.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON list, an object per method and rate.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
@@ -108,6 +119,7 @@ def evaluate(
     methods: str | None,
     model: Path | None,
     generated: bool,
+    units: int,
     clean: bool,
     as_json: bool,
     quiet: bool,
@@ -130,7 +142,7 @@ def evaluate(
         raise click.UsageError("--clean is for --generated: of a recording nobody knows its spikes without noise")
     with progress(len(chosen), "methods", quiet=quiet or as_json) as advance:
         if generated:
-            made = generate.spikes()
+            made = generate.spikes(channels=neighbours, units=units)
             parts, truth = evaluation.split(made.noisy), evaluation.split(made.clean)
             network = _model(model, made.noisy) if model else None
             rows = evaluation.run_split(parts, truth if clean else parts, 1.0, 0.0, chosen, network, advance)
@@ -153,7 +165,7 @@ def evaluate(
 @command.command()
 @takes_data()
 @_detection
-@click.option("--generated", is_flag=True, help="Take generated spikes on four channels, no recording.")
+@_generation("Take generated spikes on --neighbours channels; with DATA, besides those of recordings.")
 @click.option("--clean", is_flag=True, help="Of generated ones: let the target be the spikes without noise.")
 @click.option("--epochs", type=click.IntRange(1), default=80, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
@@ -165,6 +177,7 @@ def train(
     factor: float | None,
     neighbours: int,
     generated: bool,
+    units: int,
     clean: bool,
     epochs: int,
     seed: int,
@@ -181,19 +194,24 @@ def train(
     from n1codec.spikes import evaluate as evaluation
     from n1codec.spikes import generate, vqae
 
-    if clean and not generated:
+    if clean and not (generated and data is None):
         raise click.UsageError("--clean is for --generated: of a recording nobody knows its spikes without noise")
-    truth = None
+    parts, sources, truth = [], [], None
     if generated:
-        made = generate.spikes()
-        parts, about = evaluation.split(made.noisy), "generated spikes"
+        made = generate.spikes(channels=neighbours, units=units)
+        parts.append(evaluation.split(made.noisy))
+        sources.append("generated spikes")
         truth = evaluation.split(made.clean)[:2] if clean else None
-    else:
+    if data or not generated:
         spikes = _found(data, reading, detector, factor, neighbours)
-        parts, about = evaluation.split(spikes.waveforms / spikes.noise), Path(data or "the data set").name
+        parts.append(evaluation.split(spikes.waveforms / spikes.noise))
+        sources.append(Path(data or "the data set").name)
+    if len({part.train.shape[1:] for part in parts}) > 1:
+        raise click.UsageError(f"{data}: its spikes have {spikes.waveforms.shape[1]} channels (--neighbours)")
+    every, about = evaluation.joined(parts), " and ".join(sources)
     settings = vqae.Settings(epochs=epochs, seed=seed)
     with progress(epochs, "epochs", quiet=quiet) as advance:
-        model = vqae.train((parts.train, parts.validation), settings, truth, {"trained on": about}, advance)
+        model = vqae.train((every.train, every.validation), settings, truth, {"trained on": about}, advance)
     files.write(out, model)
     click.echo(f"{out}: {len(model)} bytes")
 
@@ -201,8 +219,8 @@ def train(
 @command.command()
 @takes_data()
 @_detection
-@click.option("--method", type=click.Choice(["rvq", "vqae"]), default="rvq", show_default=True,
-              help="Codewords in stages, or the autoencoder.")  # fmt: skip
+@click.option("--method", type=click.Choice(["rvq", "vqae"]), help="Codewords in stages, or the autoencoder. By "
+              "default the autoencoder for one channel or a --model, and codewords for more.")  # fmt: skip
 @click.option(
     "--stages", type=click.IntRange(1, 8), default=4, show_default=True, help="Of codewords; fewer take less."
 )
@@ -213,7 +231,7 @@ def encode(
     detector: str,
     factor: float | None,
     neighbours: int,
-    method: str,
+    method: str | None,
     stages: int,
     model: Path | None,
     out: Path,
@@ -226,6 +244,8 @@ def encode(
     from n1codec.spikes.codebooks import Autoencoder, Code, Words
 
     spikes = _found(data, reading, detector, factor, neighbours)
+    if method is None:
+        method = "vqae" if model or spikes.waveforms.shape[1] == 1 else "rvq"
     code: Code
     if method == "rvq":
         code = Words.fitted(spikes.waveforms.reshape(len(spikes.frames), -1).astype(float), 16, stages)

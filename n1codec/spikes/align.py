@@ -18,6 +18,8 @@ BEFORE = 20
 """Of them before the trough."""
 BAND = (300.0, 5000.0)
 """Hz, of waveforms that are compared."""
+LOUDEST = 100.0
+"""Troughs of spikes from many recordings, in multiples of the noise: what is deeper bounces between the rails."""
 PHASES = 4
 """Places between two samples at which a trough may lie."""
 _TAPS = 16
@@ -139,13 +141,14 @@ def of_all(recordings: Sequence[Recording], size: int, detector: str = "mad", fa
     """Return the spikes of recordings, each in multiples of its own noise where there are several, in turn.
 
     Arguments and errors are those of :func:`collect`; a waveform has no more channels than the recordings have. Of
-    several, those in which no spikes are found are left out.
+    several, those in which no spikes are found are left out, and those that bounce between the rails: most of their
+    spikes are deeper than ``LOUDEST``. Of the others such spikes are left out.
     """
     recordings = [signals(recording) for recording in recordings]
     size = min(size, *(recording.channels for recording in recordings)) if len(recordings) > 1 else size
     if len(recordings) == 1:
         return collect(recordings[0], min(size, recordings[0].channels), detector, factor)
-    found, at, frames = [], 0, []
+    found, at = [], 0
     reason: CodecError | None = None
     for recording in recordings:
         try:
@@ -153,12 +156,16 @@ def of_all(recordings: Sequence[Recording], size: int, detector: str = "mad", fa
         except CodecError as error:
             reason = error
             continue
-        found.append(spikes)
-        frames.append(spikes.frames + at)
+        waveforms = spikes.waveforms / np.float32(spikes.noise)
+        kept = waveforms.min(axis=(1, 2)) >= -LOUDEST
+        if 2 * kept.sum() > kept.size:
+            found.append(spikes._replace(waveforms=waveforms[kept], frames=spikes.frames[kept] + at,
+                                         channels=spikes.channels[kept]))  # fmt: skip
         at += recording.frames
     if not found:
-        raise reason or CodecError("there are no recordings")
-    waveforms = np.concatenate([spikes.waveforms / np.float32(spikes.noise) for spikes in found])
-    channels = np.concatenate([spikes.channels for spikes in found])
+        raise reason or CodecError(f"no spikes were found, but jumps of over {LOUDEST:g} times the noise")
+    waveforms, frames, channels = (
+        np.concatenate([getattr(spikes, name) for spikes in found]) for name in ("waveforms", "frames", "channels")
+    )
     seconds = sum(spikes.seconds for spikes in found)
-    return Spikes(waveforms, np.concatenate(frames), channels, seconds, found[0].rate, 1.0)
+    return Spikes(waveforms, frames, channels, seconds, found[0].rate, 1.0)

@@ -69,6 +69,11 @@ def split(waveforms: np.ndarray) -> Split:
     return Split(wide[:first], wide[first:second], wide[second:])
 
 
+def joined(parts: Sequence[Split]) -> Split:
+    """Return spikes of several sources, each cut by itself."""
+    return Split(*(np.concatenate(some) for some in zip(*parts, strict=True)))
+
+
 def time_bits(spikes: Spikes) -> float:
     """Return the bits of a spike's time and channel: the entropy of Poisson times to a quarter of a sample, and that of
     the channel."""
@@ -84,6 +89,20 @@ def entropy(numbers: np.ndarray) -> float:
     return float(-(counts * np.log2(counts)).sum())
 
 
+def bits(code: Code, x: np.ndarray) -> float:
+    """Return the bits of a spike's codewords, without times and model.
+
+    Args:
+        x: shape (spikes, channels, samples).
+    """
+    return adaptive_length(code.encode(x.reshape(len(x), -1)))
+
+
+def adaptive_length(numbers: np.ndarray) -> float:
+    """Return the bits of a row of numbers, of the shape (rows, columns), by an adaptive code for each column."""
+    return sum(adaptive_bits(column) for column in numbers.T if column.any()) / len(numbers)
+
+
 def measure(method: str, code: Code, x: np.ndarray, bits_of_times: float, target: np.ndarray | None = None) -> Row:
     """Return what a code makes of spikes.
 
@@ -94,7 +113,7 @@ def measure(method: str, code: Code, x: np.ndarray, bits_of_times: float, target
     """
     flat = x.reshape(len(x), -1)
     numbers = code.encode(flat)
-    bits = sum(adaptive_bits(column) for column in numbers.T if column.any()) / len(x)
+    length = adaptive_length(numbers)
     ideal = sum(entropy(column) for column in numbers.T)
     back = code.decode(numbers).reshape(x.shape)
     wanted = x if target is None else target
@@ -103,10 +122,10 @@ def measure(method: str, code: Code, x: np.ndarray, bits_of_times: float, target
     size = flat.shape[1] * SAMPLE_BITS
     return Row(
         method,
-        bits,
+        length,
         size / max(ideal, 1e-9),
-        size / (bits + bits_of_times),
-        size / (bits + bits_of_times + 8 * code.model_bytes / len(x)),
+        size / (length + bits_of_times),
+        size / (length + bits_of_times + 8 * code.model_bytes / len(x)),
         float(by_spike.mean()),
         float(by_spike.std()),
         float(_decibels(energy.sum(), error.sum())),

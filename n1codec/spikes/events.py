@@ -177,17 +177,22 @@ def quiet(recordings: Sequence[np.ndarray], rate: float, most: int = PLANTED_IN)
     return [found[i * len(found) // most] for i in range(most)] if len(found) > most else found
 
 
-def plant(x: np.ndarray, rate: float, level: float, random: np.random.Generator) -> generate.Planted:
+def plant(
+    x: np.ndarray, rate: float, level: float | np.ndarray, random: np.random.Generator, shapes: np.ndarray | None = None
+) -> generate.Planted:
     """Return a recording with generated spikes in it, int16 again, and where their troughs are before any filter.
 
     Args:
         x: int16 of shape (frames,).
-        level: of the trough in multiples of the noise, both after a causal Butterworth filter of 300 to 6000 Hz.
+        level: of the trough in multiples of the noise, both after a causal Butterworth filter of 300 to 6000 Hz; one
+            for all waveforms, or one for each.
+        shapes: the waveforms to plant, shape (kinds, samples); those of :func:`n1codec.spikes.generate.templates` if
+            None.
     """
     filtered = detect.causal(x, rate)
     assert filtered is not None
     noise = detect.noise_level(filtered)
-    shapes = generate.templates(rate)
+    shapes = generate.templates(rate) if shapes is None else shapes
     settled = np.pad(shapes, ((0, 0), (round(0.01 * rate), round(0.01 * rate))))
     alone = detect.causal(settled, rate)
     assert alone is not None
@@ -200,7 +205,7 @@ def plant(x: np.ndarray, rate: float, level: float, random: np.random.Generator)
     for start, number in zip(at, which, strict=True):
         out[start : start + shapes.shape[1]] += sizes[number] * shapes[number]
     troughs = at + shapes[which].argmin(axis=1)
-    return generate.Planted(np.clip(np.rint(out), -32768, 32767).astype(np.int16), troughs)
+    return generate.Planted(np.clip(np.rint(out), -32768, 32767).astype(np.int16), troughs, which)
 
 
 def detection(

@@ -34,9 +34,14 @@ def shape(t: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def spikes(
-    count: int = COUNT, seed: int = 0, noise: float = NOISE, jitter: float = 0.25, units: int = UNITS
+    count: int = COUNT,
+    seed: int = 0,
+    noise: float = NOISE,
+    jitter: float = 0.25,
+    units: int = UNITS,
+    channels: int = CHANNELS,
 ) -> Generated:
-    """Return generated spikes on four channels: each of a unit, a little louder or softer, in coloured noise.
+    """Return generated spikes on some channels: each of a unit, a little louder or softer, in coloured noise.
 
     Args:
         noise: standard deviation of the noise.
@@ -50,18 +55,18 @@ def spikes(
     of = random.integers(0, units, count)
     shifts = random.uniform(-jitter, jitter, count) / RATE * 1e3
     loudness = random.normal(1.0, 0.08, count)
-    clean = np.empty((count, CHANNELS, SAMPLES))
+    clean = np.empty((count, channels, SAMPLES))
     for unit in range(units):
         own = np.random.default_rng([seed, unit])
-        places = own.permutation(CHANNELS)
+        places = own.permutation(channels)
         peak = np.exp(own.uniform(np.log(SOFTEST), np.log(LOUDEST)))
-        gains = peak * np.sort(np.concatenate([[1.0], own.uniform(0.05, 0.75, CHANNELS - 1)]))[::-1][places]
+        gains = peak * np.sort(np.concatenate([[1.0], own.uniform(0.05, 0.75, channels - 1)]))[::-1][places]
         mine = np.flatnonzero(of == unit)
-        for channel in range(CHANNELS):
+        for channel in range(channels):
             wave = shape(t - shifts[mine, None], np.random.default_rng([seed, unit, channel]))
             clean[mine, channel] = gains[channel] * loudness[mine, None] * wave
     sections = signal.butter(3, BAND, "bandpass", fs=RATE, output="sos")
-    white = random.normal(size=(count * CHANNELS, SAMPLES + 400))
+    white = random.normal(size=(count * channels, SAMPLES + 400))
     coloured = signal.sosfilt(sections, white)[:, 400:]
     return Generated(clean + noise * (coloured / coloured.std()).reshape(clean.shape), clean, of)
 
@@ -72,7 +77,9 @@ class Planted(NamedTuple):
     samples: np.ndarray
     """float64 of shape (frames,), in the unit of the recording, not rounded."""
     frames: np.ndarray
-    """Where the troughs are in the filtered samples, int64, rising."""
+    """Where the troughs are before any filter, int64, rising."""
+    kinds: np.ndarray
+    """Which of the waveforms each is, int64 of the same shape."""
 
 
 def templates(rate: float, count: int = 21, seed: int = 0) -> np.ndarray:
