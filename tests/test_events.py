@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import events_reference
 import numpy as np
 import pytest
 from conftest import ROOT
@@ -172,6 +173,15 @@ def test_every_layer_decodes_alone(layer: int) -> None:
             assert all(np.array_equal(a, b) for a, b in zip(one.bins, all_of_it.bins, strict=True))
 
 
+def test_counts_alone() -> None:
+    x = recording(1.0)
+    alone, both = arrivals(packets(x, layers=(0,), levels=False), levels=False), arrivals(packets(x, layers=(0,)))
+    for few, many in zip(alone, both, strict=True):
+        assert np.array_equal(few.bins.counts, many.bins.counts)
+        assert (few.bins.levels == -1).all()
+    assert sum(map(len, packets(x, layers=(0,), levels=False))) < sum(map(len, packets(x, layers=(0,))))
+
+
 # -- losses ----------------------------------------------------------------------------------------------------------
 
 
@@ -303,6 +313,15 @@ def write_missing() -> None:
         GOLDEN.write_bytes(
             b"".join(len(p).to_bytes(2, "little") + p for p in packets(golden_samples(), budget=200_000))
         )
+
+
+@pytest.mark.parametrize(("budget", "levels"), [(None, True), (60_000, True), (200_000, True), (200_000, False)])
+def test_the_reference_writes_the_same_bytes(budget: int | None, levels: bool) -> None:
+    x = recording(0.6, 5, every=300)
+    sent = packets(x, budget=budget, levels=levels)
+    encoder = EventEncoder(5, RATE, SIZE, budget=budget, levels=levels)
+    slow = events_reference.Events(x[0].tolist(), SIZE, *encoder.settings)
+    assert [slow.push(x[at : at + SIZE].tolist()) for at in range(0, len(x), SIZE)] == sent
 
 
 def test_golden_packets() -> None:

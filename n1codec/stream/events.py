@@ -40,7 +40,7 @@ class Bins(NamedTuple):
     """Spikes in each, int32."""
     levels: np.ndarray
     """4 log2 of the sum of the magnitudes in the band of spikes, plus 1, int32: 1.5 dB each; -1 where the packet that
-    tells what it counts from was lost."""
+    tells what it counts from was lost, and where none are sent."""
 
 
 class Arrival(NamedTuple):
@@ -72,6 +72,7 @@ class _Link:
         budget: bits a second that packets may have; None for any.
         layers: those that are sent, of 0 to 3.
         bin_seconds: of the counts.
+        levels: whether layer 0 tells besides counts how strong the band of spikes was.
 
     Raises:
         SpecError: a setting is not allowed.
@@ -85,6 +86,7 @@ class _Link:
         budget: int | None = None,
         layers: tuple[int, ...] = (0, 1, 2, 3),
         bin_seconds: float = 0.02,
+        levels: bool = True,
     ) -> None:
         if not 1000 <= rate <= 1e6:
             raise SpecError(f"{rate:g} Hz is not allowed (1000 to 1000000)")
@@ -97,11 +99,12 @@ class _Link:
         shift = round(np.log2(rate / (2 * np.pi * 194)))
         packets = round(bin_seconds * rate / frames_per_packet)
         spent = (1 << 30) if budget is None else min(budget, 1 << 30)
-        settings = [shift, self.hold, round(1e-3 * rate), packets, self.window, spent,
-                    sum(1 << layer for layer in set(layers)), HELD_BACK]  # fmt: skip
+        # As the kernel takes them.
+        self.settings = (shift, self.hold, round(1e-3 * rate), packets, self.window, spent,
+                         sum(1 << layer for layer in set(layers)) | levels << 4, HELD_BACK)  # fmt: skip
         try:
             self._state = np.empty(_memory_size(channels, frames_per_packet), np.uint8)
-            _open(self._state, channels, frames_per_packet, np.array(settings, np.int32))
+            _open(self._state, channels, frames_per_packet, np.array(self.settings, np.int32))
         except KernelError as error:
             raise SpecError(
                 f"{channels} channels at {rate:g} Hz in packets of {frames_per_packet} frames: that is not allowed "

@@ -31,6 +31,7 @@
 #define UNKNOWN 255
 #define BUCKET 16 /* spikes that a channel may send at once */
 #define HEAD 5
+#define LEVELS 16 /* of the settings of layers: layer 0 has levels, not counts alone */
 
 /* Principal components of the waveforms of N1 recordings, 127 being 1, their coefficients in the mean, and how far
  * these are from that in the mean, in 256ths of the trough (tools/events_tables.py). */
@@ -237,7 +238,7 @@ int64_t n1c_events_memory_size(int64_t channels, int64_t frames) {
 int64_t n1c_events_open(uint8_t *memory, int64_t length, int64_t channels, int64_t frames, const int32_t *settings,
                         int64_t count) {
   static const int32_t low[N1C_EVENTS_SETTINGS] = {1, 1, 1, 1, 1, 0, 0, 1};
-  static const int32_t high[N1C_EVENTS_SETTINGS] = {8, 16, 63, 64, WINDOW, 1 << 30, 15, 10000};
+  static const int32_t high[N1C_EVENTS_SETTINGS] = {8, 16, 63, 64, WINDOW, 1 << 30, 15 | LEVELS, 10000};
   if (!allowed(channels, frames) || count != N1C_EVENTS_SETTINGS) return N1C_E_ARGUMENT;
   for (int i = 0; i < N1C_EVENTS_SETTINGS; i++)
     if (settings[i] < low[i] || settings[i] > high[i]) return N1C_E_ARGUMENT;
@@ -353,6 +354,7 @@ static int64_t put_bins(const device *d, uint8_t *out, int64_t room) {
   for (int64_t c = h->packet % h->bin; c < h->channels; c += h->bin) {
     const int level = level_of(d->sum[c]);
     put_size(&e, &counts, COUNT_MEAN, d->count[c]);
+    if (!(h->layers & LEVELS)) continue;
     const int key = is_key(h, h->packet, c) ? usual_level(d, c) : d->key[c];
     if (is_key(h, h->packet, c)) put_raw(&e, (uint32_t)key, 8);
     put_number(&e, &levels, LEVEL_MEAN, level - key);
@@ -679,6 +681,8 @@ static int64_t get_bins(const device *d, int64_t packet, int64_t lost, piece in,
   for (int64_t c = packet % h->bin; c < h->channels; c += h->bin, n++) {
     bins[4 * n] = (int32_t)c;
     bins[4 * n + 1] = (int32_t)get_size(&r, &counts, COUNT_MEAN);
+    bins[4 * n + 2] = -1, bins[4 * n + 3] = UNKNOWN;
+    if (!(h->layers & LEVELS)) continue;
     const int known = is_key(h, packet, c) || knows_key(d, packet, lost, c);
     const int32_t key = is_key(h, packet, c) ? (int32_t)get_raw(&r, 8) : d->key[c];
     const int32_t level = key + get_number(&r, &levels, LEVEL_MEAN);

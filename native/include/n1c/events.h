@@ -39,7 +39,7 @@ N1C_API int64_t n1c_events_memory_size(int64_t channels, int64_t frames);
  *                  3 packets of a bin, 1 to 64;
  *                  4 packets of a second, over which the budget holds, 1 to 4096;
  *                  5 the budget: bits in so many packets, 0 to 2^30;
- *                  6 the layers that are sent, bit 0 to 3;
+ *                  6 the layers that are sent, bit 0 to 3; bit 4: layer 0 has levels besides counts;
  *                  7 spikes a second that a channel may send, 1 to 10000.
  * @param count     N1C_EVENTS_SETTINGS.
  * @return          the bytes of memory in use. */
