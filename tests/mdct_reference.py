@@ -1,10 +1,14 @@
-"""A slow decoder of mdct's payloads in plain Python, written from docs/lossy.md."""
+"""A slow decoder of mdct's payloads in plain Python, written from docs/lossy.md, and the encoder.
+
+The format leaves an encoder free to choose its numbers; this one chooses as native/src/mdct.c does.
+"""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
 
+from entropy_reference import Encoder
 from format_reference import Range
 
 BLOCK = 256
@@ -58,6 +62,11 @@ class Model:
         self.blocks = 0
         self.events: Counter[str] = Counter()
         """How often what is rare has happened."""
+
+    def serving(self, which: int, odd: int) -> dict:
+        """Return the counters that serve for a class, without beginning any."""
+        used = [c for c, q in self.counters if q == odd]
+        return self.counters[min(used, key=lambda c: (abs(c - which), c)), odd] if used else {}
 
     def expected(self, i: int, near: int, far: int) -> int:
         weight = min(self.blocks, 60)
@@ -145,3 +154,145 @@ def decode(payload: bytes, step: int, n: int, events: Counter[str] | None = None
     if events is not None:
         events += model.events
     return out[:n]
+
+
+# -- the encoder -------------------------------------------------------------------------------------------------------
+
+UNARY, BITS = 15, 8
+"""Of a number's high part, and of a price below the point."""
+SOURCES = ((0, 0), (1, 1)), ((2, 0), (3, 1)), ((0, 1), (1, 0)), ((2, 1), (3, 0))
+"""By state: the states and parities that lead there."""
+
+
+def price(p: int) -> int:
+    """Return -log2(p / 512), the last bits cut off."""
+    v, log, fraction = p << 22, 0, 0
+    while v < 1 << 31:
+        v, log = v << 1, log + 1
+    for _ in range(BITS):
+        v = v * v >> 31
+        fraction *= 2
+        if v >> 32:
+            v, fraction = v >> 1, fraction + 1
+    return (log << BITS) - fraction
+
+
+ONES = [price(2 * i + 1) for i in range(256)]
+ZEROS = [price(511 - 2 * i) for i in range(256)]
+
+
+class Prices:
+    """What high parts of numbers take, 0 to 15, computed anew for each block."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.sums: dict[tuple[int, int], list[int]] = {}
+
+    def of_class(self, which: int, odd: int) -> list[int]:
+        if (which, odd) not in self.sums:
+            counters, ones, found = self.model.serving(which, odd), 0, []
+            for i in range(UNARY):
+                p, _ = counters.get(i, (1 << 21, 0))
+                slot = p >> 14
+                found.append(ones + ZEROS[slot])
+                ones += ONES[slot]
+            self.sums[which, odd] = [*found, ones]
+        return self.sums[which, odd]
+
+    def of_number(self, which: int, odd: int, low: int, k: int) -> int:
+        high = k >> low
+        bits = self.of_class(which, odd)[min(high, UNARY)]
+        if high >= UNARY:
+            bits += 2 * (high - UNARY + 1).bit_length() - 1 << BITS
+        return bits + (low + (k != 0) << BITS)
+
+
+def fold(u: list[int]) -> list[int]:
+    half = BLOCK // 2
+    w = [scaled(u[i] * sine(2 * min(i, 2 * BLOCK - 1 - i) + 1)) for i in range(2 * BLOCK)]
+    upper = [-w[3 * half - 1 - i] - w[3 * half + i] for i in range(half)]
+    return upper + [w[i] - w[BLOCK - 1 - i] for i in range(half)]
+
+
+def choose(model: Model, prices: Prices, bit_price: int, x: list[int], state: int) -> tuple[list[int], int]:
+    """Return the numbers of a block's coefficients, in half steps with 8 bits below the point, and the last state."""
+    far_off = 1 << 60
+    ways = [(0 if s == state else far_off, 0, 0) for s in range(4)]
+    steps = []
+    for i, v in enumerate(x):
+        magnitude, choices = abs(v), []
+        for s, (cost, near, far) in enumerate(ways):
+            odd = s >> 1
+            size = model.expected(i, near, far)
+            which, low = class_of(size), max((size >> 8).bit_length() - 3, 0)
+            below, found = (magnitude >> 8) + odd >> 1, {}
+            for k in (below, below + 1):
+                off = magnitude - (2 * k - (odd if k else 0) << 8)
+                found[k & 1] = cost + off * off + prices.of_number(which, odd, low, k) * bit_price, k
+            if below and magnitude < 6 << 8:
+                to_zero = cost + magnitude * magnitude + prices.of_number(which, odd, low, 0) * bit_price
+                if to_zero < found[0][0]:
+                    found[0] = to_zero, 0
+            choices.append(found)
+        following, step = [], []
+        for (first, first_parity), (second, second_parity) in SOURCES:
+            one, other = choices[first][first_parity], choices[second][second_parity]
+            (cost, k), source = (other, second) if other[0] < one[0] else (one, first)
+            following.append((cost, min(max(2 * k - (source >> 1 if k else 0), 0), 1 << 20), ways[source][1]))
+            step.append((k, source))
+        ways = following
+        steps.append(step)
+    last = s = min(range(4), key=lambda one: ways[one][0])
+    numbers = [0] * BLOCK
+    for i in reversed(range(BLOCK)):
+        k, s = steps[i][s]
+        numbers[i] = -k if x[i] < 0 else k
+    return numbers, last
+
+
+def put_raw(e: Encoder, v: int, bits: int) -> None:
+    while bits > 0:
+        some = min(bits, 16)
+        bits -= some
+        e.uniform(some, v >> bits & (1 << some) - 1)
+
+
+def put_number(e: Encoder, model: Model, size: int, odd: int, k: int) -> None:
+    counters = model.of_class(class_of(size), odd)
+    low = max((size >> 8).bit_length() - 3, 0)
+    high = abs(k) >> low
+    for i in range(UNARY):
+        e.bit(counters, i, 200, high > i)
+        if high == i:
+            break
+    if high >= UNARY:
+        rest = high - UNARY + 1
+        for _ in range(rest.bit_length() - 1):
+            put_raw(e, 0, 1)
+        put_raw(e, 1, 1)
+        put_raw(e, rest, rest.bit_length() - 1)
+    put_raw(e, abs(k), low)
+    if k:
+        put_raw(e, k < 0, 1)
+
+
+def encode(x: list[int], step: int, bit_price: int) -> bytes:
+    """Return the kernel's payload of numbers around 0."""
+    e, model, state, n = Encoder(), Model(), 0, len(x)
+    mirrored = x + x[::-1]
+    for block in range(-(-n // BLOCK) + 1):
+        places = range((block - 1) * BLOCK, (block + 1) * BLOCK)
+        folded = fold([mirrored[(-1 - i if i < 0 else i) % (2 * n)] << 10 for i in places])
+        given = [v << 7 for v in transform(folded)]
+        halves = [v // step if v >= 0 else -(-v // step) for v in given]
+        prices, first = Prices(model), state
+        numbers, state = choose(model, prices, bit_price, halves, first)
+        sizes: list[int] = []
+        for i, k in enumerate(numbers):
+            odd = first >> 1
+            near, far = (sizes[i - back] if i >= back else 0 for back in (1, 2))
+            put_number(e, model, model.expected(i, near, far), odd, k)
+            sizes.append(min(max(2 * abs(k) - (odd if k else 0), 0), 1 << 20))
+            first = NEXT[first][k & 1]
+        model.learn(sizes)
+    return e.end().ljust(n // 65536, b"\0")

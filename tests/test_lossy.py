@@ -450,6 +450,12 @@ def test_the_reference_decodes_the_same(kind: str, step: int) -> None:
     assert mdct_reference.decode(payload, step, x.size) == unkernel(payload, step, x.size).tolist()
 
 
+@pytest.mark.parametrize(("kind", "step"), [("codes", 300), ("codes", 3000), ("one", 16), ("step", 5000), ("loud", 1)])
+def test_the_reference_encodes_the_same(kind: str, step: int) -> None:
+    x = awkward_signals()[kind]
+    assert mdct_reference.encode(x.tolist(), step, 90) == kernel(x, step)
+
+
 def test_those_signals_take_every_rare_path() -> None:
     """Escapes, those of more than 16 bits, raw bits in pieces, counters taken over from classes on either side."""
     events: Counter[str] = Counter()
