@@ -33,6 +33,7 @@ _COMMANDS = {
     "bench": "time our own kernels",
     "latency": "time packets of many channels",
     "events": "send spikes of many channels over a slow radio",
+    "radio": "measure the road from lossless codecs to events, with its energy",
     "correlate": "correlate and order all recordings",
     "study": "compare known methods on recordings of many channels",
     "bases": "compare bases by rate and distortion",

@@ -77,7 +77,7 @@ def command(
     packets = 1e3 * seconds + 3e3 * min(map(len, recordings)) / rate
     with progress(packets, "packets", quiet=quiet or as_json) as advance:
         sent = events.stream(recordings, as_channels, rate, budget, seconds, lossless, advance)
-        detected = events.detection(recordings, rate, advance=advance)
+        detected = events.detection(events.planted(recordings, rate), rate, advance)
     figures = events.figures(sent, detected, rate)
     if as_json:
         click.echo(json.dumps(figures, indent=2))

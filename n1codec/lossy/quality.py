@@ -7,23 +7,22 @@ that are known, or else against what it finds in the recording itself.
 
 from __future__ import annotations
 
-import json
-import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from math import inf, isfinite
+from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from n1codec import files
 from n1codec.codec import CodecError
 from n1codec.container import decode, encode
 from n1codec.datasets import synth_spikes, truth
 from n1codec.datasets.truth import Truth
 from n1codec.lossy import agreement, distortion
+from n1codec.lossy import rows as rows_of
+from n1codec.lossy.rows import Row, plain
 from n1codec.lossy.sorting import Sorter
 from n1codec.pipeline import get_codec
 from n1codec.recordings import Recording
@@ -50,7 +49,6 @@ WELL = 0.8
 """Accuracy from which on a neuron counts as found."""
 
 Advance = Callable[..., Any]
-Row = dict[str, Any]
 
 
 class Subject(NamedTuple):
@@ -166,7 +164,7 @@ def measure(subject: Subject, was: Before, spec: str) -> Row:
         **_detections(was.detected, now, subject),
     }
     units = _units(subject.truth, was.detected, now, subject.rate) if subject.truth else []
-    return {key: _plain(value) for key, value in row.items()} | {"units": units}
+    return {key: plain(value) for key, value in row.items()} | {"units": units}
 
 
 def _detections(was: list[np.ndarray] | None, now: list[np.ndarray] | None, subject: Subject) -> Row:
@@ -192,7 +190,7 @@ def _units(
         for key, found in (("hits_before", was), ("hits", now)):
             if found is not None:
                 row[key] = agreement.near(train, found[known.channels[unit]], window).mean()
-        rows.append({key: _plain(value) for key, value in row.items()})
+        rows.append({key: plain(value) for key, value in row.items()})
     return rows
 
 
@@ -207,16 +205,16 @@ def measure_sorting(subject: Subject, was: Before, spec: str, sorter: Sorter, un
     window = _frames(SORTED_WINDOW, subject.rate)
     known = was.reference.trains()
     entries = [{**entry} for entry in units] or [
-        {"unit": unit, "snr": _plain(was.reference.snr[unit]), "spikes": train.size} for unit, train in known.items()
+        {"unit": unit, "snr": plain(was.reference.snr[unit]), "spikes": train.size} for unit, train in known.items()
     ]
     row: Row = {"reference": "known neurons" if subject.truth else "what is sorted before", "failure": now.failure}
     for end, found in (("_before", was.sorted), ("", now.units)):
         pairs = agreement.paired(known, found, window)
         for entry in entries:
-            entry[f"accuracy{end}"] = _plain(pairs.get(entry["unit"], (0, 0.0))[1])
+            entry[f"accuracy{end}"] = plain(pairs.get(entry["unit"], (0, 0.0))[1])
         values = [entry[f"accuracy{end}"] for entry in entries]
         row |= {
-            f"accuracy{end}": _plain(float(np.mean(values))) if values else None,
+            f"accuracy{end}": plain(float(np.mean(values))) if values else None,
             f"units_found{end}": sum(value >= WELL for value in values),
             f"units_sorted{end}": len(found),
             f"units_false{end}": len(found) - len(pairs),
@@ -226,13 +224,6 @@ def measure_sorting(subject: Subject, was: Before, spec: str, sorter: Sorter, un
 
 def _frames(seconds: float, rate: float) -> int:
     return max(1, round(seconds * rate))
-
-
-def _plain(value: Any) -> Any:
-    """Return a figure as JSON has it: with 6 digits, and null for what is infinite."""
-    if isinstance(value, float | np.floating):
-        return float(f"{value:.6g}") if isfinite(value) else None
-    return value
 
 
 # -- the store -------------------------------------------------------------------------------------------------------
@@ -278,11 +269,11 @@ def run(
             name = asked[case.spec]
             row = about | {"codec": name, "spec": case.spec, "codec_version": case.version, "lossy": case.lossy}
             advance(f"{subject.name} {name}", 0)
-            row = known.get(_key(row)) or _added(folder, row | measure(subject, was, case.spec))
+            row = known.get(_key(row)) or rows_of.append(folder / FILE, row | measure(subject, was, case.spec))
             if sorter:
                 after = row | {"sorter": sorter.name, "sorter_version": sorter.version}
-                row = known.get(_key(after)) or _added(
-                    folder, after | measure_sorting(subject, was, case.spec, sorter, row["units"])
+                row = known.get(_key(after)) or rows_of.append(
+                    folder / FILE, after | measure_sorting(subject, was, case.spec, sorter, row["units"])
                 )
             rows.append(row)
             advance(f"{subject.name} {name}")
@@ -296,37 +287,9 @@ def _key(row: Row) -> tuple[str, ...]:
     return tuple(str(row[name]) for name in _KEYS)
 
 
-def _added(folder: Path, row: Row) -> Row:
-    """Add a row to the store, sync it to the disk, and return it.
-
-    A line that a kill cut off is ended first, and is never read.
-    """
-    with (folder / FILE).open("a+b") as file:
-        file.seek(0, os.SEEK_END)
-        if file.tell():
-            file.seek(-1, os.SEEK_END)
-            if file.read(1) != b"\n":
-                file.write(b"\n")
-        file.write(json.dumps(row, separators=(",", ":")).encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    return row
-
-
 def read(folder: Path) -> list[Row]:
     """Return the rows of a folder's store in the order written; lines that a kill cut off are left out."""
-    path = folder / FILE
-    if not path.exists():
-        return []
-    rows = []
-    for line in files.read(path).splitlines():
-        try:
-            row = json.loads(line)
-            _key(row)
-        except (ValueError, KeyError, TypeError):
-            continue
-        rows.append(row)
-    return rows
+    return rows_of.read(folder / FILE, _KEYS)
 
 
 # -- what it adds up to ----------------------------------------------------------------------------------------------

@@ -49,6 +49,10 @@ class Stream(NamedTuple):
     """Mean of decibels of waveforms that came back; NaN if there were none."""
     field_db: float
     """Mean over channels of the decibels of the field potential."""
+    snr_db: float
+    """The same of all samples, of which the field and the waveforms are drawn; their mean counts as known."""
+    snr_spike_db: float
+    """The same between 300 and 6000 Hz."""
 
 
 class Detection(NamedTuple):
@@ -71,6 +75,8 @@ def stream(
     seconds: float,
     samples_of: tuple[int, ...] = (),
     advance: Callable[..., Any] = lambda text="", step=1: None,
+    frames_per_packet: int | None = None,
+    **named: Any,
 ) -> Stream:
     """Send recordings as many channels, and compare what comes back.
 
@@ -79,9 +85,11 @@ def stream(
             further on, over and over.
         samples_of: channels that are sent lossless where there is room.
         advance: called after each packet.
+        frames_per_packet: those of a millisecond if None.
+        named: further settings of encoder and decoder.
     """
-    size = max(1, round(1e-3 * rate))
-    settings: dict[str, Any] = {"frames_per_packet": size, "budget": budget, "samples_of": samples_of}
+    size = frames_per_packet or max(1, round(1e-3 * rate))
+    settings: dict[str, Any] = {"frames_per_packet": size, "budget": budget, "samples_of": samples_of, **named}
     encoder, decoder = EventEncoder(channels, rate, **settings), EventDecoder(channels, rate, **settings)
     source = Channels(recordings, channels)
     packets = max(BLOCK, round(seconds * rate / size))
@@ -102,9 +110,8 @@ def stream(
         waveforms += len(arrival.waveforms)
         heard.add(arrival)
         advance()
-    waveform_db, field_db = heard.compare(source, rate)
     return Stream(
-        cpu, bits, layers, packets * size / rate, encoder.window, found, sent, waveforms, waveform_db, field_db
+        cpu, bits, layers, packets * size / rate, encoder.window, found, sent, waveforms, *heard.compare(source, rate)
     )
 
 
@@ -124,32 +131,46 @@ class _Heard:
             if 0 <= channel < len(self._field):
                 self._waveforms.append((int(frame), int(channel), waveform))
 
-    def compare(self, source: Channels, rate: float) -> tuple[float, float]:
-        """Return the mean decibels of waveforms, and of the field from the second second on."""
+    def compare(self, source: Channels, rate: float) -> tuple[float, ...]:
+        """Return the mean decibels of waveforms; of the field; and of all samples, in full and between 300 and 6000 Hz.
+
+        All but those of waveforms are from the second second on.
+        """
         from scipy import signal
 
         packets = self._field.shape[1]
         shift = round(np.log2(rate / (2 * np.pi * 194)))
         pole = [1, 2.0**-shift - 1]
         low = signal.butter(4, 300, "lowpass", fs=rate, output="sos")
-        fields, waveforms = [], []
+        middles = np.arange(packets) * self._size + (self._size - 1) / 2
+        found: list[list[float]] = [[], [], [], []]
         for channel, back in enumerate(self._field):
             x = source.channel(channel, 0, packets * self._size).astype(np.float64)
+            drawn = np.interp(np.arange(len(x)), middles, np.nan_to_num(back))
             own = [(frame, waveform) for frame, of, waveform in self._waveforms if of == channel]
             if own:
                 y = signal.lfilter([1, -1], pole, signal.lfilter([1, -1], pole, x - x[0]))
                 y = signal.lfilter([0.25, 0.5, 0.25], [1], y)
                 for frame, waveform in own:
-                    wanted = y[frame - BEFORE : frame - BEFORE + SNIPPET]
-                    if len(wanted) == SNIPPET:
-                        waveforms.append(_decibels(wanted, waveform))
+                    start = frame - BEFORE
+                    wanted = y[start : start + SNIPPET]
+                    if len(wanted) == SNIPPET and start:
+                        found[0].append(_decibels(wanted, waveform))
+                        drawn[start - 1 : start - 1 + SNIPPET] += waveform  # the filter is a sample late
             field = signal.sosfiltfilt(low, x).reshape(packets, self._size).mean(axis=1)
             field = signal.lfilter([1, -1], [1, 2.0**-8 - 1], field - field[0])
             heard = np.flatnonzero(~np.isnan(back))
             heard = heard[heard >= SETTLING * rate / self._size]
             if heard.size and field[heard].any():
-                fields.append(_decibels(field[heard], back[heard]))
-        return tuple(float(np.mean(some)) if some else float("nan") for some in (waveforms, fields))  # type: ignore[return-value]
+                found[1].append(_decibels(field[heard], back[heard]))
+            settled = slice(round(SETTLING * rate), None)
+            wanted = x[settled] - x[settled].mean() if len(x) > settled.start else np.zeros(0)
+            if wanted.any():
+                found[2].append(_decibels(wanted, drawn[settled]))
+                both = detect.bandpass(np.stack([wanted, drawn[settled]]), rate)
+                if both is not None:
+                    found[3].append(_decibels(*both))
+        return tuple(float(np.mean(some)) if some else float("nan") for some in found)
 
 
 def _decibels(wanted: np.ndarray, back: np.ndarray) -> float:
@@ -208,28 +229,47 @@ def plant(
     return generate.Planted(np.clip(np.rint(out), -32768, 32767).astype(np.int16), troughs, which)
 
 
-def detection(
-    recordings: Sequence[np.ndarray],
-    rate: float,
-    seed: int = 0,
-    advance: Callable[..., Any] = lambda text="", step=1: None,
-) -> Detection:
-    """Plant spikes in quiet recordings and let the implant's detector find them.
+class Planted(NamedTuple):
+    """Quiet recordings with spikes in them."""
+
+    level: int
+    samples: np.ndarray
+    """int16 of shape (frames, channels)."""
+    troughs: list[np.ndarray]
+    """Frames of each channel's spikes."""
+
+
+def planted(recordings: Sequence[np.ndarray], rate: float, seed: int = 0) -> list[Planted]:
+    """Return what is quiet of recordings with spikes of each of ``LEVELS`` in it.
 
     Raises:
         CodecError: no recording is quiet.
     """
     silent = quiet(recordings, rate)
     length = min(map(len, silent))
+    found = []
+    for level in LEVELS:
+        random = np.random.default_rng([seed, level])
+        pieces = [plant(x[:length], rate, level, random) for x in silent]
+        found.append(Planted(level, np.stack([one.samples for one in pieces], axis=1), [one.frames for one in pieces]))
+    return found
+
+
+def detection(
+    trials: Sequence[Planted], rate: float, advance: Callable[..., Any] = lambda text="", step=1: None
+) -> Detection:
+    """Let the implant's detector find spikes that were planted.
+
+    Args:
+        trials: see :func:`planted`; their samples may have gone through a codec since.
+    """
     size = max(1, round(1e-3 * rate))
     hits: dict[str, float] = {}
     late: list[np.ndarray] = []
     false = 0
-    for level in LEVELS:
-        random = np.random.default_rng([seed, level])
-        planted = [plant(x[:length], rate, level, random) for x in silent]
-        encoder = EventEncoder(len(silent), rate, size, layers=())
-        samples = np.stack([one.samples for one in planted], axis=1)
+    length, channels = trials[0].samples.shape
+    for level, samples, planted_at in trials:
+        encoder = EventEncoder(channels, rate, size, layers=())
         events = [np.zeros((0, 2), np.int64)]
         for start in range(0, length - size + 1, size):
             encoder.push(samples[start : start + size])
@@ -237,9 +277,9 @@ def detection(
             advance()
         every = np.concatenate(events)
         struck = total = 0
-        for channel, one in enumerate(planted):
+        for channel, frames in enumerate(planted_at):
             own = every[(every[:, 1] == channel) & (every[:, 0] >= SETTLING * rate), 0]
-            truth = one.frames[one.frames < length - 3 * size]
+            truth = frames[frames < length - 3 * size]
             if not own.size:
                 total += truth.size
                 continue
@@ -248,17 +288,16 @@ def detection(
             near = np.abs(away).argmin(axis=0)
             late.append((own[near] - truth)[hit])
             struck, total = struck + int(hit.sum()), total + truth.size
-            false += int((np.abs(own[:, None] - one.frames).min(axis=1) > NEAR * rate).sum())
+            false += int((np.abs(own[:, None] - frames).min(axis=1) > NEAR * rate).sum())
         hits[str(level)] = struck / max(total, 1)
     waits = np.concatenate(late) if late else np.zeros(1)
-    seconds = len(LEVELS) * len(silent) * (length / rate - SETTLING)
-    hold = encoder.hold
+    seconds = len(trials) * channels * (length / rate - SETTLING)
     return Detection(
         hits,
         false / seconds,
-        1e3 * float(np.percentile(waits + hold, 99)) / rate,
+        1e3 * float(np.percentile(waits + encoder.hold, 99)) / rate,
         1e3 * float(np.percentile(waits + SNIPPET - BEFORE - 1, 99)) / rate,
-        len(silent),
+        channels,
     )
 
 
@@ -281,5 +320,7 @@ def figures(sent: Stream, found: Detection, rate: float) -> dict[str, Any]:
         "waveforms_sent": sent.waveforms,
         "waveform_db": sent.waveform_db if np.isfinite(sent.waveform_db) else None,
         "field_db": sent.field_db if np.isfinite(sent.field_db) else None,
+        "snr_db": sent.snr_db if np.isfinite(sent.snr_db) else None,
+        "snr_spike_db": sent.snr_spike_db if np.isfinite(sent.snr_spike_db) else None,
         "planted_in": found.channels,
     }

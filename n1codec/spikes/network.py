@@ -61,6 +61,20 @@ class Network(NamedTuple):
             left = left - codewords[chosen[:, stage]]
         return chosen
 
+    def cost(self) -> tuple[int, int]:
+        """Return what :meth:`encode` takes of a spike: multiplications, and bytes of its weights, one for each."""
+        w, products, length = self.weights, 0, self.samples
+        names = ["enc.in", *(f"enc.{i}.{half}" for i in range(BLOCKS) for half in "ab")]
+        for name in names:
+            block = name.split(".")[1]
+            length = self.samples >> (0 if block == "in" else int(block))
+            products += w[f"{name}.weight"].size * length
+        downs = [f"enc.down{i}" for i in range(BLOCKS - 1)]
+        products += sum(w[f"{name}.weight"].size * (self.samples >> i + 1) for i, name in enumerate(downs))
+        products += w["enc.out.weight"].size + w["codewords"].size
+        sizes = [weight.size for name, weight in w.items() if name.startswith("enc.")]
+        return products, sum(sizes) + w["codewords"].size
+
     def decode(self, chosen: np.ndarray) -> np.ndarray:
         """Return the waveforms of codewords, float64 of shape (spikes, channels, samples), in multiples of the noise.
 
