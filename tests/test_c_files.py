@@ -10,7 +10,7 @@ import struct
 import subprocess
 import sys
 import zlib
-from ctypes import POINTER, byref, c_char_p, c_double, c_int, c_int64, c_ubyte, c_void_p
+from ctypes import POINTER, byref, c_char_p, c_double, c_int, c_int32, c_int64, c_ubyte, c_void_p
 from pathlib import Path
 
 import numpy as np
@@ -158,6 +158,28 @@ class File:
         assert good(read(self.handle, stream, start, frames, x.ctypes.data, x.nbytes - less)) == frames
         return x
 
+    def read_channels(self, start: int, frames: int, channels: list[int], stream: int = 0, less: int = 0) -> np.ndarray:
+        info = self.info(stream)
+        x = np.zeros((max(frames, 0), len(channels)), KINDS[info.dtype])
+        listed = (c_int32 * len(channels))(*channels)
+        read = c("read_channels", c_void_p, c_int64, c_int64, c_int64, c_void_p, c_int64, c_void_p, c_int64)
+        size = x.nbytes - less
+        assert good(read(self.handle, stream, start, frames, listed, len(channels), x.ctypes.data, size)) == frames
+        return x
+
+    def chunk_end(self, frame: int, stream: int = 0) -> int:
+        return good(c("chunk_end", c_void_p, c_int64, c_int64)(self.handle, stream, frame))
+
+    def ranges(
+        self, start: int, frames: int, channels: list[int] | None = None, room: int = 99
+    ) -> list[tuple[int, int]]:
+        listed = None if channels is None else (c_int32 * len(channels))(*channels)
+        found = (c_int64 * (2 * room))()
+        ask = c("ranges", c_void_p, c_int64, c_int64, c_int64, c_void_p, c_int64, c_void_p, c_int64)
+        count = good(ask(self.handle, 0, start, frames, listed, len(channels or []), found, room))
+        assert not any(found[2 * count :])
+        return [(found[2 * i], found[2 * i + 1]) for i in range(min(count, room))] + [(0, 0)] * max(0, count - room)
+
 
 def write(
     path: Path, x: np.ndarray, codec: str, rate: float = 30_000.0, step: int = 977, about: str | None = None
@@ -281,6 +303,55 @@ def test_long_recordings_are_read_at_random(spec: str, tmp_path: Path) -> None:
             file.reads.clear()
             assert (file.read(10, 100) == x[10:110]).all() and file.reads == []
             assert first < (tmp_path / "a.n1c").stat().st_size / 2
+
+
+@pytest.mark.parametrize("spec", ["n1_multi:block=3", "n1_multi", "planes|zstd"])
+def test_some_channels_and_what_they_take(spec: str, tmp_path: Path) -> None:
+    x = walk(23_000, 7)
+    with n1codec.create(tmp_path / "a.n1c", 7, rate=500, spec=spec) as recorder:
+        recorder.write(x)
+    blob = (tmp_path / "a.n1c").read_bytes()
+    with n1codec.open(tmp_path / "a.n1c") as rec, File(blob) as file:
+        chunks = rec.chunks
+        for start, stop in chunks:
+            assert {file.chunk_end(frame) for frame in (start, stop - 1)} == {stop}
+        for start, frames, channels in (
+            (0, 23_000, [6, 0]),
+            (chunks[-1][0] - 9 if len(chunks) > 1 else 5, 20, [3]),
+            (17, 5, [2, 2, 2]),
+            (17, 5, []),
+            (22_999, 1, list(range(7))[::-1]),
+        ):
+            # What is foretold is what is read, and nothing is read twice.
+            foretold = file.ranges(start, frames, channels)
+            file.reads.clear()
+            assert (file.read_channels(start, frames, channels) == x[start : start + frames, channels]).all()
+            assert sorted(file.reads) == sorted(foretold)
+            assert (file.read_channels(start, frames, channels) == x[start : start + frames, channels]).all()
+    with File(blob) as file:
+        every, some = file.ranges(0, 23_000), file.ranges(0, 23_000, [1])
+        assert set(some) <= set(every)
+        assert (len(some) < len(every)) == ("block" in spec)
+        assert file.ranges(0, 23_000, room=1) == every[:1] + [(0, 0)] * (len(every) - 1)
+        assert file.ranges(5, 0) == []
+        file.read_channels(0, 3, [1])
+        assert not set(file.ranges(0, 3)) & set(some)
+        assert (file.read(0, 3) == x[:3]).all() and file.ranges(0, 3) == []
+        for frame in (-1, 23_000):
+            with pytest.raises(Failed, match=str(ARGUMENT)):
+                file.chunk_end(frame)
+        with pytest.raises(Failed, match=str(ARGUMENT)):
+            file.chunk_end(0, 1)
+        for channels in ([7], [-1], [0, 99]):
+            for ask in (file.ranges, file.read_channels):
+                with pytest.raises(Failed, match=str(ARGUMENT)):
+                    ask(0, 1, channels)
+        with pytest.raises(Failed, match=str(CAPACITY)):
+            file.read_channels(0, 9, [1, 2], less=1)
+    whole = n1codec.encode(x, "n1", rate=500)
+    with File(whole) as file:
+        assert file.chunk_end(0) == file.chunk_end(22_999) == 23_000 and file.ranges(0, 23_000) == []
+        assert (file.read_channels(4, 90, [5, 1]) == x[4:94, [5, 1]]).all()
 
 
 def test_a_recording_that_was_written_on(tmp_path: Path) -> None:

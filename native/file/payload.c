@@ -60,7 +60,6 @@ static const coder coders[] = {
 #ifndef N1C_SMALL
     {"n\xF5", CODED, 0, 1, 1, 65536},    /* nu */
     {"n\xE9", CODED, 1, 0, 0, 2048},     /* ni */
-    {"n\xED", CODED, 1, 0, 0, 2048},     /* nm */
     {"a\xF2", CODED, 1, 0, 0, 65536},    /* ar */
     {"r\xE9", CODED, 1, 0, 0, 65536},    /* ri */
     {"h\xF5", CODED, 0, 0, 0, 65536},    /* hu */
@@ -68,9 +67,12 @@ static const coder coders[] = {
     {"r\xEE", CODED, 0, 0, 0, 65536},    /* rn */
     {"\xFA", WHOLE, 0, 0, 0, 65536},     /* z */
     {"z\xEC", WHOLE, 0, 0, 0, 2048},     /* zl */
+#  ifndef N1C_WITHOUT_MAX
+    {"n\xED", CODED, 1, 0, 0, 2048},     /* nm */
+#  endif
 #endif
 };
-enum { N1, COPY, MULTI, IMPLANT, MAX, ARANGE, RICE, HUFFMAN, RANGE, RANS, ZSTD, ZLIB };
+enum { N1, COPY, MULTI, IMPLANT, ARANGE, RICE, HUFFMAN, RANGE, RANS, ZSTD, ZLIB, MAX };
 #define CODERS ((int)(sizeof coders / sizeof *coders))
 
 static int planes_of(const coder *c, int dtype) {
@@ -145,11 +147,13 @@ static int64_t work_size(const coder *c, int64_t n) {
   switch (c - coders) {
     case N1: return n1c_n1_work_size(n);
     case IMPLANT: return n1c_n1_implant_work_size(n);
-    case MAX: return n1c_n1_max_work_size(n);
     case ARANGE: return n1c_arange_work_size();
     case HUFFMAN: return n1c_huffman_decode_work_size();
     case RANGE: return n1c_range_decode_work_size();
     case RANS: return n1c_rans_decode_work_size();
+#  ifndef N1C_WITHOUT_MAX
+    case MAX: return n1c_n1_max_work_size(n);
+#  endif
     default: return 0;
   }
 }
@@ -183,11 +187,13 @@ static int decode_channel(const coder *c, n1c_reader in, int16_t *x, int64_t n) 
   switch (c - coders) {
     case N1: found = n1c_n1_decode(in.at, length, built_in_profile, 0, work, size, x, n, SIMD); break;
     case IMPLANT: found = n1c_n1_implant_decode(in.at, length, NULL, 0, work, size, x, n); break;
-    case MAX: found = n1c_n1_max_decode(in.at, length, work, size, x, n, SIMD); break;
     case ARANGE: found = n1c_arange_decode(in.at, length, x, n, work, size); break;
     case RICE: found = n1c_rice_decode(in.at, length, x, n); break;
     case HUFFMAN: found = n1c_huffman_decode(in.at, length, x, n, work, size); break;
     case RANGE: found = n1c_range_decode(in.at, length, x, n, work, size); break;
+#  ifndef N1C_WITHOUT_MAX
+    case MAX: found = n1c_n1_max_decode(in.at, length, work, size, x, n, SIMD); break;
+#  endif
     default: found = n1c_rans_decode(in.at, length, x, n, work, size);
   }
   free(work);

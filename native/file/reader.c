@@ -42,6 +42,8 @@ typedef struct {
   int64_t model_count, model_room;
   n1c_buffer held; /* the model that was read last */
   int64_t held_number;
+  int wanted; /* by who reads now */
+  int here;   /* its columns of the stream's samples are decoded */
 } group;
 
 typedef struct {
@@ -50,6 +52,7 @@ typedef struct {
   double rate;
   group *groups;
   int64_t group_count;
+  int32_t *group_of;  /* of each channel; -1 before it is known */
   n1c_buffer samples; /* of the chunk that was decoded last */
   int64_t first, decoded;
 } stream;
@@ -57,7 +60,7 @@ typedef struct {
 struct n1c_file {
   n1c_read_at read;
   void *context;
-  FILE *own; /* what n1c_open() opened */
+  void (*release)(void *context); /* what n1c_open() opened; NULL for what is the caller's */
   int64_t size;
   int version, lossy;
   stream *streams;
@@ -88,6 +91,8 @@ static int read_file(void *context, int64_t offset, uint8_t *bytes, int64_t leng
   if (fread(bytes, 1, (size_t)length, f) == (size_t)length) return 0;
   return ferror(f) ? N1C_E_IO : N1C_E_CORRUPT;
 }
+
+static void close_file(void *context) { fclose(context); }
 
 static int64_t size_of(FILE *f) {
 #if defined(_WIN32)
@@ -197,7 +202,7 @@ static int inflate(n1c_reader *r, int64_t most, uint8_t **bytes, int64_t *length
   }
 }
 
-static int read_group(n1c_reader *r, const stream *s, group *g, uint8_t *seen) {
+static int read_group(n1c_reader *r, stream *s, group *g) {
   uint64_t runs = take(r), column = 0;
   n1c_reader look = *r;
   for (uint64_t i = 0; i < runs; i++) {
@@ -214,8 +219,8 @@ static int read_group(n1c_reader *r, const stream *s, group *g, uint8_t *seen) {
   for (uint64_t i = 0; i < runs; i++) {
     const uint64_t first = take(r), more = take(r);
     for (uint64_t k = first; k < first + more; k++) {
-      if (seen[k]) return N1C_E_CORRUPT;
-      seen[k] = 1;
+      if (s->group_of[k] >= 0) return N1C_E_CORRUPT;
+      s->group_of[k] = (int32_t)(g - s->groups);
       g->channels[column++] = (int32_t)k;
     }
   }
@@ -228,7 +233,6 @@ static int read_stream(n1c_reader *r, stream *s, uint64_t *channels_left) {
   const n1c_reader name = take_bytes(r);
   const uint64_t form = n1c_read_bytes(r, 1);
   uint64_t channels, groups, seen_channels = 0;
-  uint8_t *seen;
   int error = 0;
   s->rate = n1c_take_rate(r, 0);
   channels = take(r);
@@ -244,15 +248,15 @@ static int read_stream(n1c_reader *r, stream *s, uint64_t *channels_left) {
   s->shape.channels = (int64_t)channels;
   s->first = -1;
   if (!groups) return 0;
-  seen = calloc((size_t)channels, 1);
+  s->group_of = n1c_allocate(sizeof *s->group_of * channels);
   s->groups = calloc((size_t)groups, sizeof *s->groups);
-  if (!seen || !s->groups) error = N1C_E_MEMORY;
+  if (!s->group_of || !s->groups) return N1C_E_MEMORY;
+  for (uint64_t k = 0; k < channels; k++) s->group_of[k] = -1;
   while (!error && s->group_count < (int64_t)groups) {
     group *g = s->groups + s->group_count++;
-    error = read_group(r, s, g, seen);
+    error = read_group(r, s, g);
     seen_channels += (uint64_t)g->count;
   }
-  free(seen);
   return error || seen_channels == channels ? error : N1C_E_CORRUPT;
 }
 
@@ -496,7 +500,7 @@ int64_t n1c_open(const char *path, n1c_file **file) {
     fclose(own);
     errno = kept;
   } else {
-    (*file)->own = own;
+    (*file)->release = close_file;
   }
   return found;
 }
@@ -512,12 +516,13 @@ void n1c_close(n1c_file *f) {
       free(one->groups[g].held.bytes);
     }
     free(one->groups);
+    free(one->group_of);
     free(one->samples.bytes);
     free(one->name);
   }
   free(f->streams);
   free(f->metadata);
-  if (f->own) fclose(f->own);
+  if (f->release) f->release(f->context);
   free(f);
 }
 
@@ -542,29 +547,33 @@ int64_t n1c_metadata(const n1c_file *f, const char **text) {
   return f->metadata_length;
 }
 
+static const model *model_of(const group *g, int64_t number) {
+  for (int64_t i = 0; i < g->model_count; i++)
+    if (g->models[i].number == number) return g->models + i;
+  return NULL;
+}
+
 /* The model of a number, kept until another is asked for. */
 static int fetch_model(const n1c_file *f, uint64_t stream_number, uint64_t group_number, group *g, int64_t number) {
-  for (int64_t i = 0; i < g->model_count; i++) {
-    uint8_t *section;
-    n1c_reader r;
-    int error;
-    if (g->models[i].number != number) continue;
-    if (g->held_number == number) return 0;
-    error = fetch_section(f, g->models[i].offset, g->models[i].length, 'M', &section, &r);
-    if (error) return error;
-    if (take(&r) != stream_number || take(&r) != group_number || take(&r) != (uint64_t)number || r.bad) error = N1C_E_CORRUPT;
-    g->held.length = 0;
-    g->held_number = 0;
-    if (!error && !n1c_reserve(&g->held, (uint64_t)(r.end - r.at) + 1)) error = N1C_E_MEMORY;
-    if (!error) {
-      memcpy(g->held.bytes, r.at, (size_t)(r.end - r.at));
-      g->held.length = r.end - r.at;
-      g->held_number = number;
-    }
-    free(section);
-    return error;
+  const model *m = model_of(g, number);
+  uint8_t *section;
+  n1c_reader r;
+  int error;
+  if (!m) return N1C_E_CORRUPT;
+  if (g->held_number == number) return 0;
+  error = fetch_section(f, m->offset, m->length, 'M', &section, &r);
+  if (error) return error;
+  if (take(&r) != stream_number || take(&r) != group_number || take(&r) != (uint64_t)number || r.bad) error = N1C_E_CORRUPT;
+  g->held.length = 0;
+  g->held_number = 0;
+  if (!error && !n1c_reserve(&g->held, (uint64_t)(r.end - r.at) + 1)) error = N1C_E_MEMORY;
+  if (!error) {
+    memcpy(g->held.bytes, r.at, (size_t)(r.end - r.at));
+    g->held.length = r.end - r.at;
+    g->held_number = number;
   }
-  return N1C_E_CORRUPT;
+  free(section);
+  return error;
 }
 
 /* Chunk i of a group into its columns of the stream's samples. */
@@ -602,20 +611,27 @@ static int decode_group(const n1c_file *f, int64_t s, int64_t k, int64_t i) {
   return error;
 }
 
+/* The wanted groups of a chunk. What others of its groups have decoded already stays. */
 static int decode_chunk(n1c_file *f, int64_t s, int64_t i) {
   stream *one = f->streams + s;
   const chunk *c = one->groups->chunks + i;
-  const int64_t size = c->frames * one->shape.channels * n1c_sample_bytes(one->shape.dtype);
   int error = 0;
-  one->first = -1;
-  one->samples.length = 0;
-  if (!n1c_reserve(&one->samples, (uint64_t)size)) return N1C_E_MEMORY;
-  for (int64_t k = 0; !error && k < one->group_count; k++) error = decode_group(f, s, k, i);
-  if (error) return error;
-  one->samples.length = size;
-  one->first = c->start;
-  one->decoded = c->frames;
-  return 0;
+  if (one->first != c->start) {
+    const int64_t size = c->frames * one->shape.channels * n1c_sample_bytes(one->shape.dtype);
+    one->first = -1;
+    one->samples.length = 0;
+    if (!n1c_reserve(&one->samples, (uint64_t)size)) return N1C_E_MEMORY;
+    for (int64_t k = 0; k < one->group_count; k++) one->groups[k].here = 0;
+    one->samples.length = size;
+    one->first = c->start;
+    one->decoded = c->frames;
+  }
+  for (int64_t k = 0; !error && k < one->group_count; k++) {
+    if (!one->groups[k].wanted || one->groups[k].here) continue;
+    error = decode_group(f, s, k, i);
+    one->groups[k].here = !error;
+  }
+  return error;
 }
 
 /* The chunk that a frame is in. */
@@ -629,29 +645,103 @@ static int64_t chunk_of(const group *g, int64_t frame) {
   return low;
 }
 
-int64_t n1c_read(n1c_file *f, int64_t stream_number, int64_t start, int64_t frames, void *samples, int64_t capacity) {
+/* Whether a stream has such frames and channels; the groups that hold the channels are wanted then. NULL is all of them. */
+static int want(const n1c_file *f, int64_t stream_number, int64_t start, int64_t frames, const int32_t *channels,
+                int64_t count) {
+  stream *s;
+  if (stream_number < 0 || stream_number >= f->stream_count) return N1C_E_ARGUMENT;
+  s = f->streams + stream_number;
+  if (start < 0 || frames < 0 || frames > s->shape.frames || start > s->shape.frames - frames) return N1C_E_ARGUMENT;
+  for (int64_t j = 0; channels && j < count; j++)
+    if (channels[j] < 0 || channels[j] >= s->shape.channels) return N1C_E_ARGUMENT;
+  for (int64_t k = 0; k < s->group_count; k++) s->groups[k].wanted = !channels;
+  for (int64_t j = 0; channels && s->group_count && j < count; j++) s->groups[s->group_of[channels[j]]].wanted = 1;
+  return 0;
+}
+
+static void copy_frames(const stream *s, int64_t first, int64_t frames, const int32_t *channels, int64_t count, uint8_t *out) {
+  const int bytes = n1c_sample_bytes(s->shape.dtype);
+  const int64_t row = s->shape.channels * bytes;
+  const uint8_t *from = s->samples.bytes + first * row;
+  if (!channels) {
+    memcpy(out, from, (size_t)(frames * row));
+    return;
+  }
+  for (int64_t t = 0; t < frames; t++, from += row)
+    for (int64_t j = 0; j < count; j++, out += bytes) memcpy(out, from + channels[j] * bytes, (size_t)bytes);
+}
+
+int64_t n1c_read_channels(n1c_file *f, int64_t stream_number, int64_t start, int64_t frames, const int32_t *channels,
+                          int64_t count, void *samples, int64_t capacity) {
   stream *s;
   uint8_t *out = samples;
   int64_t row;
   int bytes;
-  if (stream_number < 0 || stream_number >= f->stream_count) return N1C_E_ARGUMENT;
+  const int error = count < 0 ? N1C_E_ARGUMENT : want(f, stream_number, start, frames, channels, count);
+  if (error) return error;
   s = f->streams + stream_number;
-  if (start < 0 || frames < 0 || frames > s->shape.frames || start > s->shape.frames - frames) return N1C_E_ARGUMENT;
   bytes = n1c_sample_bytes(s->shape.dtype);
-  row = s->shape.channels * bytes;
+  if (count > INT64_MAX / bytes) return N1C_E_CAPACITY;
+  row = (channels ? count : s->shape.channels) * bytes;
   if (row && frames > capacity / row) return N1C_E_CAPACITY;
   for (int64_t at = start; at < start + frames;) {
     int64_t some;
-    if (s->first < 0 || at < s->first || at >= s->first + s->decoded) {
-      const int error = decode_chunk(f, stream_number, chunk_of(s->groups, at));
-      if (error) return error;
+    if (s->group_count) { /* those of version 1 are decoded */
+      const int failed = decode_chunk(f, stream_number, chunk_of(s->groups, at));
+      if (failed) return failed;
     }
     some = s->first + s->decoded - at;
     some = some < start + frames - at ? some : start + frames - at;
-    memcpy(out, s->samples.bytes + (at - s->first) * row, (size_t)(some * row));
+    copy_frames(s, at - s->first, some, channels, count, out);
     n1c_native_order(out, some * row, bytes);
     out += some * row;
     at += some;
   }
   return frames;
+}
+
+int64_t n1c_read(n1c_file *f, int64_t stream_number, int64_t start, int64_t frames, void *samples, int64_t capacity) {
+  return n1c_read_channels(f, stream_number, start, frames, NULL, 0, samples, capacity);
+}
+
+int64_t n1c_chunk_end(const n1c_file *f, int64_t stream_number, int64_t frame) {
+  const stream *s;
+  const chunk *c;
+  if (stream_number < 0 || stream_number >= f->stream_count) return N1C_E_ARGUMENT;
+  s = f->streams + stream_number;
+  if (frame < 0 || frame >= s->shape.frames) return N1C_E_ARGUMENT;
+  if (!s->group_count) return s->shape.frames;
+  c = s->groups->chunks + chunk_of(s->groups, frame);
+  return c->start + c->frames;
+}
+
+static int64_t put_range(n1c_range *ranges, int64_t capacity, int64_t count, int64_t offset, int64_t length) {
+  if (count < capacity) {
+    ranges[count].offset = offset;
+    ranges[count].length = length;
+  }
+  return count + 1;
+}
+
+int64_t n1c_ranges(const n1c_file *f, int64_t stream_number, int64_t start, int64_t frames, const int32_t *channels,
+                   int64_t count, n1c_range *ranges, int64_t capacity) {
+  const int error = count < 0 ? N1C_E_ARGUMENT : want(f, stream_number, start, frames, channels, count);
+  const stream *s;
+  int64_t found = 0;
+  if (error) return error;
+  s = f->streams + stream_number;
+  for (int64_t k = 0; frames && k < s->group_count; k++) {
+    const group *g = s->groups + k;
+    int64_t held = g->held_number;
+    if (!g->wanted) continue;
+    for (int64_t i = chunk_of(g, start); i < g->chunk_count && g->chunks[i].start < start + frames; i++) {
+      const chunk *c = g->chunks + i;
+      const model *m = c->model && c->model != held ? model_of(g, c->model) : NULL;
+      if (g->here && s->first == c->start && c->start <= start) continue; /* those before it would take its place */
+      if (m) found = put_range(ranges, capacity, found, m->offset, m->length);
+      found = put_range(ranges, capacity, found, c->offset, c->length);
+      held = c->model ? c->model : held;
+    }
+  }
+  return found;
 }

@@ -99,6 +99,34 @@ N1C_API int64_t n1c_metadata(const n1c_file *file, const char **text);
  * @return          frames. */
 N1C_API int64_t n1c_read(n1c_file *file, int64_t stream, int64_t start, int64_t frames, void *samples, int64_t capacity);
 
+/* Read frames of some channels. Channels that are coded together are decoded together, and no others.
+ *
+ * @param channels  which ones, 0 and up, in any order; NULL is all of them.
+ * @param count     how many.
+ * @param samples   frame by frame, the channels of each in the order of the list; otherwise as n1c_read().
+ * @return          frames. */
+N1C_API int64_t n1c_read_channels(n1c_file *file, int64_t stream, int64_t start, int64_t frames, const int32_t *channels,
+                                  int64_t count, void *samples, int64_t capacity);
+
+/* Tell where a chunk ends.
+ *
+ * @param frame  one of the chunk.
+ * @return       the frame behind its last one. */
+N1C_API int64_t n1c_chunk_end(const n1c_file *file, int64_t stream, int64_t frame);
+
+/* Bytes of a file. */
+typedef struct {
+  int64_t offset, length;
+} n1c_range;
+
+/* Tell which bytes n1c_read_channels() would read, for who fetches them beforehand: from a server, say.
+ *
+ * @param ranges    those of chunks and of their models, in no order; a part that the file holds decoded is left out.
+ * @param capacity  how many there is room for.
+ * @return          how many there are; where these are more, those that fit were written. */
+N1C_API int64_t n1c_ranges(const n1c_file *file, int64_t stream, int64_t start, int64_t frames, const int32_t *channels,
+                           int64_t count, n1c_range *ranges, int64_t capacity);
+
 /* Close a file and free what it has. NULL is none. */
 N1C_API void n1c_close(n1c_file *file);
 
