@@ -27,7 +27,7 @@ ifeq ($(shell uname),Darwin)
 UNUSED := -Wl,-dead_strip
 endif
 
-.PHONY: help install environments native eval grid plot report view bases sorting bench data list docs test test-all fuzz \
+.PHONY: help install environments native wasm eval grid plot report view bases sorting bench data list docs test test-all fuzz \
 	mutants lint format rtl rtl-stat clean distclean
 
 help: ## show this list
@@ -58,6 +58,12 @@ native: $(NATIVE)/n1enc $(NATIVE)/n1dec ## build ./n1enc and ./n1dec, the codec 
 
 $(NATIVE)/n1enc $(NATIVE)/n1dec: $(wildcard native/*/*.[ch] native/*/*/*.[ch])
 	@$(CC) $(NATIVE_FLAGS) -Inative/include -Inative/src native/tools/$(@F).c $(NATIVE_SOURCES) $(UNUSED) -o $@ && strip $@
+
+# The time of the file that is built last counts.
+wasm: js/n1c_max.wasm ## build the decoder of js/, the package for browsers and Node, with emcc
+
+js/n1c_max.wasm: tools/wasm.sh LICENSE NOTICE $(wildcard native/include/*.h native/include/*/*.h native/src/*.[ch] native/file/*.[ch] native/wasm/*.c)
+	@sh tools/wasm.sh
 
 install-lib: ## install libn1c for programs in C and C++: make install-lib PREFIX=/usr/local
 	@cmake -S . -B build/lib -DN1C_INSTALL=ON -DCMAKE_INSTALL_LIBDIR=lib >/dev/null
@@ -130,7 +136,7 @@ format: $(STAMP) ## let ruff format the code
 	@$(RUN) ruff check --fix -q . ; $(RUN) ruff format .
 
 clean: ## remove what was built, keep .venv, data and results
-	@rm -rf build dist encode decode n1enc n1dec .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf build dist encode decode n1enc n1dec js/*.wasm js/LICENSE js/NOTICE .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 distclean: clean ## remove .venv too
