@@ -32,3 +32,4 @@ build() {
 build n1c.wasm -DN1C_WITHOUT_MAX
 build n1c_max.wasm
 cp LICENSE NOTICE js/
+wc -c js/n1c.wasm js/n1c_max.wasm
