@@ -17,6 +17,7 @@ from conftest import ROOT
 
 from n1codec.codec import CodecError, UnavailableError
 from n1codec.datasets import synth_spikes, truth
+from n1codec.datasets.synth import Random
 from n1codec.lossy import agreement, quality, sorting
 from n1codec.lossy.quality import Subject
 from n1codec.lossy.sorting import Sorter
@@ -73,6 +74,15 @@ def small() -> Subject:
 
 
 # -- generated recordings --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_neurons_are_beside_the_probe_and_apart(seed: int) -> None:
+    places = synth_spikes._places(Random(seed, 0), np.array([20.0, 300.0]))
+    apart = np.linalg.norm(places[:, None] - places[None], axis=2) + 1000 * np.eye(len(places))
+    assert places.shape == (synth_spikes.UNITS, 3)
+    assert (places >= (0, 0, 5)).all() and (places <= (20, 300, 25)).all()
+    assert 20 <= apart.min() < 30
 
 
 def test_generated_recordings_are_what_they_say() -> None:

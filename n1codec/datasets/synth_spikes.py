@@ -1,6 +1,7 @@
 """Generated recordings whose spikes are known: neurons beside a probe, and noise.
 
-Thirty-two electrodes in two columns, 20 micrometres apart, hear twenty neurons. The loudest electrode of a neuron hears
+Thirty-two electrodes in two columns, 20 micrometres apart, hear twenty neurons, none of which is closer than 20
+micrometres to another: bodies of neurons are as wide. The loudest electrode of a neuron hears
 a trough as deep as 3 to 12 times the standard deviation of the noise, evenly spread over the neurons; on others the
 trough is exponentially lower with the distance, later and broader. Neurons fire at random, 2 milliseconds apart at
 least. The noise has the same standard deviation on all electrodes, 5 steps of the converter: half of its power is white
@@ -26,6 +27,12 @@ LOUDNESS = (3.0, 12.0)
 """Depth of the troughs of the quietest and of the loudest neuron, in standard deviations of the noise."""
 PITCH = 20.0
 """Micrometres between electrodes, across and along the probe."""
+_DEPTH = (5.0, 25.0)
+"""Micrometres from the probe to the nearest and the farthest neurons."""
+_DISTANCE = 20.0
+"""Micrometres between two neurons at least."""
+_TRIES = 1000
+"""Places that are looked at for all neurons, before all are placed anew."""
 _APART = 0.002
 """Seconds between two spikes of a neuron at least."""
 _BEFORE, _AFTER = 0.001, 0.002
@@ -89,9 +96,7 @@ def _waveforms(random: Random, geometry: np.ndarray) -> np.ndarray:
     t = np.arange(-round(_BEFORE * RATE), round(_AFTER * RATE)) / RATE * 1000  # milliseconds
     at = t[None, :, None] - np.arange(_PHASES)[:, None, None] / _PHASES / RATE * 1000
     out = np.empty((UNITS, _PHASES, len(t), len(geometry)), np.float32)
-    spread = geometry.max(axis=0)
-    for unit in range(UNITS):
-        place = random.uniform(3) * (spread[0], spread[1], 20) + (0, 0, 5)
+    for unit, place in enumerate(_places(random, geometry.max(axis=0))):
         distance = np.hypot(np.hypot(*(geometry - place[:2]).T), place[2])
         depth, breadth, back, delay, length = random.uniform(5)
         reach = 18 + 12 * depth
@@ -104,6 +109,25 @@ def _waveforms(random: Random, geometry: np.ndarray) -> np.ndarray:
         snr = LOUDNESS[0] + (LOUDNESS[1] - LOUDNESS[0]) * unit / (UNITS - 1)
         out[unit] = wave * loud * (snr / -(wave * loud)[0].min())
     return out
+
+
+def _places(random: Random, spread: np.ndarray) -> np.ndarray:
+    """Return where neurons are, in micrometres across the probe, along it and away from it.
+
+    Args:
+        spread: the size of the probe, across and along it.
+
+    Returns:
+        float64 of shape (UNITS, 3).
+    """
+    near, far = _DEPTH
+    while True:
+        places = np.empty((0, 3))
+        for place in random.uniform(3 * _TRIES).reshape(_TRIES, 3) * (*spread, far - near) + (0, 0, near):
+            if len(places) < UNITS and (np.linalg.norm(places - place, axis=1) >= _DISTANCE).all():
+                places = np.vstack([places, place])
+        if len(places) == UNITS:
+            return places
 
 
 def _times(random: Random, hertz: float, frames: int) -> np.ndarray:
