@@ -21,7 +21,7 @@ from n1codec.codec import CodecError
 from n1codec.report import page
 from n1codec.report.style import MATPLOTLIB
 
-NAMES = ("ratio", "speed", "pareto", "spread")
+NAMES = ("pareto", "codecs")
 FAMILIES = ("baseline", "dictionary", "predictive", "entropy", "audio", "blosc", "numeric", "n1", "of others", "$more$")
 
 
@@ -96,42 +96,88 @@ def test_lines_are_wrapped_at_blanks_and_long_words_anywhere() -> None:
     assert wrapped("ab", 0.001, 8) == ["a", "b"]
 
 
+def _page(folder: Path) -> Any:
+    from n1codec.report import plots
+
+    table = summary.read(folder)
+    return plots._Page(table, table[table["status"] == "ok"].reset_index(drop=True))
+
+
+def _points(axes: Any) -> np.ndarray:
+    kinds = [c for c in axes.collections if type(c).__name__ == "PathCollection"]
+    return np.array(sorted(map(tuple, np.concatenate([kind.get_offsets() for kind in kinds]).tolist())))
+
+
 def test_what_is_drawn_is_what_was_measured(tmp_path: Path) -> None:
     from n1codec.report import plots
 
-    folder = results(tmp_path / "r", 9, files=5)
-    table = summary.read(folder)
-    good = table[table["status"] == "ok"].reset_index(drop=True)
-    drawn = plots._Page(table, good)
-
-    def points(axes: Any) -> np.ndarray:
-        kinds = [c for c in axes.collections if type(c).__name__ == "PathCollection"]
-        return np.array(sorted(map(tuple, np.concatenate([kind.get_offsets() for kind in kinds]).tolist())))
+    page = _page(results(tmp_path / "r", 9, files=5))
+    good = page.good.set_index("mode")
+    ratio, encode, decode = (
+        good[name] for name in
+        ("compression_ratio", "average_compression_speed_xRT", "average_decompression_speed_xRT")
+    )  # fmt: skip
 
     def pairs(x: Any, y: Any) -> Any:
         return pytest.approx(np.array(sorted(zip(x, y, strict=True))))
 
-    (ratio,) = plots._ratio(drawn).axes
-    assert points(ratio) == pairs(good["compression_ratio"], range(9))
-    assert [label.get_text() for label in ratio.get_yticklabels()] == list(good["mode"])
-    assert {text.get_text() for text in ratio.texts} == {f"{x:.3f}" for x in good["compression_ratio"]}
-    encode, decode = good["average_compression_speed_xRT"], good["average_decompression_speed_xRT"]
-    for axes, speeds in zip(plots._speed(drawn).axes, (encode, decode), strict=True):
-        rows = encode.rank(ascending=False) - 1
-        assert points(axes) == pairs(speeds, rows)
-    for axes, speeds in zip(plots._pareto(drawn).axes, (encode, decode), strict=True):
-        assert points(axes) == pairs(speeds, good["compression_ratio"])
-        best = summary.front(speeds.to_numpy(), good["compression_ratio"].to_numpy())
+    lines = page.lines(page.named())
+    named = [(y, line.label) for y, line in enumerate(lines) if not line.family]
+    panels = plots._codecs(page, lines).axes
+    assert [label.get_text() for label in panels[0].get_yticklabels()] == [line.label for line in lines]
+    assert sorted(label for _, label in named) == sorted(good.index)
+    for axes, values in zip(panels, (ratio, encode, decode), strict=True):
+        assert _points(axes) == pairs([values[label] for _, label in named], [y for y, _ in named])
+    written = {text.get_text() for text in panels[0].texts}
+    assert written == {f"{x:.3f}" for x in ratio}
+    (bars,) = (kind for kind in panels[0].collections if type(kind).__name__ == "LineCollection")
+    ends = sorted(tuple(segment[:, 0]) for segment in bars.get_segments())
+    assert np.array(ends) == pairs(good["ratio_p5"], good["ratio_p95"])
+    for axes, speeds in zip(plots._pareto(page).axes, (encode, decode), strict=True):
+        assert _points(axes) == pairs(speeds, ratio)
+        best = summary.front(speeds.to_numpy(), ratio.to_numpy())
         (front,) = (line for line in axes.lines if len(line.get_xdata()) == len(best))
-        assert sorted(front.get_xdata()) == pytest.approx(sorted(speeds[best]))
+        assert sorted(front.get_xdata()) == pytest.approx(sorted(speeds.iloc[best]))
         names = {text.get_text().partition("  ")[2] for text in axes.texts} - {""}
-        assert names == {good["mode"][i] for i in best}
-    rows = summary.latest(store.read(folder / store.FILE))
-    (spread,) = plots._spread(drawn, rows).axes
-    medians = sorted(float(line.get_xdata()[0]) for line in spread.lines if line.get_linewidth() == 1.2)
-    files = rows[rows["file"] != ""]
-    expected = (files["original_bytes"] / files["compressed_bytes"]).groupby(files["spec"]).median()
-    assert medians == pytest.approx(sorted(expected))
+        assert names == {good.index[i] for i in best}
+
+
+def test_of_many_codecs_the_best_are_named_and_all_are_in_the_appendix(tmp_path: Path) -> None:
+    from n1codec.report import plots
+
+    page = _page(results(tmp_path / "many", 143))
+    modes = page.good["mode"]
+    chosen = page.lines(page.named())
+    named = {line.label for line in chosen if not line.family}
+    best = {modes[group["compression_ratio"].idxmax()] for _, group in page.good.groupby("family")}
+    front = {modes[i] for column in plots._SPEEDS for i in page.front(column)}
+    assert named == best | front and len(chosen) < 80
+    assert sorted(place for line in chosen for place in line.members) == list(range(143))
+    parts = plots._parts(page)
+    assert [len(part) for part in parts[:-1]] == [plots._PER_PAGE] * (len(parts) - 1)
+    assert all(part[0].family and not part[-1].family for part in parts)
+    listed = [line.label for part in parts for line in part if not line.family]
+    assert sorted(listed) == sorted(modes)
+    families = dict(zip(modes, page.good["family"], strict=True))
+    for part in parts:
+        for line in part:
+            if line.family:
+                family = line.label.removesuffix(", continued")
+            else:
+                assert families[line.label] == family
+
+
+def test_pictures_of_more_codecs_than_there_are_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from n1codec.report import plots
+
+    monkeypatch.setattr(plots, "save", lambda found, folder: [folder / f"{name}.png" for name in found])
+    monkeypatch.setattr(plots, "_NAMED", 2)
+    folder = results(tmp_path / "r", 3)
+    for name in ("all-1.png", "all-2.png", "all-2.svg", "all-of-it.txt"):
+        (folder / name).write_bytes(b"")
+    assert [path.name for path in plots.draw(folder)] == ["pareto.png", "codecs.png", "all-1.png"]
+    assert {path.name for path in folder.glob("all-*")} == {"all-1.png", "all-of-it.txt"}
+    assert "## Appendix: all codecs, by family\n\n![All codecs](all-1.png)" in page.write(folder).read_text()
 
 
 @pytest.mark.slow
@@ -142,9 +188,7 @@ def test_names_of_a_front_do_not_overlap_and_nothing_is_cut_off(tmp_path: Path) 
 
     from n1codec.report import plots
 
-    folder = results(tmp_path / "many", 70)
-    table = summary.read(folder)
-    page = plots._Page(table, table[table["status"] == "ok"].reset_index(drop=True))
+    page = _page(results(tmp_path / "many", 70))
     with matplotlib.rc_context(MATPLOTLIB):
         figure = plots._pareto(page)
         canvas = FigureCanvasAgg(figure)
@@ -156,13 +200,17 @@ def test_names_of_a_front_do_not_overlap_and_nothing_is_cut_off(tmp_path: Path) 
             assert len(boxes) >= 24
             assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
             assert all(figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1 for box in boxes)
-        for figure in (plots._ratio(page), plots._speed(page)):
+        for lines in (page.lines(page.named()), *plots._parts(page)):
+            figure = plots._codecs(page, lines)
             canvas = FigureCanvasAgg(figure)
             canvas.draw()
             labels = [label.get_window_extent() for label in figure.axes[0].get_yticklabels()]
-            assert len(labels) == 70
+            assert len(labels) == len(lines)
             assert all(figure.bbox.x0 <= box.x0 for box in labels)
             assert not any(a.overlaps(b) for a, b in pairwise(labels))
+            figures = [Text.get_window_extent(t, canvas.get_renderer()) for a in figure.axes for t in a.texts]
+            assert all(box.x1 <= figure.bbox.x1 for box in figures)
+            assert not any(a.overlaps(b) for i, a in enumerate(figures) for b in figures[:i])
 
 
 def test_what_is_not_shown_is_named_within_the_picture(tmp_path: Path) -> None:
@@ -184,7 +232,7 @@ def test_what_is_not_shown_is_named_within_the_picture(tmp_path: Path) -> None:
     table["cpu"] = "a processor with a long name " * 8
     page = plots._Page(table, table[table["status"] == "ok"].reset_index(drop=True))
     with matplotlib.rc_context(MATPLOTLIB):
-        for figure in (plots._ratio(page), page.figure(8, 3, "Speed", page.about, page.timed)):
+        for figure in (plots._pareto(page), plots._codecs(page, page.lines(page.named()))):
             FigureCanvasAgg(figure).draw()
             boxes = [text.get_window_extent() for text in figure.texts]
             assert all(box.x0 >= 0 and box.y0 >= 0 for box in boxes)
@@ -265,7 +313,7 @@ def test_files_that_are_no_recordings_have_no_times_of_recording(tmp_path: Path)
     from n1codec.report.plots import draw
 
     folder = _without_times(tmp_path / "r")
-    assert {path.stem for path in draw(folder)} == {"ratio", "spread"}
+    assert {path.stem for path in draw(folder)} == {"codecs"}
     text = page.write(folder).read_text()
     assert re.search(r"^\| `copy` \| 1\.1111 \|  \|  \|  \| \S+ \| \S+ \| baseline \|$", text, re.M)
     assert "nan" not in text

@@ -165,6 +165,19 @@ def test_page_without_statistics_peers_or_newer_columns(folder: Path) -> None:
     assert (found["bounds"], found["psd"], found["peer"], found["codecs"][0]["encode"]) == ([], None, None, None)
 
 
+@pytest.mark.parametrize(
+    ("specs", "words"),
+    [
+        (["n1", "remap|lpc:order=8|rans", "remap|zstd", "remap|lpc|zstd"], "remap lpc -zstd"),
+        (["n1", "a|b"], "a b"),
+        (["n1"], "n1"),
+    ],
+)
+def test_words_to_filter_with_find_something(specs: list[str], words: str) -> None:
+    codecs = [{"mode": spec, "spec": spec, "family": "dictionary"} for spec in specs]
+    assert html._example(codecs) == words
+
+
 def test_statistics_of_others_are_refused(folder: Path, tmp_path: Path) -> None:
     other = dataset.describe(tmp_path / "made up")._replace(name="of others")
     with pytest.raises(CodecError, match=r"it is the data set of others, but .* has results of made up"):
@@ -314,9 +327,18 @@ def test_table_sorts_and_filters(visit: Callable[..., Any], folder: Path) -> Non
     page.fill("#query", "codec_1 -codec_12")
     assert all("codec_1" in name and "codec_12" not in name for name in names(page))
     assert page.locator("#count").inner_text() == f"{len(names(page))} of 30 codecs"
+    page.fill("#query", page.locator("#query").get_attribute("placeholder"))
+    assert 0 < len(names(page)) < 30
+    page.fill("#query", "codec_1 -")  # a word to come
+    assert len(names(page)) > 1
+    page.click('.chip[data-family="numeric"]')
     page.fill("#query", "no such codec")
     assert names(page) == [] and page.locator("#boxes svg").count() == 0
-    page.fill("#query", "")
+    assert page.locator("#nothing").is_visible() and page.locator("#codecs").is_hidden()
+    assert page.locator("#more").is_hidden()
+    page.click("#reset")
+    assert len(names(page)) == 30 and page.locator("#nothing").is_hidden()
+    assert page.locator("#query").input_value() == "" and page.locator(".chip[aria-pressed=false]").count() == 0
     page.check("#front")
     front = names(page)
     best = {
@@ -384,6 +406,32 @@ def test_page_fits_its_window(visit: Callable[..., Any], width: int, scheme: str
         assert page.locator(f"#{plot} svg").bounding_box()["width"] <= width
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nobody_is_kept_out(visit: Callable[..., Any], barriers: Callable[..., Any], width: int, scheme: str) -> None:
+    page = visit(width, 800, color_scheme=scheme)
+    assert barriers(page) == []
+    page.click("#codecs tbody tr:first-child .pick")
+    page.click('.chip[data-family="n1"]')
+    assert barriers(page) == []
+    page.fill("#query", "no such codec")
+    assert barriers(page) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nobody_is_kept_out_of_a_page_of_science(
+    browser: Any, barriers: Callable[..., Any], tmp_path: Path, scheme: str
+) -> None:
+    path = html.write(Path(__file__).parent.parent / "results" / "generated-quality", tmp_path / "page.html")
+    page = browser.new_page(viewport={"width": 390, "height": 800}, color_scheme=scheme)
+    page.goto(path.as_uri())
+    assert "What codecs do to science" in page.locator("h2").first.inner_text()
+    assert barriers(page) == []
+    page.close()
+
+
 def contrast(a: list[int], b: list[int]) -> float:
     """The ratio of luminances of WCAG 2."""
 
@@ -403,6 +451,19 @@ def test_paper_has_all_codecs_and_no_controls(visit: Callable[..., Any]) -> None
     assert page.locator(".switch:visible, input:visible, select:visible, nav:visible, #more:visible").count() == 0
     assert page.locator(".chip:visible").count() == len(FAMILIES)  # the legend
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    page.set_viewport_size({"width": 703, "height": 1030})  # 186 mm, what A4 has between its margins
+    names_of = "#codecs .pick code, .cards .who code"
+    broken = page.evaluate(
+        """(names) => [...document.querySelectorAll(names)].flatMap((code) =>
+      [...code.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE).flatMap((node) => {
+        const range = document.createRange();
+        range.selectNodeContents(node);
+        return new Set([...range.getClientRects()].map((box) => Math.round(box.top))).size > 1 ? [node.data] : [];
+      }))""",
+        names_of,
+    )
+    # A name goes on in the next line behind a bar or a comma; one that is no codec's may be wider than a column.
+    assert [word for word in broken if re.fullmatch(r"[\w:=]+[|,]?", word)] == []
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     assert page.locator("#scatter svg").get_attribute("viewBox").startswith("0 0 690 ")
     page.evaluate("window.dispatchEvent(new Event('afterprint'))")

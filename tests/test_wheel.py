@@ -63,6 +63,6 @@ def test_wheel_works_outside_the_checkout(installed: Path, tmp_path: Path) -> No
     assert "verified" in call(installed, tmp_path, "grid", "--data", "in", "--codecs", "huff copy", "--min-time", 0)
     assert "All recordings successfully compressed." in call(installed, tmp_path, "eval", "--data", "in")
     call(installed, tmp_path, "plot")
-    assert (tmp_path / "results" / "in" / "ratio.png").stat().st_size > 1000
+    assert (tmp_path / "results" / "in" / "codecs.png").stat().st_size > 1000
     call(installed, tmp_path, "report")
     assert "</html>" in (tmp_path / "results" / "in" / "report.html").read_text()

@@ -19,10 +19,10 @@ def command(results: Path) -> None:
     """Draw and tabulate the results of a sweep, as PNG and SVG beside the CSV files that they are drawn from.
 
     \b
-    ratio   compression ratio of each codec
-    speed   encoding and decoding speed of each codec
     pareto  ratio against speed, with the codecs that none beats in both
-    spread  the ratios of single files
+    codecs  ratio, the spread of single files, and speeds, by family; of more than 40 codecs those of
+            the front and the best of each family are named
+    all-1   and further ones: the same of all codecs, where they are more than 40
     science what is left of spikes and their sorting, where n1codec quality has measured it
 
     README.md beside them has the tables.

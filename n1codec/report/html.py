@@ -55,6 +55,16 @@ _SHAPES = {
     "h": "M0-5 4.3-2.5V2.5L0 5-4.3 2.5V-2.5z",
 }
 """Paths of the markers, by the names of matplotlib, around 0 and 10 wide."""
+_SECTIONS = {
+    "tradeoff": "Ratio and speed",
+    "ranking": "Codecs",
+    "single": "Single files",
+    "bounds": "Bounds",
+    "peers": "Peers",
+    "recordings": "Recordings",
+    "science": "Science",
+    "repeat": "Repeat it",
+}
 _BOUNDS = (
     ("entropy_0", "Order 0", "each sample coded by itself"),
     ("entropy_diff", "First differences", "of the samples as they are"),
@@ -110,46 +120,63 @@ def render(folder: Path) -> str:
         "perFile": _per_file(stats, files),
     }
     dataset = str(good["dataset"].iloc[0])
-    script = (_ASSETS / "report.js").read_text(encoding="utf-8")
     parts = {
-        "title": escape(f"N1 Codec: {dataset}"),
-        "dataset": escape(dataset),
-        "lead": _lead(good),
-        "cards": _cards(codecs, peers, good),
         "families": "".join(map(_chip, families)),
+        "example": escape(_example(codecs), quote=True),
         "codecs": _codec_table(codecs, families),
         "peers": _peer_table(peers, codecs),
         "bounds": _bound_table(stats, codecs),
         "stats": _stats_section(stats),
         "rest": _rest(found),
         "science": _science(folder),
-        "to_science": '<a href="#science">Science</a>' if quality_page.there(folder) else "",
         "machine": _machine(good),
         "repeat": _repeat(dataset),
-        "version": escape(n1codec.__version__),
-        "style": (_ASSETS / "report.css").read_text(encoding="utf-8"),
-        "script": script,
-        "script_hash": content_hash(script),
-        "data": embedded(data),
     }
-    return _filled("report.html", parts)
-
-
-def _filled(template: str, parts: Mapping[str, str]) -> str:
-    text = (_ASSETS / template).read_text(encoding="utf-8")
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], text)
+    script = _asset("report.js")
+    return _filled(
+        "frame.html",
+        {
+            **_shared(f"N1 Codec: {dataset}", f"Results: {dataset}", _lead(good)),
+            "first": "#ranking",
+            "top": f'<ul class="cards">{_cards(codecs, peers, good)}</ul>\n{_navigation(quality_page.there(folder))}',
+            "main": _filled("report.html", parts),
+            "sizes": "Sizes are whole .n1c files against whole files of the recordings.",
+            "script_source": f"'{content_hash(script)}'",
+            "scripts": '<div id="tip" role="status" hidden></div>\n'
+            f'<script type="application/json" id="data">{embedded(data)}</script>\n<script>{script}</script>',
+        },
+    )
 
 
 def _science_alone(folder: Path) -> str:
     """Return the page of a folder that has no sweep."""
-    parts = {
-        "title": escape(f"N1 Codec: {folder.resolve().name}"),
-        "lead": escape(quality_page.about(quality_page.measured(folder))),
-        "science": _science(folder),
-        "version": escape(n1codec.__version__),
-        "style": (_ASSETS / "report.css").read_text(encoding="utf-8"),
-    }
-    return _filled("science.html", parts)
+    title = f"N1 Codec: {folder.resolve().name}"
+    return _filled(
+        "frame.html",
+        {
+            **_shared(title, title, quality_page.about(quality_page.measured(folder))),
+            "first": "#science",
+            "top": "",
+            "main": _science(folder),
+            "sizes": "Ratios count the bytes of whole .n1c files.",
+            "script_source": "'none'",
+            "scripts": "",
+        },
+    )
+
+
+def _shared(title: str, heading: str, lead: str) -> dict[str, str]:
+    """Return what every page has."""
+    text = {"title": title, "heading": heading, "lead": lead, "version": n1codec.__version__}
+    return {name: escape(value) for name, value in text.items()} | {"style": _asset("report.css")}
+
+
+def _asset(name: str) -> str:
+    return (_ASSETS / name).read_text(encoding="utf-8")
+
+
+def _filled(template: str, parts: Mapping[str, str]) -> str:
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _asset(template))
 
 
 def content_hash(script: str) -> str:
@@ -302,8 +329,8 @@ def _table(headings: Iterable[str], rows: Iterable[Sequence[str]], caption: str,
 
 
 def _code(text: str) -> str:
-    """Return a spec that a narrow column may break behind its bars."""
-    return f"<code>{escape(text).replace('|', '|<wbr>')}</code>"
+    """Return a spec that a narrow column may break behind its bars and commas."""
+    return f"<code>{escape(text).replace('|', '|<wbr>').replace(',', ',<wbr>')}</code>"
 
 
 def _lead(good: pd.DataFrame) -> str:
@@ -313,6 +340,21 @@ def _lead(good: pd.DataFrame) -> str:
     length = f", {seconds / 60:.1f} minutes" if seconds and seconds > 90 else ""
     data = f"{files} recordings ({megabytes:.1f} MB{length})"
     return f"{len(good)} codecs on {data}, every round trip compared byte for byte"
+
+
+def _navigation(science: bool) -> str:
+    links = (f'<a href="#{name}">{title}</a>' for name, title in _SECTIONS.items() if science or name != "science")
+    return f'<nav aria-label="Sections">{" ".join(links)}</nav>'
+
+
+def _example(codecs: list[dict[str, Any]]) -> str:
+    """Return words to filter with that find something: two stages of a codec, and one that it has not."""
+    stages = [[stage.partition(":")[0] for stage in codec["spec"].split("|")] for codec in codecs]
+    best = next((i for i, names in enumerate(stages) if len(names) > 1), 0)
+    words = stages[best][:2]
+    text = " ".join(codecs[best][key] for key in ("mode", "spec", "family"))
+    others = (names[-1] for names in reversed(stages) if set(words) <= set(names) and names[-1] not in text)
+    return " ".join([*words, *(f"-{name}" for name in others)][: len(words) + 1])
 
 
 def _cards(codecs: list[dict[str, Any]], peers: list[dict[str, Any]], good: pd.DataFrame) -> str:

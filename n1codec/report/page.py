@@ -24,10 +24,8 @@ PEERS = "peers.csv"
 _TEXT = frozenset({"codec", "mode", "family", "status", "reason"})
 """Headings of the columns of words; those of figures are aligned right."""
 _PLOTS = {
-    "ratio": "Compression ratio of each codec",
-    "speed": "Encoding and decoding speed of each codec",
-    "pareto": "Ratio against speed",
-    "spread": "Ratios of single files",
+    "pareto": "Ratio against speed, and the codecs that none beats in both",
+    "codecs": "Ratio and speed by family: the codecs of the front, and the best of each family",
 }
 
 
@@ -38,12 +36,13 @@ def write(folder: Path) -> Path:
     text = "\n".join(
         (
             *_head(found, good),
+            *_plots(folder),
             *_all(good),
             *_classic(good),
             *_peers(folder),
             *_rest(found),
-            *_plots(folder),
             *quality_page.section(folder, "##"),
+            *_appendix(folder),
         )
     )
     path = folder / FILE
@@ -149,3 +148,15 @@ def _rest(found: pd.DataFrame) -> list[str]:
 def _plots(folder: Path) -> list[str]:
     there = [(name, text) for name, text in _PLOTS.items() if (folder / f"{name}.png").exists()]
     return [line for name, text in there for line in (f"![{text}]({name}.png)", "")]
+
+
+def _appendix(folder: Path) -> list[str]:
+    """Return the pictures of all codecs, where they are too many for one."""
+    names = sorted(path.name for path in folder.glob("all-*.png"))
+    if not names:
+        return []
+    return [
+        "## Appendix: all codecs, by family",
+        "",
+        *(line for name in names for line in (f"![All codecs]({name})", "")),
+    ]

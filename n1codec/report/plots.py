@@ -1,19 +1,21 @@
 """The plots of a data set's results, as PNG and SVG.
 
-They are drawn from the two CSV files of the results folder alone. The same CSV files give the same bytes.
+They are drawn from the summary of the results folder alone, at the width of a page. The same summary gives the same
+bytes.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from n1codec import files
-from n1codec.bench.results import store, summary
+from n1codec.bench.results import summary
 from n1codec.bench.results.summary import speed as short_speed
 from n1codec.codec import CodecError
 from n1codec.report.style import GREY, INK, MATPLOTLIB, RULE, colour, marker, slots
@@ -23,9 +25,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_SPEEDS = ("average_compression_speed_xRT", "average_decompression_speed_xRT")
-_ROW = 0.185
+_SPEEDS = {"average_compression_speed_xRT": "encoding", "average_decompression_speed_xRT": "decoding"}
+"""Columns of the summary."""
+_WIDTH = 7.4
+"""Inches: what a page of paper has between its margins, and nearly what a web page gives a picture in a text."""
+_ROW = 0.165
 """Inches that a codec takes in a plot with one line per codec."""
+_NAMED = 40
+"""So many codecs have a line each; of more, those of a Pareto front and the best of each family have one."""
+_PER_PAGE = 56
+"""Lines of a picture of the appendix."""
 _LINE = 0.16
 """Inches that a line of small letters takes."""
 _SMALL, _SMALLER = 8.5, 7.5
@@ -37,21 +46,26 @@ _MARGIN = 0.02
 def draw(folder: Path) -> list[Path]:
     """Draw every plot of a results folder into it and return the files written.
 
+    Where there are too many codecs for one plot, it names some of them, and all are in an appendix of several pictures.
+
     Raises:
         CodecError: there are no results, or not one codec was verified.
     """
     table = summary.read(folder)
-    rows = summary.latest(store.read(folder / store.FILE))
     good = table[table["status"] == "ok"].reset_index(drop=True)
     if good.empty:
         raise CodecError(f"{folder}: no codec has verified results (see {summary.FILE} for the reasons)")
     page = _Page(table, good)
-    plots: dict[str, Callable[[], Figure]] = {"ratio": lambda: _ratio(page)}
+    plots: dict[str, Callable[[], Figure]] = {}
     timed = good.dropna(subset=list(_SPEEDS)).reset_index(drop=True)
     if not timed.empty:  # files that are no recordings last no time
-        fast = _Page(table, timed)
-        plots |= {"speed": lambda: _speed(fast), "pareto": lambda: _pareto(fast)}
-    plots["spread"] = lambda: _spread(page, rows)
+        plots["pareto"] = partial(_pareto, _Page(table, timed))
+    plots["codecs"] = partial(_codecs, page, page.lines(page.named()))
+    if len(good) > _NAMED:
+        plots |= {f"all-{number}": partial(_codecs, page, part) for number, part in enumerate(_parts(page), 1)}
+    for path in {*folder.glob("all-*.png"), *folder.glob("all-*.svg")}:
+        if path.stem not in plots:
+            path.unlink()
     return save(plots, folder)
 
 
@@ -128,6 +142,20 @@ def wrapped(text: str, width: float, size: float) -> list[str]:
     return [*lines, line.rstrip()]
 
 
+class _Line(NamedTuple):
+    """A line of a plot with one line per codec.
+
+    Attributes:
+        label: the name of the codec; of a family, its own, and how many of its codecs have no line.
+        members: their places in the table; one, or those that have no line.
+        family: whether it is that of a family.
+    """
+
+    label: str
+    members: list[int]
+    family: bool
+
+
 class _Page:
     """What all plots of a data set share.
 
@@ -142,7 +170,7 @@ class _Page:
             family: {
                 "color": colour(slot),
                 "marker": marker(slot),
-                "s": 58 if marker(slot) in "*P" else 34,
+                "s": 46 if marker(slot) in "*P" else 26,
                 "edgecolor": INK,
                 "linewidth": 0.5,
                 "label": family,
@@ -152,7 +180,7 @@ class _Page:
         }
         first = good.iloc[0]
         files = int(good["files"].max())
-        self.about = f"data set {first['dataset']}: {files} files, every round trip verified"
+        self.about = f"data set {first['dataset']}: {files} file{'s' * (files != 1)}, every round trip verified"
         machines = ", ".join(dict.fromkeys(good["cpu"]))
         jobs = int(good["jobs"].max())
         self.timed = f"xRT: seconds of recording per second of the codec's own work, one thread · {machines}"
@@ -165,105 +193,183 @@ class _Page:
             more = f" and {len(names) - 4} more" if len(names) > 4 else ""
             self.notes.append(f"{status}: {', '.join(names[:4])}{more}")
 
-    def figure(self, width: float, height: float, title: str, *lines: str) -> Figure:
+    def figure(self, height: float, title: str, *lines: str) -> Figure:
         """Return a figure with a title and small lines under it; its foot names what is not shown."""
-        return headed(width, height, title, *lines, foot="not shown: " + "; ".join(self.notes) if self.notes else "")
+        foot = "not shown: " + "; ".join(self.notes) if self.notes else ""
+        return headed(_WIDTH, height, title, *lines, foot=foot)
 
-    def scatter(self, axes: Axes, x: pd.Series, y: Sequence[float] | pd.Series) -> None:
-        """Draw one marker per codec in ``good``, family by family."""
-        heights = np.asarray(y, float)
+    def front(self, column: str) -> list[int]:
+        """Return the places of the codecs that none beats in ratio and in the speed of a column."""
+        timed = np.flatnonzero(self.good[column].notna())
+        chosen = self.good.iloc[timed]
+        return timed[summary.front(chosen[column].to_numpy(), chosen["compression_ratio"].to_numpy())].tolist()
+
+    def named(self) -> set[int]:
+        """Return the places of the codecs that have a line of their own in a plot that is as high as a page."""
+        if len(self.good) <= _NAMED:
+            return set(range(len(self.good)))
+        best = self.good.groupby("family")["compression_ratio"].idxmax()
+        return {*best, *(place for column in _SPEEDS for place in self.front(column))}
+
+    def lines(self, named: set[int]) -> list[_Line]:
+        """Return the lines of a plot, families and in them codecs by ratio, the highest first."""
+        order = np.argsort(-self.good["compression_ratio"].to_numpy(), kind="stable").tolist()
+        lines = []
+        for family in dict.fromkeys(self.good["family"].iloc[order]):
+            members = [place for place in order if self.good["family"][place] == family]
+            rest = [place for place in members if place not in named]
+            label = f"{family}, {len(rest)} more" if rest else family
+            lines.append(_Line(label, rest, True))
+            lines += [_Line(self.good["mode"][place], [place], False) for place in members if place in named]
+        return lines
+
+    def scatter(self, axes: Axes, x: Sequence[float], y: Sequence[float], places: Sequence[int], **others: Any) -> None:
+        """Draw one marker for each of some codecs, family by family."""
+        families = self.good["family"].iloc[list(places)].to_numpy()
+        across, up = np.asarray(x, float), np.asarray(y, float)
         for family, style in self.style.items():
-            members = (self.good["family"] == family).to_numpy()
-            axes.scatter(x.to_numpy()[members], heights[members], **style)
+            if (members := families == family).any():
+                axes.scatter(across[members], up[members], **style | others)
 
-    def legend(self, axes: Axes, **options: Any) -> None:
-        axes.legend(frameon=True, framealpha=0.92, edgecolor=RULE, fontsize=8.5, title="family", **options)
 
-    def names(self, axes: Axes, order: Sequence[str]) -> None:
-        """Label one line per codec, the first at the top."""
-        axes.set_yticks(range(len(order)), order)
-        axes.set_ylim(len(order) - 0.4, -0.6)
-        axes.tick_params(axis="y", length=0)
-        axes.grid(axis="x")
+def _parts(page: _Page) -> list[list[_Line]]:
+    """Return all lines, so many for a picture; a family that goes on in the next one is named there again."""
+    lines = page.lines(set(range(len(page.good))))
+    parts: list[list[_Line]] = [[]]
+    family = lines[0]
+    for index, line in enumerate(lines):
+        last = line.family and index + 1 < len(lines) and len(parts[-1]) == _PER_PAGE - 1
+        if len(parts[-1]) == _PER_PAGE or last:
+            parts.append([] if line.family else [family._replace(label=f"{family.label}, continued")])
+        family = line if line.family else family
+        parts[-1].append(line)
+    return parts
 
-    def lollipops(self, axes: Axes, start: float, x: pd.Series, y: np.ndarray, form: Callable[[float], str]) -> None:
-        """Draw one marker per codec with a line that leads to it and its figure beside it."""
-        axes.hlines(y, start, x, color=RULE, linewidth=1.2, zorder=2)
-        self.scatter(axes, x, y)
-        for value, line in zip(x, y, strict=True):
-            axes.annotate(
-                form(value), (value, line), (7, 0), textcoords="offset points", va="center", fontsize=7, color=GREY
+
+def _codecs(page: _Page, lines: Sequence[_Line]) -> Figure:
+    """Draw ratio and speeds, a line for each codec; those without a line of their own are dots in their family's."""
+    good = page.good
+    bars = "; bar: 5 to 95 % of the files" if good["files"].max() > 1 else ""
+    about = [page.about, f"logarithmic; ratio: bytes of the recordings / bytes of the .n1c files{bars}"]
+    rest = sum(len(line.members) for line in lines if line.family)
+    if rest:
+        about.append(
+            "named: the codecs of a Pareto front of ratio and speed, and the best of each family; dots: the others"
+        )
+    shown = [column for column in _SPEEDS if good[column].notna().any()]
+    if shown:
+        slow = "; dashed: real time" if good[shown].min().min() < 1 else ""
+        about.append(page.timed + slow)
+    figure = page.figure(max(1.6, _ROW * len(lines)) + 1.5, "Codecs", *about)
+    panels = figure.subplots(1, 1 + len(shown), sharey=True, squeeze=False, width_ratios=[1.25, *[1] * len(shown)])[0]
+    _panel(page, panels[0], lines, "compression_ratio", lambda value: f"{value:.3f}")
+    _files(page, panels[0], lines)
+    panels[0].set_title("ratio")
+    for axes, column in zip(panels[1:], shown, strict=True):
+        _panel(page, axes, lines, column, short_speed)
+        _real_time(axes, thin=True)
+        axes.set_title(f"{_SPEEDS[column]}, xRT")
+    panels[0].set_yticks(range(len(lines)), [line.label for line in lines])
+    for label, line in zip(panels[0].get_yticklabels(), lines, strict=True):
+        label.set_fontweight("bold" if line.family else "normal")
+    panels[0].set_ylim(len(lines) - 0.4, -0.6)
+    return figure
+
+
+def _panel(page: _Page, axes: Axes, lines: Sequence[_Line], column: str, form: Callable[[float], str]) -> None:
+    """Draw a marker in each line, and its figure at the right end."""
+    values = page.good[column].to_numpy(float)
+    axes.set_xscale("log")
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x")
+    low, high = np.nanmin(values), np.nanmax(values)
+    axes.set_xlim(low / (high / low) ** 0.04 / 1.02, high * (high / low) ** 0.04 * 1.02)
+    for y, line in enumerate(lines):
+        if line.family:
+            axes.axhline(y - 0.5, color=RULE, linewidth=0.8, zorder=1)
+            page.scatter(
+                axes, values[line.members], [y] * len(line.members), line.members, s=12, alpha=0.6, linewidth=0.3
             )
+        elif not np.isnan(value := values[line.members[0]]):
+            page.scatter(axes, [value], [y], line.members)
+            axes.annotate(
+                form(value), (1, y), (3, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
+                va="center", fontsize=7, color=GREY,
+            )  # fmt: skip
 
 
-def _height(page: _Page) -> float:
-    return max(2.2, _ROW * len(page.good)) + 1.5
+def _files(page: _Page, axes: Axes, lines: Sequence[_Line]) -> None:
+    """Draw from where to where the ratios of single files go."""
+    bounds = page.good[["ratio_p5", "ratio_p95"]].to_numpy(float)
+    places = [(y, line.members[0]) for y, line in enumerate(lines) if not line.family]
+    if places:
+        axes.hlines(
+            [y for y, _ in places], *bounds[[place for _, place in places]].T, color=RULE, linewidth=3.2, zorder=2
+        )
+    known = bounds[~np.isnan(bounds)]
+    low, high = axes.get_xlim()
+    axes.set_xlim(min([low, *known * 0.98]), max([high, *known * 1.02]))
+    _ratio_ticks(axes)
 
 
-def _ratio(page: _Page) -> Figure:
-    good = page.good
-    figure = page.figure(10, _height(page), "Compression ratio", page.about)
-    axes = figure.subplots()
-    low, high = min(1.0, good["compression_ratio"].min()) - 0.03, good["compression_ratio"].max()
-    page.lollipops(axes, low, good["compression_ratio"], np.arange(len(good)), lambda ratio: f"{ratio:.3f}")
-    page.names(axes, list(good["mode"]))
-    axes.set_xlim(low, high + 0.09 * (high - low))
-    axes.set_xlabel("bytes of the recordings / bytes of the .n1c files, over all files")
-    page.legend(axes, loc="lower right")
-    return figure
+def _ratio_ticks(axes: Axes) -> None:
+    low, high = axes.get_xlim()
+    last, ticks = 0.0, []
+    for tick in (0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100, 200, 500, 1000):
+        if low <= tick <= high and tick > last * (high / low) ** 0.11:
+            ticks.append(last := tick)
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.set_xticks([], minor=True)
 
 
-def _speed(page: _Page) -> Figure:
-    good = page.good
-    order = good["average_compression_speed_xRT"].rank(method="first", ascending=False).to_numpy() - 1
-    figure = page.figure(11, _height(page), "Speed", page.about, page.timed)
-    panels = figure.subplots(1, 2, sharex=True, sharey=True)
-    low, high = good[list(_SPEEDS)].min().min() / 2, good[list(_SPEEDS)].max().max() * 4
-    for axes, column, title in zip(panels, _SPEEDS, ("encoding", "decoding"), strict=True):
-        axes.set_xscale("log")
-        axes.set_xlim(low, high)
-        _real_time(axes)
-        page.lollipops(axes, low, good[column], order, short_speed)
-        axes.set_title(title)
-        axes.set_xlabel("xRT (logarithmic), more is faster")
-    page.names(panels[0], list(good["mode"].iloc[np.argsort(order)]))
-    panels[1].tick_params(axis="y", length=0)
-    panels[1].grid(axis="x")
-    page.legend(panels[0], loc="lower right")
-    return figure
+def _real_time(axes: Axes, thin: bool = False) -> None:
+    """Name the ticks of an axis of speeds, and mark real time.
 
-
-def _real_time(axes: Axes) -> None:
+    Args:
+        thin: three names at most, and none for real time.
+    """
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}"))
+    def name(value: float, _: object) -> str:
+        return f"{value / 1e6:g}M" if value >= 1e6 else f"{value / 1e3:g}k" if value >= 1e3 else f"{value:g}"
+
+    if thin:
+        low, high = np.log10(axes.get_xlim())
+        decades = np.arange(np.ceil(low), high)
+        axes.set_xticks(10.0 ** decades[:: -(-len(decades) // 3) or 1])
+    axes.xaxis.set_major_formatter(FuncFormatter(name))
     axes.xaxis.set_minor_formatter(NullFormatter())
     if axes.get_xlim()[0] < 1:
         axes.axvline(1, color=GREY, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    if axes.get_xlim()[0] < 1 and not thin:
         axes.annotate("real time", (1, 1), (3, -3), xycoords=("data", "axes fraction"), textcoords="offset points",
                       fontsize=7.5, color=GREY, va="top")  # fmt: skip
 
 
 def _pareto(page: _Page) -> Figure:
     good = page.good
-    figure = page.figure(12, 13, "Ratio against speed, and the Pareto front", page.about, page.timed)
+    figure = page.figure(10, "Ratio against speed, and the Pareto front", page.about, page.timed)
     panels = figure.subplots(2, 1)
     ratio = good["compression_ratio"].to_numpy()
-    for axes, column, title in zip(panels, _SPEEDS, ("encoding", "decoding"), strict=True):
+    for axes, (column, title) in zip(panels, _SPEEDS.items(), strict=True):
         speed = good[column].to_numpy()
-        best = summary.front(speed, ratio)
+        best = page.front(column)
+        others = [place for place in range(len(good)) if place not in set(best)]
         axes.set_xscale("log")
         axes.set_xlim(speed.min() / 2, speed.max() * 2)
         axes.set_ylim(min(1.0, ratio.min()) - 0.08, ratio.max() + 0.12)
         _real_time(axes)
         axes.grid(axis="both")
         axes.step(speed[best], ratio[best], where="post", color=GREY, linewidth=1.3, zorder=2)
-        page.scatter(axes, good[column], good["compression_ratio"])
+        page.scatter(axes, speed[others], ratio[others], others, alpha=0.6)
+        page.scatter(axes, speed[best], ratio[best], best)
         _label_front(axes, speed[best], ratio[best], [str(good["mode"][i]) for i in best])
         axes.set_title(title)
         axes.set_xlabel("xRT (logarithmic), more is faster")
         axes.set_ylabel("compression ratio")
-    page.legend(panels[0], loc="lower left")
+    handles = [axes.scatter([], [], **style) for style in page.style.values()]
+    panels[0].legend(handles=handles, loc="lower left", bbox_to_anchor=(-0.1, 1.05), ncols=6, frameon=False,
+                     handletextpad=0.2)  # fmt: skip
     return figure
 
 
@@ -281,7 +387,7 @@ def _label_front(axes: Axes, speed: np.ndarray, ratio: np.ndarray, names: list[s
             xytext=(1.03, place),
             textcoords="axes fraction",
             va="center",
-            fontsize=7.5,
+            fontsize=7,
             annotation_clip=False,
             arrowprops={
                 "arrowstyle": "-",
@@ -312,45 +418,3 @@ def spread_out(wanted: np.ndarray, gap: float, low: float, high: float) -> np.nd
     out = np.empty_like(flat)
     out[order] = flat
     return out
-
-
-def _spread(page: _Page, rows: pd.DataFrame) -> Figure:
-    good = page.good
-    files = rows[rows["file"] != ""]
-    ratios = (files["original_bytes"] / files["compressed_bytes"]).groupby(files["spec"])
-    groups = {spec: values.to_numpy() for spec, values in ratios}
-    figure = page.figure(
-        10,
-        _height(page),
-        "Compression ratio of each file",
-        page.about,
-        "box: the middle half of the files, line: the median, whiskers: 5 to 95 %, dots: the files outside",
-    )
-    axes = figure.subplots()
-    boxes = axes.boxplot(
-        [groups[spec] for spec in good["spec"]],
-        positions=range(len(good)),
-        orientation="horizontal",
-        whis=(5, 95),
-        widths=0.68,
-        patch_artist=True,
-        flierprops={"marker": ".", "markersize": 2.2, "markerfacecolor": GREY, "markeredgecolor": "none"},
-        medianprops={"color": INK, "linewidth": 1.2},
-        whiskerprops={"color": GREY, "linewidth": 0.8},
-        capprops={"color": GREY, "linewidth": 0.8},
-        boxprops={"edgecolor": INK, "linewidth": 0.5},
-    )
-    for box, family in zip(boxes["boxes"], good["family"], strict=True):
-        box.set_facecolor(page.style[family]["color"])
-        box.set_alpha(0.75)
-    page.names(axes, list(good["mode"]))
-    axes.grid(axis="both")
-    axes.set_xlabel("bytes of the WAV file / bytes of the .n1c file (logarithmic)")
-    axes.set_xscale("log")
-    ticks = (0.5, 0.8, 1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100, 200, 500, 1000)
-    low, high = axes.get_xlim()
-    axes.set_xticks([t for t in ticks if low <= t <= high], [f"{t:g}" for t in ticks if low <= t <= high])
-    axes.set_xticks([], minor=True)
-    handles = [axes.scatter([], [], **style | {"marker": "s", "s": 44}) for style in page.style.values()]
-    page.legend(axes, handles=handles, loc="lower right")
-    return figure

@@ -268,8 +268,8 @@
   const body = document.querySelector("#codecs tbody"), rows = [...body.rows];
   const matches = (c) => {
     const text = `${c.mode} ${c.spec} ${c.family}`.toLowerCase();
-    return state.query.toLowerCase().split(/\s+/).filter(Boolean)
-      .every((word) => (word.length > 1 && word[0] === "-" ? !text.includes(word.slice(1)) : text.includes(word)));
+    return state.query.toLowerCase().split(/\s+/).filter((word) => word && word !== "-") // a minus whose word is still to come
+      .every((word) => (word[0] === "-" ? !text.includes(word.slice(1)) : text.includes(word)));
   };
   let listed = [];
   const table = () => {
@@ -290,6 +290,8 @@
       body.append(row);
     }
     $("count").textContent = `${listed.length} of ${codecs.length} codecs`;
+    $("nothing").hidden = listed.length > 0;
+    document.querySelector("#ranking .scroll").hidden = !listed.length;
     $("more").parentNode.hidden = listed.length <= FIRST;
     $("more").textContent = state.all ? `Show the first ${FIRST}` : `Show all ${listed.length}`;
     for (const th of document.querySelectorAll("#codecs thead th")) {
@@ -309,6 +311,14 @@
   $("query").addEventListener("input", (event) => { state.query = event.target.value; table(); });
   $("front").addEventListener("change", (event) => { state.front = event.target.checked; table(); });
   $("more").addEventListener("click", () => { state.all = !state.all; table(); });
+
+  $("reset").addEventListener("click", () => {
+    state.query = $("query").value = "";
+    state.front = $("front").checked = false;
+    state.shown = new Set(families.keys());
+    showFamilies();
+    $("query").focus();
+  });
 
   // -- families and axis -----------------------------------------------------------------------------------------
 
@@ -344,7 +354,7 @@
 
   const drawBoxes = () => {
     const list = listed.slice(0, FIRST);
-    if (!list.length || !files.length) return void $("boxes").replaceChildren();
+    if (!list.length || !files.length) return void $("boxes").replaceChildren(...(files.length ? [html("p", "No codec of the table is like that.", "note")] : []));
     const wide = widthOf("boxes") > 620, row = wide ? 22 : 40;
     const { svg, add, width, height } = canvas("boxes", () => list.length * row + 52);
     const left = wide ? 262 : 12, right = width - 14, bottom = height - 38;
