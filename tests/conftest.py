@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from importlib import import_module
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -181,3 +182,19 @@ def browser() -> Iterator[Any]:
         started = playwright.chromium.launch(executable_path=program, args=[f"--{flag}" for flag in quiet])
         yield started
         started.close()
+
+
+@pytest.fixture(scope="session")
+def barriers() -> Callable[[Any], list[str]]:
+    """What axe-core finds in a page that keeps somebody from using it: what it calls serious or critical."""
+    library = files(needs("axe_playwright_python")) / "axe.min.js"
+    script = library.read_text(encoding="utf-8")
+
+    def call(page: Any) -> list[str]:
+        page.evaluate(script)
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        assert len(found["passes"]) > 10
+        serious = [rule for rule in found["violations"] if rule["impact"] in ("serious", "critical")]
+        return [f"{rule['id']}: {node['html']}" for rule in serious for node in rule["nodes"]]
+
+    return call

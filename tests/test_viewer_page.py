@@ -508,3 +508,13 @@ def test_nothing_leaves_the_machine(browser: Any, address: str) -> None:
     assert tried == ["rejected"] * 3 and elsewhere == []
     assert sum("Content Security Policy" in text for text in refused) >= 3
     context.close()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nobody_is_kept_out(browser: Any, barriers: Any, probe: str, width: int, scheme: str) -> None:
+    shown = Page(browser, probe, viewport={"width": width, "height": 844}, color_scheme=scheme)
+    for key in ("1", "2", "3", "4", "5", "6", "7", "?"):
+        shown.press(key)
+        assert barriers(shown.page) == [], key
+    shown.close()
