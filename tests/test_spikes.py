@@ -14,7 +14,7 @@ import pytest
 from n1codec.codec import CodecError, FormatError
 from n1codec.recordings import Recording, open_recording
 from n1codec.recordings.source import Flat, Place
-from n1codec.spikes import align, codebooks, detect, evaluate, generate, network, stored
+from n1codec.spikes import align, codebooks, detect, evaluate, generate, network, robust, stored
 from n1codec.spikes.align import Spikes
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -292,6 +292,26 @@ def test_shipped_models_are_small(path: Path) -> None:
     assert network.shipped(3, 7) is None
 
 
+@pytest.mark.parametrize("denoise", [False, True])
+def test_more_spikes_than_there_are_have_the_noise_of_others(denoise: bool) -> None:
+    from n1codec.spikes import vqae
+
+    made = generate.spikes(200, units=3)
+    mixing = vqae._Mixing(made.noisy, made.clean if denoise else None, np.random.default_rng(0))
+    chosen = np.arange(100)
+    x, target = mixing(chosen)
+    assert x.shape == target.shape == (100, *made.noisy.shape[1:])
+    if not denoise:
+        assert np.array_equal(x, target)
+        return
+    louder = (target / made.clean[chosen]).mean(axis=(1, 2))
+    assert (np.abs(louder - 1) <= 0.1 + 1e-9).all()
+    noise = (x - target) / louder[:, None, None]
+    of = np.array([np.abs(noise[i] - (made.noisy - made.clean)).sum(axis=(1, 2)).argmin() for i in chosen])
+    assert np.allclose(noise, (made.noisy - made.clean)[of])
+    assert 0.3 < (of == chosen).mean() < 0.7
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not find_spec("torch"), reason="needs the extra torch")
 def test_training_lowers_the_loss_and_numpy_gives_what_torch_does() -> None:
@@ -307,6 +327,32 @@ def test_training_lowers_the_loss_and_numpy_gives_what_torch_does() -> None:
     model = network.unpack(data, "a")
     rows = evaluate.run_split(parts, parts, 1.0, 0.0, ("vqae",), model)
     assert [row.method for row in rows] == ["vqae"] * 2
+
+
+# -- what spikes are that nothing was fitted to ----------------------------------------------------------------------
+
+
+def test_sorting_finds_neurons_that_are_apart() -> None:
+    random = np.random.default_rng(0)
+    units = np.arange(400) % 5
+    x = 10 * random.normal(size=(5, 2, 30))[units] + random.normal(size=(400, 2, 30))
+    assert robust.sorting(x, units) > 0.99
+    assert robust.sorting(random.normal(size=x.shape), units) < 0.4
+
+
+def test_other_noise_jitter_and_neurons_have_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(robust, "NOISES", (2.0,))
+    monkeypatch.setattr(robust, "JITTERS", (4.0,))
+    rows = {(row.condition, row.method): row for row in robust.run(("pca", "kmeans"), count=900)}
+    assert len(rows) == 2 * 5
+    for method in ("pca", "kmeans"):
+        usual = rows["usual", method]
+        assert usual.bits_per_spike < 9
+        assert usual.clean_db > usual.sndr_db
+        assert all(rows[condition, method].clean_db < usual.clean_db for condition in ("noise x 2", "jitter 4"))
+        seen, unseen = (rows[f"other half of the neurons, {how}", method] for how in ("fitted to all", "not fitted to"))
+        assert unseen.sndr_db < seen.sndr_db
+        assert unseen.sorted_before == seen.sorted_before
 
 
 # -- files -----------------------------------------------------------------------------------------------------------
@@ -426,6 +472,7 @@ def test_one_channel_goes_by_the_model_of_the_package(run: Run, tmp_path: Path) 
     [
         (("evaluate", "--methods", "pcq"), 2, "there is no method pcq"),
         (("evaluate", "--clean"), 2, "--clean is for --generated"),
+        (("evaluate", "--robust"), 2, "--robust is for --generated"),
         (("train", "--generated", "--clean", "-o", "x.safetensors"), 2, "--clean is for --generated"),
         (("train", "--generated", "--neighbours", 5, "-o", "x.safetensors"), 2, "have 4 channels (--neighbours)"),
         (("evaluate", "--factor", 1000), 1, "no spikes were found"),

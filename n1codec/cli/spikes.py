@@ -16,24 +16,30 @@ if TYPE_CHECKING:
     from n1codec.spikes.align import Spikes
     from n1codec.spikes.network import Network
 
-DETECTORS = ("mad", "neo", "neo-median")
+DETECTORS = ("mad", "neo", "neo-median", "templates")
 
 
 def _detection(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say what a spike is."""
-    for option in reversed(
-        (
-            click.option("--detector", type=click.Choice(DETECTORS), default="mad", show_default=True,
-                         help="Troughs below a multiple of the noise (mad), or nonlinear energy above one of its mean "
-                         "or median."),
-            click.option("--factor", type=click.FloatRange(0, min_open=True), help="That multiple: 4.5 (mad), 8 (neo) "
-                         "or 15 (neo-median) by default."),
-            click.option("--neighbours", type=click.IntRange(1), default=4, show_default=True,
-                         help="Channels of a waveform, nearest to where the spike is greatest."),
-        )
-    ):  # fmt: skip
-        function = option(function)
-    return function
+    """Add the options that say what a spike is, and on which channels it is seen."""
+    return _detector("--detector")(
+        click.option("--neighbours", type=click.IntRange(1), default=4, show_default=True,
+                     help="Channels of a waveform, nearest to where the spike is greatest.")(function)
+    )  # fmt: skip
+
+
+def _detector(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add the options that say what a spike is; ``names`` are those of the detector."""
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        function = click.option("--factor", type=click.FloatRange(0, min_open=True), help="That multiple: 4.5 (mad, "
+                                "templates), 8 (neo) or 15 (neo-median) by default.")(function)  # fmt: skip
+        return click.option(
+            *names, "detector", type=click.Choice(DETECTORS), default="mad", show_default=True,
+            help="Troughs below a multiple of the noise (mad), nonlinear energy above one of its mean or median, or "
+            "what has the shape of a neuron's spikes (templates), learned from the channel itself.",
+        )(function)  # fmt: skip
+
+    return add
 
 
 def _generation(help_text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -75,30 +81,91 @@ def command() -> None:
 
 @command.command()
 @takes_data()
-@_detection
+@_detector("--detector", "--method")
+@click.option(
+    "--keep",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the waveforms of the neurons that were learned of every channel, an .npz file.",
+)
+@click.option(
+    "--templates",
+    "given",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Find the neurons of such a file, and learn none.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON list, an object per channel.")
 def detect(
-    data: str | None, detector: str, factor: float | None, neighbours: int, as_json: bool, reading: Reading
+    data: str | None,
+    detector: str,
+    factor: float | None,
+    keep: Path | None,
+    given: Path | None,
+    as_json: bool,
+    reading: Reading,
 ) -> None:
-    """Find the spikes of every channel by itself, and tell its noise and its rate of spikes."""
+    """Find the spikes of every channel by itself, and tell its noise, its rate of spikes, and how much less they take.
+
+    The ratio is that of 16-bit samples to the times of the spikes, and of which neurons they are. With --method
+    templates a channel's spikes are those of its neurons, and are told apart.
+
+    \b
+    Examples:
+      n1codec spikes detect recordings/ --method templates
+      n1codec spikes detect first.raw --channels 4 --rate 30000 --method templates --keep neurons.npz
+      n1codec spikes detect first.raw --channels 4 --rate 30000 --templates neurons.npz
+    """
+    import numpy as np
+
+    from n1codec import files
     from n1codec.datasets import dataset
     from n1codec.recordings.columns import columns, names, signals
+    from n1codec.spikes import hits, templates
     from n1codec.spikes.detect import BAND, DETECTORS, bandpass, noise_level
 
-    rows = []
+    shapes = given is not None or keep is not None or detector == "templates"
+    known = templates.read(given) if given else {}
+    kept: dict[str, Any] = {}
+    rows: list[dict[str, Any]] = []
     for recording in dataset.resolve(data, reading=reading).recordings():
         recording = signals(recording)
         filtered = bandpass(columns(recording), recording.rate, BAND) if recording.rate else None
         for name, x in zip(names(recording), filtered if filtered is not None else (), strict=False):
-            count = DETECTORS[detector](x, recording.rate, factor).size
-            rows.append({"channel": name, "noise": noise_level(x), "spikes": count, "rate": count / recording.seconds})
+            noise = noise_level(x)
+            row: dict[str, Any] = {"channel": name, "noise": noise}
+            if shapes:
+                if given:
+                    waveforms = noise * templates.of_channel(known, name, recording.rate, str(given))
+                else:
+                    waveforms = templates.learn(x, recording.rate)
+                kept[name] = waveforms / max(noise, float(np.finfo(float).tiny))
+                found = templates.match(x, recording.rate, waveforms, factor or templates.FACTOR)
+                units = found.units
+                row["units"] = np.bincount(units, minlength=len(waveforms)).tolist()
+            else:
+                units = np.zeros(DETECTORS[detector](x, recording.rate, factor).size, np.int64)
+            bits = units.size * hits.event_bits(units, len(x))
+            row |= {"spikes": units.size, "rate": units.size / recording.seconds,
+                    "ratio": hits.SAMPLE_BITS * len(x) / bits if bits else None}  # fmt: skip
+            rows.append(row | {"bits": bits, "samples": len(x)})
+    if keep:
+        with files.writing(keep) as target:
+            np.savez(target, **kept)
+    bits, samples = (sum(row.pop(name) for row in rows) for name in ("bits", "samples"))
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
     for row in rows:
-        click.echo(f"{row['channel']}: noise {row['noise']:.9g}, {row['spikes']} spikes, {row['rate']:.9g} a second")
+        apart = f" of {len(row['units'])} neurons" if shapes else ""
+        click.echo(
+            f"{row['channel']}: noise {row['noise']:.9g}, {row['spikes']} spikes{apart}, {row['rate']:.9g} a second"
+        )
     if not rows:
         click.echo("no channel has a band of spikes, or its rate is not known")
+    elif bits:
+        ratio = hits.SAMPLE_BITS * samples / bits
+        click.echo(
+            f"times of spikes{', and their neurons,' if shapes else ''} take {ratio:.9g} times less than samples"
+        )
 
 
 @command.command()
@@ -109,6 +176,19 @@ def detect(
               "one that comes with the package for such waveforms without it.")  # fmt: skip
 @_generation("Take generated spikes on --neighbours channels, no recording.")
 @click.option("--clean", is_flag=True, help="Of generated ones: measure against the spikes without noise.")
+@click.option(
+    "--detectors",
+    "of_detectors",
+    is_flag=True,
+    help="Compare detectors instead: hits, false alarms and "
+    "neurons told apart, of spikes planted in the quiet recordings of DATA, or of --generated ones.",
+)
+@click.option(
+    "--robust",
+    is_flag=True,
+    help="Of generated ones: measure what other noise, jitter and neurons than those "
+    "to which methods are fitted do to them, and to sorting.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON list, an object per method and rate.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def evaluate(
@@ -121,6 +201,8 @@ def evaluate(
     generated: bool,
     units: int,
     clean: bool,
+    of_detectors: bool,
+    robust: bool,
     as_json: bool,
     quiet: bool,
     reading: Reading,
@@ -135,11 +217,19 @@ def evaluate(
     from n1codec.spikes import generate
     from n1codec.spikes.codebooks import METHODS
 
+    if of_detectors:
+        _show_detectors(data, generated, as_json, quiet, reading)
+        return
     chosen = methods.split() if methods else [*METHODS]
     if unknown := [name for name in chosen if name not in METHODS]:
         raise click.UsageError(f"there is no method {unknown[0]} (there are {', '.join(METHODS)})")
     if clean and not generated:
         raise click.UsageError("--clean is for --generated: of a recording nobody knows its spikes without noise")
+    if robust:
+        if not generated:
+            raise click.UsageError("--robust is for --generated: of a recording nobody knows its neurons")
+        _show_robustness(chosen, model, as_json, quiet)
+        return
     with progress(len(chosen), "methods", quiet=quiet or as_json) as advance:
         if generated:
             made = generate.spikes(channels=neighbours, units=units)
@@ -162,12 +252,62 @@ def evaluate(
         )
 
 
+def _show_detectors(data: str | None, generated: bool, as_json: bool, quiet: bool, reading: Reading) -> None:
+    from n1codec.cli._progress import progress
+    from n1codec.codec import CodecError
+    from n1codec.datasets import dataset
+    from n1codec.recordings.columns import columns, signals
+    from n1codec.spikes import hits
+
+    with progress(2 if generated else len(hits.LEVELS), "detectors", quiet=quiet or as_json) as advance:
+        if generated:
+            rows = hits.generated(advance=advance)
+        else:
+            recordings = [signals(recording) for recording in dataset.resolve(data, reading=reading).recordings()]
+            rates = {recording.rate for recording in recordings}
+            if len(rates) != 1 or 0 in rates:
+                raise CodecError("recordings of one known rate are needed to plant spikes in (--rate)")
+            rows = hits.planted([x for one in recordings for x in columns(one)], rates.pop(), advance)
+    if as_json:
+        click.echo(json.dumps([row._asdict() for row in rows], indent=2))
+        return
+    click.echo(
+        f"{'truth':10}{'level':>8}  {'detector':11}{'factor':>6}{'hits':>7}{'false/s':>9}{'right':>7}{'ns':>6}"
+        f"{'learn':>6}{'ratio':>8}"
+    )
+    for row in rows:
+        right = "" if row.accuracy is None else f"{row.accuracy:.3f}"
+        click.echo(
+            f"{row.truth:10}{row.level:>8}  {row.detector:11}{row.factor:6g}{row.hit_rate:7.3f}"
+            f"{row.false_alarms_per_s:9.3f}{right:>7}{row.ns:6.0f}{row.learn_ns:6.0f}{row.ratio:8.0f}"
+        )
+
+
+def _show_robustness(methods: list[str], model: Path | None, as_json: bool, quiet: bool) -> None:
+    from n1codec.cli._progress import progress
+    from n1codec.spikes import network, robust
+
+    with progress(robust.CONDITIONS, "conditions", quiet=quiet or as_json) as advance:
+        rows = robust.run(methods, network.load(model) if model else None, advance=advance)
+    if as_json:
+        click.echo(json.dumps([row._asdict() for row in rows], indent=2))
+        return
+    click.echo(f"{'condition':40}{'method':11}{'bits':>7}{'SNDR':>7}{'clean':>7}{'sorted before':>15}{'after':>7}")
+    for row in rows:
+        click.echo(
+            f"{row.condition:40}{row.method:11}{row.bits_per_spike:7.2f}{row.sndr_db:7.2f}{row.clean_db:7.2f}"
+            f"{row.sorted_before:15.3f}{row.sorted_after:7.3f}"
+        )
+
+
 @command.command()
 @takes_data()
 @_detection
 @_generation("Take generated spikes on --neighbours channels; with DATA, besides those of recordings.")
 @click.option("--clean", is_flag=True, help="Of generated ones: let the target be the spikes without noise.")
 @click.option("--epochs", type=click.IntRange(1), default=80, show_default=True)
+@click.option("--stages", type=click.IntRange(1, 8), default=4, show_default=True, help="Of codewords.")
+@click.option("--codewords", type=click.IntRange(2, 256), default=16, show_default=True, help="Of each stage.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The model's file.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
@@ -180,6 +320,8 @@ def train(
     units: int,
     clean: bool,
     epochs: int,
+    stages: int,
+    codewords: int,
     seed: int,
     out: Path,
     quiet: bool,
@@ -197,19 +339,19 @@ def train(
     if clean and not (generated and data is None):
         raise click.UsageError("--clean is for --generated: of a recording nobody knows its spikes without noise")
     parts, sources, truth = [], [], None
+    if data or not generated:
+        spikes = _found(data, reading, detector, factor, neighbours)
+        if generated and spikes.waveforms.shape[1] != neighbours:
+            raise click.UsageError(f"{data}: its spikes have {spikes.waveforms.shape[1]} channels (--neighbours)")
+        parts.append(evaluation.split(spikes.waveforms / spikes.noise))
+        sources.append(Path(data or "the data set").name)
     if generated:
         made = generate.spikes(channels=neighbours, units=units)
         parts.append(evaluation.split(made.noisy))
         sources.append("generated spikes")
         truth = evaluation.split(made.clean)[:2] if clean else None
-    if data or not generated:
-        spikes = _found(data, reading, detector, factor, neighbours)
-        parts.append(evaluation.split(spikes.waveforms / spikes.noise))
-        sources.append(Path(data or "the data set").name)
-    if len({part.train.shape[1:] for part in parts}) > 1:
-        raise click.UsageError(f"{data}: its spikes have {spikes.waveforms.shape[1]} channels (--neighbours)")
     every, about = evaluation.joined(parts), " and ".join(sources)
-    settings = vqae.Settings(epochs=epochs, seed=seed)
+    settings = vqae.Settings(epochs=epochs, stages=stages, codewords=codewords, seed=seed)
     with progress(epochs, "epochs", quiet=quiet) as advance:
         model = vqae.train((every.train, every.validation), settings, truth, {"trained on": about}, advance)
     files.write(out, model)

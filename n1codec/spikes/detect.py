@@ -159,10 +159,17 @@ def _peaks(x: np.ndarray, height: float, rate: float, apart: float) -> np.ndarra
     return np.asarray(signal.find_peaks(x, height, distance=max(1, round(apart * rate)))[0], np.int64)
 
 
+def _by_shape(x: np.ndarray, rate: float, factor: float | None) -> np.ndarray:
+    from n1codec.spikes import templates  # it builds on this module
+
+    return templates.spikes(x, rate, factor).frames
+
+
 DETECTORS: dict[str, Callable[[np.ndarray, float, float | None], np.ndarray]] = {
     "mad": lambda x, rate, factor: troughs(x, rate, factor or DEPTH),
     "neo": lambda x, rate, factor: neo_spikes(x, rate, factor or FACTOR),
     "neo-median": lambda x, rate, factor: neo_spikes(x, rate, factor or 15.0, level=np.median),
+    "templates": _by_shape,
 }
 """By name: what finds spikes in a filtered channel, given the rate and a factor (None: the usual one)."""
 

@@ -99,18 +99,16 @@ def train(
         """The mean of what figures go by: decibels of each spike."""
         return 10 * torch.log10(((x - target) ** 2).sum((1, 2)) / (target**2).sum((1, 2)))
 
-    inputs = [torch.tensor(part, dtype=torch.float32) for part in noisy]
-    targets = [torch.tensor(part, dtype=torch.float32) for part in clean or noisy]
-    mixing = _Mixing(noisy[0], random) if clean is None else None
+    check, target_check = (torch.tensor(part[1], dtype=torch.float32) for part in (noisy, clean or noisy))
+    mixing = _Mixing(noisy[0], clean[0] if clean else None, random)
     optimiser = torch.optim.Adam(layers.parameters(), settings.rate, weight_decay=1e-4, amsgrad=True)
-    steps = settings.epochs * (-(-len(inputs[0]) // settings.batch))
+    batches = -(-len(noisy[0]) // settings.batch)
+    steps = settings.epochs * batches
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3 * settings.rate, total_steps=steps)
     best, kept = np.inf, b""
     for epoch in range(settings.epochs):
-        for chosen in np.array_split(random.permutation(len(inputs[0])), -(-len(inputs[0]) // settings.batch)):
-            x, target = inputs[0][chosen], targets[0][chosen]
-            if mixing:
-                x = target = torch.tensor(mixing(chosen), dtype=torch.float32)
+        for chosen in np.array_split(random.permutation(len(noisy[0])), batches):
+            x, target = (torch.tensor(part, dtype=torch.float32) for part in mixing(chosen))
             z = encoded(x)
             stages = int(random.integers(1, settings.stages + 1))
             q, commitment = books.quantised(z, stages, learn=True)
@@ -122,10 +120,10 @@ def train(
             optimiser.step()
             schedule.step()
         with torch.no_grad():
-            z = encoded(inputs[1])
+            z = encoded(check)
             two = books.quantised(z, min(2, settings.stages))[0]
             every = books.quantised(z, settings.stages)[0]
-            figure = float(lost(decoded(two), targets[1]).mean() + lost(decoded(every), targets[1]).mean()) / 2
+            figure = float(lost(decoded(two), target_check).mean() + lost(decoded(every), target_check).mean()) / 2
         if figure < best and epoch >= settings.epochs // 4:
             best = figure
             weights = {k.replace("/", "."): v.detach().numpy().copy() for k, v in layers.state_dict().items()}
@@ -171,18 +169,25 @@ class _Codebooks:
 
 
 class _Mixing:
-    """More spikes than there are: the mean of a spike's class, and what another spike has besides its own."""
+    """More spikes than there are: what a spike should be, and what another spike has besides that.
 
-    def __init__(self, x: np.ndarray, random: np.random.Generator) -> None:
-        flat = x.reshape(len(x), -1).astype(np.float64)
-        means = codebooks.k_means(flat, min(16, max(1, len(x) // 20)), seed=0)
-        self._x = x
-        self._means = means[codebooks.nearest(flat, means)].reshape(x.shape)
-        self._random = random
+    A spike should be clean, or, where nobody knows that, the mean of its class; then what comes of it is the target.
+    """
 
-    def __call__(self, chosen: np.ndarray) -> np.ndarray:
+    def __init__(self, x: np.ndarray, clean: np.ndarray | None, random: np.random.Generator) -> None:
+        self._x, self._clean, self._random = x, clean, random
+        if clean is None:
+            flat = x.reshape(len(x), -1).astype(np.float64)
+            means = codebooks.k_means(flat, min(16, max(1, len(x) // 20)), seed=0)
+            clean = means[codebooks.nearest(flat, means)].reshape(x.shape)
+        self._means = clean
+
+    def __call__(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return spikes to encode and what is to come back, for half of the chosen ones these themselves."""
         other = self._random.integers(0, len(self._x), len(chosen))
         mixed = self._means[chosen] + (self._x - self._means)[other]
         kept = self._random.random(len(chosen)) < 0.5
         mixed[kept] = self._x[chosen[kept]]
-        return np.asarray(mixed * self._random.uniform(0.9, 1.1, (len(chosen), 1, 1)))
+        louder = self._random.uniform(0.9, 1.1, (len(chosen), 1, 1))
+        target = mixed if self._clean is None else self._clean[chosen]
+        return mixed * louder, target * louder

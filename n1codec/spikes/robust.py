@@ -1,0 +1,140 @@
+"""What methods make of spikes that are other than those they were fitted to, and what that does to sorting.
+
+Everything is generated, so that neurons and waveforms without noise are known. Codes are fitted once, to the usual
+spikes, at about 8 bits each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from n1codec.spikes import evaluate, generate
+from n1codec.spikes.codebooks import METHODS, Code, Given, Stepped, k_means, nearest, principal
+from n1codec.spikes.network import Network
+
+BITS = 8.0
+"""Of a spike, at most."""
+NOISES = (0.5, 0.7, 1.4, 2.0)
+"""Times the noise to which methods are fitted."""
+JITTERS = (1.0, 2.0, 4.0)
+"""Samples by which troughs are off at most, either way; 0.25 is usual."""
+CONDITIONS = 2 + len(NOISES) + len(JITTERS)
+COMPONENTS = 8
+"""By which spikes are sorted."""
+HALF = generate.UNITS // 2
+"""Neurons of either half, one to fit to and one to be measured."""
+
+
+class Row(NamedTuple):
+    condition: str
+    method: str
+    bits_per_spike: float
+    sndr_db: float
+    """Against the spikes that were coded, as everywhere: mean of decibels."""
+    clean_db: float
+    """Against the same spikes without noise."""
+    sorted_before: float
+    """Share of the spikes that sorting gives to the right neuron."""
+    sorted_after: float
+    """The same of what comes back."""
+
+
+def run(
+    methods: Sequence[str],
+    model: Network | None = None,
+    count: int = generate.COUNT,
+    advance: Callable[..., Any] = lambda text="", step=1: None,
+) -> list[Row]:
+    """Return a row for each condition and method.
+
+    Args:
+        methods: keys of ``METHODS``; the autoencoder is left out without a model, and has no rows of neurons that it
+            was not fitted to: which these are depends on its training.
+        count: of generated spikes.
+        advance: called after each condition.
+    """
+    usual = generate.spikes(count)
+    fitted = _codes(methods, usual, np.ones(count, bool), model)
+    rows = []
+    conditions = [
+        ("usual", usual),
+        *((f"noise x {noise:g}", generate.spikes(count, noise=noise)) for noise in NOISES),
+        *((f"jitter {jitter:g}", generate.spikes(count, jitter=jitter)) for jitter in JITTERS),
+    ]
+    test = np.arange(count) >= round(count * sum(evaluate.SHARES[:2]))
+    for condition, made in conditions:
+        rows += _rows(condition, fitted, made, test)
+        advance(condition)
+    later = usual.units >= HALF
+    rows += _rows("other half of the neurons, fitted to all", fitted, usual, test & later)
+    others = _codes([name for name in methods if name != "vqae"], usual, ~later, None)
+    rows += _rows("other half of the neurons, not fitted to", others, usual, test & later)
+    advance("neurons")
+    return rows
+
+
+def _codes(
+    methods: Sequence[str], made: generate.Generated, chosen: np.ndarray, model: Network | None
+) -> dict[str, Code]:
+    """Return codes of about ``BITS``, fitted to those of the first spikes that are chosen."""
+    parts = evaluate.split(made.noisy[chosen])
+    given = Given(parts.train, 1.0, model)
+    found = {}
+    for method in methods:
+        codes = METHODS[method](given)
+        if callable(codes):
+            found[method] = _stepped(codes, parts.validation)
+        elif codes:
+            fits = [code for code in codes if evaluate.bits(code, parts.validation) <= BITS * (1 + evaluate.NEAR)]
+            found[method] = (fits or codes[:1])[-1]
+    return found
+
+
+def _stepped(codes: Stepped, x: np.ndarray) -> Code:
+    low, high = -2.0, 4.0
+    for _ in range(12):  # the bits fall as the step grows
+        middle = (low + high) / 2
+        low, high = (middle, high) if evaluate.bits(codes(float(np.exp(middle))), x) > BITS else (low, middle)
+    return codes(float(np.exp(high)))
+
+
+def _rows(condition: str, codes: dict[str, Code], made: generate.Generated, chosen: np.ndarray) -> list[Row]:
+    x, clean, units = made.noisy[chosen], made.clean[chosen], made.units[chosen]
+    before = sorting(x, units)
+    rows = []
+    for method, code in codes.items():
+        measured = evaluate.measure(method, code, x, 0.0)
+        back = code.decode(code.encode(x.reshape(len(x), -1))).reshape(x.shape)
+        against_clean = evaluate.measure(method, code, x, 0.0, clean)
+        rows.append(Row(condition, method, measured.bits_per_spike, measured.sndr_db, against_clean.sndr_db, before,
+                        sorting(back, units)))  # fmt: skip
+    return rows
+
+
+def sorting(x: np.ndarray, units: np.ndarray) -> float:
+    """Return the share of spikes that clustering gives to the right neuron: k-means on principal components.
+
+    There are as many clusters as neurons; each neuron is the cluster with which the most spikes are right in all.
+
+    Args:
+        x: shape (spikes, channels, samples).
+        units: shape (spikes,).
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    flat = x.reshape(len(x), -1)
+    flat = flat - flat.mean(axis=0)
+    features = flat @ principal(flat)[:COMPONENTS].T
+    names, of = np.unique(units, return_inverse=True)
+    tries = []
+    for seed in range(8):  # k-means may end in a bad place: the tightest clusters of some tries are taken
+        words = k_means(features, len(names), seed=seed)
+        near = nearest(features, words)
+        table = np.zeros((len(names), len(words)), np.int64)
+        np.add.at(table, (of, near), 1)
+        right = int(table[linear_sum_assignment(-table)].sum())
+        tries.append((-float(((features - words[near]) ** 2).sum()), right / len(x)))
+    return max(tries)[1]
