@@ -2,6 +2,7 @@
 
 // A file that n1_max wrote needs the second one, which is larger; it is loaded when such a file is met.
 const ADDRESSES = [new URL("n1c.wasm", import.meta.url), new URL("n1c_max.wasm", import.meta.url)];
+const NODE_FILES = "node:fs/promises"; // by a name, so that bundlers for browsers do not look for it
 const REASONS = { "-1": "damaged", "-3": "argument", "-4": "unread", "-5": "memory", "-6": "unsupported" };
 const UNREAD = -4;
 
@@ -18,7 +19,7 @@ const modules = [];
 
 async function bytesOf(address) {
   if (address.protocol === "file:") {
-    const { readFile } = await import(/* webpackIgnore: true */ /* @vite-ignore */ "node:fs/promises");
+    const { readFile } = await import(/* webpackIgnore: true */ /* @vite-ignore */ NODE_FILES);
     return readFile(address);
   }
   const response = await fetch(address);

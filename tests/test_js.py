@@ -21,7 +21,7 @@ from urllib.parse import unquote, urlencode, urlsplit
 import numpy as np
 import pytest
 from conftest import ROOT, needs
-from forge_chunks import ARRAY
+from forge_chunks import ARRAY, entry, index_of, section
 from test_c_files import CORRUPT, KINDS, READ, UNSUPPORTED, Failed, File
 from test_container import GOLDEN
 from test_forged import FORGED
@@ -107,7 +107,16 @@ class Cases:
                             "chunk": f"{name}.chunk", "raw": f"{name}.raw", "reason": reason})  # fmt: skip
 
     def write(self) -> None:
-        (self.folder / "cases.json").write_text(json.dumps({"files": self.files, "chunks": self.chunks}))
+        said = {"files": self.files, "chunks": self.chunks, "far": self.far()}
+        (self.folder / "cases.json").write_text(json.dumps(said))
+
+    def far(self) -> dict[str, Any]:
+        """Add a file of more than 2^32 bytes, of which those of a section that nobody reads are left out."""
+        gap = (1 << 32) + 12345
+        listed = (entry(b"a", b"", length=gap), *(entry(*one) for one in ARRAY.sections))
+        blob = ARRAY.but(entries=listed, index_at=index_of(ARRAY.bytes()) + gap).bytes()
+        (self.folder / "far").write_bytes(blob)
+        return {"file": "far", "gap": gap, "at": blob.index(section(*ARRAY.sections[0])), "samples": list(range(1, 7))}
 
 
 def add_files(cases: Cases, work: Path) -> None:
@@ -319,6 +328,17 @@ def test_the_lines_of_the_documentation_work(page: Path, package: Path, node: st
         *about, samples = answer(node, tmp_path, script)
     assert about == [61_000, 6, "int16", 30_000, list("012345"), [2] * 6]
     assert samples == x[30_000:60_000, [0, 5]].ravel().tolist()
+
+
+@pytest.mark.slow
+def test_what_npm_packs(package: Path) -> None:
+    if not (npm := shutil.which("npm")):
+        pytest.skip("needs npm")
+    (packed,) = json.loads(subprocess.check_output([npm, "pack", "--dry-run", "--json"], cwd=package, text=True))
+    assert {one["path"] for one in packed["files"]} == {
+        *("LICENSE", "NOTICE", "README.md", "package.json", "n1c.wasm", "n1c_max.wasm"),
+        *("index.js", "index.d.ts", "kernel.js", "source.js", "zarr.js", "zarr.d.ts"),
+    }
 
 
 @pytest.mark.slow

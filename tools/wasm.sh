@@ -10,7 +10,7 @@ mkdir -p "$work"
 
 # Floating point is never fused, so that samples are those of every other build. Most of the code is small rather than fast.
 flags="-std=c99 -ffp-contract=off -Inative/include -Inative/src -Inative/file"
-fast=" n1_lanes n1_model n1_multi_plain n1_implant n1_max "
+fast=" n1_lanes n1_model n1_multi_fast n1_multi_plain n1_implant n1_max "
 objects=
 for source in native/wasm/module.c native/file/reader.c native/file/format.c native/src/*.c; do
     unit=$(basename "$source" .c)

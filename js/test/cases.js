@@ -6,7 +6,7 @@ import { join } from "node:path";
 export const folder = process.env.N1C_CASES;
 assert.ok(folder, "these tests need files that n1codec writes: pytest tests/test_js.py");
 
-export const { files, chunks } = JSON.parse(await readFile(join(folder, "cases.json"), "utf8"));
+export const { files, chunks, far } = JSON.parse(await readFile(join(folder, "cases.json"), "utf8"));
 export const bytesOf = async (name) => new Uint8Array(await readFile(join(folder, name)));
 
 /** The bytes of an array. */

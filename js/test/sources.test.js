@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 
 import { N1CError, open } from "n1codec";
 
-import { bytesOf, files, raw, same } from "./cases.js";
+import { bytesOf, far, files, raw, same } from "./cases.js";
 
 const long = files.find((one) => one.file === "long-groups.n1c");
 const [{ shape, raw: samplesName }] = long.streams;
@@ -143,4 +143,19 @@ test("several streams", async () => {
   const recording = await open(bytes, { stream: last.name });
   assert.deepEqual(recording.streams, streams.map((one) => one.name));
   same(raw(await recording.read()), await bytesOf(last.raw), last.name);
+});
+
+test("a file of more than 2^32 bytes", async () => {
+  const bytes = await bytesOf(far.file);
+  const size = bytes.length + far.gap;
+  assert.ok(size > 2 ** 32);
+  const read = async (offset, length) => {
+    const some = new Uint8Array(length);
+    const end = offset + length;
+    some.set(bytes.subarray(Math.min(offset, far.at), Math.min(end, far.at)));
+    const behind = Math.max(offset, far.at + far.gap);
+    if (end > behind) some.set(bytes.subarray(behind - far.gap, end - far.gap), behind - offset);
+    return some;
+  };
+  assert.deepEqual(Array.from(await (await open({ size, read })).read()), far.samples);
 });
