@@ -30,7 +30,7 @@ from n1codec.recordings import Place, wav
 
 if not os.environ.get("N1_REQUIRE_ALL"):
     pytest.importorskip("flask")
-from n1codec.viewer import cache, details, export, opening, processing, server, session, signals, spikes, wire
+from n1codec.viewer import cache, details, export, opening, overview, processing, server, session, signals, spikes, wire
 from n1codec.viewer.jobs import Cancelled, Jobs
 from n1codec.viewer.processing import Processing
 from n1codec.viewer.session import Session
@@ -277,6 +277,73 @@ def test_a_large_recording_is_read_where_it_is(large: Session, tmp_path: Path) -
     assert again is not None and again.large
     (tmp_path / "run.bin").unlink()
     assert opening.reopen(large.key, tmp_path / "cache") is None
+
+
+def test_the_overview_of_a_large_recording_becomes_exact(
+    large: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overview, "_STRETCH_BYTES", 1 << 16)
+    samples, channels = signal(200_000, 8), np.array([5, 0])
+    enough, shares = threading.Event(), []
+
+    def advance(share: float) -> None:
+        shares.append(share)
+        if len(shares) == 20:
+            enough.set()
+
+    made = overview.Overview(large.signals, tmp_path / "cache" / large.key / "derived")  # type: ignore[arg-type]
+    with pytest.raises(Cancelled):
+        made.fill(advance, enough)
+    assert made.frames == 20 * 4096 and shares == sorted(shares)
+    again = opening.reopen(large.key, tmp_path / "cache")
+    assert again is not None
+    first, second = again.tile(128, 0, channels), again.tile(128, 1, channels)
+    bins = [signals.extremes(samples[start : start + 65536, channels].T, 128) for start in (0, 65536)]
+    assert first.exact and np.array_equal(first.values, bins[0])
+    assert not second.exact and np.array_equal(
+        second.values[:, :128], bins[1][:, :128]
+    )  # what is there is of all samples
+    assert (second.values[..., 1] <= bins[1][..., 1]).all() and (second.values != bins[1]).any()
+    assert again.overview_read is None
+    job = again.read_all()
+    assert job is not None and again.read_all() is job
+    job.wait()
+    assert (job.error, job.share, again.overview_read) == ("", 1.0, 1.0)
+    for found in (again, opening.reopen(large.key, tmp_path / "cache")):
+        assert found is not None
+        for width in (128, 256, 4096, 1 << 18, 1 << 22):
+            for number in range(-(-200_000 // (512 * width))):
+                tile = found.tile(width, number, channels)
+                part = samples[number * 512 * width : (number + 1) * 512 * width, channels].T
+                assert tile.exact and np.array_equal(tile.values, signals.extremes(part, width))
+    (note,) = (tmp_path / "cache" / large.key / "derived").glob("overview-*.json")
+    for text in ('{"frames": 1000}', '{"frames": 4e9}', "{", "[]"):
+        note.write_text(text)
+        broken = opening.reopen(large.key, tmp_path / "cache")
+        assert broken is not None and not broken.tile(256, 0, channels).exact
+
+
+def test_blocks_of_a_long_overview_are_longer(large: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overview, "MOST_BYTES", 4 * 8 * 2 * 200_000 // 1024 + 500)
+    monkeypatch.setattr(overview, "_STRETCH_BYTES", 1 << 10)
+    monkeypatch.setattr(session, "_STRETCH_BYTES", 1 << 14)
+    found = Session(large._derived.parent)
+    samples, channels = signal(200_000, 8), np.arange(8)
+    for width in (128, 512):
+        tile = found.tile(width, 0, channels)
+        assert tile.exact and np.array_equal(tile.values, signals.extremes(samples[: 512 * width].T, width))
+    assert not found.tile(1024, 0, channels).exact
+    job = found.read_all()
+    assert job is not None
+    job.wait()
+    (path,) = found._derived.glob("overview-*.bin")
+    assert path.name == "overview-1024.bin" and path.stat().st_size < overview.MOST_BYTES
+    tile = found.tile(1024, 0, channels)
+    assert tile.exact and np.array_equal(tile.values, signals.extremes(samples.T, 1024))
+
+
+def test_a_copied_recording_needs_no_overview(opened: Session) -> None:
+    assert opened.read_all() is None and opened.overview_read is None
 
 
 def test_figures_of_a_large_recording_say_that_they_are_of_stretches(
@@ -579,7 +646,7 @@ def test_microvolts_and_places_are_those_of_the_file(tmp_path: Path) -> None:
 
 def test_tiles_travel(client: Any, opened: Session) -> None:
     head, arrays = get(client, "tile", width=4, tile=1, channels="0-1,4")
-    assert head == {"scale": 1.0, "exact": True}
+    assert head == {"scale": 1.0, "exact": True, "read": None}
     assert np.array_equal(arrays["values"], opened.tile(4, 1, np.array([0, 1, 4])).values)
     assert "no power of 2" in refused(client, "tile", width=3, tile=0)
     assert "there are channels 0 to 5" in refused(client, "tile", width=4, tile=0, channels="0-6")
@@ -863,7 +930,30 @@ print(opened.channels, opened.frames, int(status["VmHWM"].split()[0]) // 1024)
 """
 
 
-def peak_memory(folder: Path, channels: int, frames: int) -> int:
+READ = """
+import sys
+import threading
+from pathlib import Path
+import numpy as np
+from n1codec.viewer import opening, overview
+overview._BUSY = 1.0
+opened = opening.open_paths([sys.argv[1]], Path(sys.argv[2]))
+opened.prepare().wait()
+width = 1 << 15
+before = opened.tile(width, 0, np.arange(opened.channels))
+job = opened.read_all()
+job.wait()
+after = opened.tile(width, 0, np.arange(opened.channels))
+assert not before.exact and after.exact and not job.error
+assert not before.values.any() and after.values.any()
+channel, bin, _ = np.argwhere(after.values)[0]
+assert (channel, bin, after.values.max()) == (opened.channels - 1, (opened.frames - 1) // width, 4567)
+status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+print(opened.channels, opened.frames, int(status["VmHWM"].split()[0]) // 1024)
+"""
+
+
+def peak_memory(folder: Path, channels: int, frames: int, script: str = MEASURE) -> int:
     """Return the MiB that the viewer's process takes at most to open a sparse RF64 file and to show it."""
     size, path = 2 * channels * frames, folder / "sparse.wav"
     head = struct.pack("<4sI4s4sIQQQI", b"RF64", 0xFFFFFFFF, b"WAVE", b"ds64", 28, size + 72, size, frames, 0)
@@ -875,7 +965,7 @@ def peak_memory(folder: Path, channels: int, frames: int) -> int:
         file.seek(len(head) + size - 2)  # the last channel's
         file.write(struct.pack("<h", 4567))
     done = subprocess.run(
-        [sys.executable, "-c", MEASURE, path, folder / "cache"], capture_output=True, text=True, check=False
+        [sys.executable, "-c", script, path, folder / "cache"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     found = [int(word) for word in done.stdout.split()]
@@ -891,6 +981,12 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="
 @pytest.mark.parametrize("frames", [700_000, 3600 * 30_000], ids=["copied", "an hour"])
 def test_384_channels_take_less_than_500_megabytes(tmp_path: Path, frames: int) -> None:
     assert peak_memory(tmp_path, 384, frames) < 500
+
+
+@needs_proc
+@pytest.mark.slow
+def test_reading_a_long_recording_takes_less_than_500_megabytes(tmp_path: Path) -> None:
+    assert peak_memory(tmp_path, 384, 120 * 30_000, READ) < 500
 
 
 # -- the command -------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from n1codec.recordings import wav
 
 if not os.environ.get("N1_REQUIRE_ALL"):
     pytest.importorskip("flask")
-from n1codec.viewer import opening, server
+from n1codec.viewer import opening, overview, server
 from n1codec.viewer.session import Session
 from n1codec.viewer.sessions import Sessions
 
@@ -413,16 +413,36 @@ def test_a_probe_has_a_map_microvolts_and_switches(browser: Any, probe: str) -> 
     shown.close()
 
 
-def test_a_large_recording_says_that_it_shows_stretches(
+def test_the_overview_of_a_large_recording_fills_in_and_says_so(
     browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(opening, "MOST_COPIED", 1000)
     monkeypatch.setattr(opening, "_PADDED_FREELY", 1000)
+    monkeypatch.setattr(overview, "_STRETCH_BYTES", 1 << 17)
+    go_on = threading.Event()
+    add = overview.Overview._add
+
+    def wait(self: overview.Overview, file: Any, stop: int) -> None:
+        add(self, file, stop)
+        if self.share > 0.4:
+            assert go_on.wait(60)
+
+    monkeypatch.setattr(overview.Overview, "_add", wait)
     path = spikeglx(tmp_path / "run_g0_t0.imec0.ap.bin", np.tile(signal(40_000, 5), (20, 1)))
     for address in served(opening.open_paths([path], tmp_path / "cache"), tmp_path):
         shown = Page(browser, address)
-        assert shown.text("note") == "Overview from the first 64 of each 512 frames: zoom in for all samples."
+        sampled = "Overview from the first 64 of each 512 frames: zoom in for all samples."
+        assert shown.text("note").startswith(sampled)
         assert "not copied" in shown.text("about")
+        until(
+            shown.page,
+            "document.getElementById('note').textContent.endsWith('are read so far, and shown with all samples.')",
+        )
+        before = shown.page.locator("#pixels").screenshot()
+        go_on.set()
+        until(shown.page, "document.getElementById('note').textContent === 'Overview of all samples.'")
+        shown.settled()
+        assert shown.page.locator("#pixels").screenshot() != before
         shown.press("+", "+", "+", "+", "+")
         assert shown.text("note") == ""
         shown.close()

@@ -60,7 +60,7 @@ def register(app: Flask, sessions: Sessions, results: Path) -> None:
         if width & (width - 1):
             raise CodecError(f"width={width} is no power of 2")
         made = session.tile(width, _number("tile", 0), channels, Processing.parse(_text("steps")))
-        return packed({"scale": made.scale, "exact": made.exact}, values=made.values)
+        return packed({"scale": made.scale, "exact": made.exact, "read": session.overview_read}, values=made.values)
 
     @answers("order")
     def channel_order(session: Session) -> Any:
@@ -177,6 +177,7 @@ def register(app: Flask, sessions: Sessions, results: Path) -> None:
 
 def _about(session: Session) -> dict[str, Any]:
     session.prepare()
+    session.read_all()
     return {
         "key": session.key[:12],
         "title": session.title,

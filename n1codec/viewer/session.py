@@ -5,10 +5,12 @@ A session lives in a folder of the cache, named by the content of the recordings
     about.json      what the recordings are: names, lengths, rate, gains, places of electrodes, notes for the reader
     signals.npy     int16 of shape (channels, frames), zeros behind the end of shorter channels; absent where the
                     recordings are large: they are read where they are
-    derived/        minima and maxima, correlation matrices, clusterings, spectra, as they were asked for
+    derived/        minima and maxima, correlation matrices, clusterings, spectra, as they were asked for; those of the
+                    overview of a large recording as they are read
 
 The folder appears when it is complete. While no viewer runs, any of it may be deleted. Recordings of hours are larger
-than memory and than the cache: their overviews, correlations and spectra are of stretches that are spread over them.
+than memory and than the cache: their correlations and spectra are of stretches that are spread over them, and so are
+their overviews until all of it was read once.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ from n1codec.analysis.decimate import BLOCK, Pyramid, release
 from n1codec.codec import CodecError, Layout, Text
 from n1codec.pipeline import Pipeline, get_codec
 from n1codec.recordings import Place, open_recording
+from n1codec.viewer import cache
 from n1codec.viewer.jobs import Cancelled, Job, Jobs
+from n1codec.viewer.overview import Overview
 from n1codec.viewer.processing import Processing, check, filtered, referenced, whitener
 from n1codec.viewer.signals import BINS, EXACT, InPlace, Narrow, Signals, extremes, sampled_frames
 
@@ -53,6 +57,8 @@ _STRETCH_BYTES = 32 << 20
 """About how many bytes of samples are held at a time."""
 _BATCH = 1 << 24
 """Samples that are processed at a time."""
+_WIDEST_READ = 512
+"""The widest bins, in frames, whose every sample is read where the overview of a large recording has longer blocks."""
 
 
 class Compression(NamedTuple):
@@ -128,6 +134,7 @@ class Session:
             self.signals = InPlace(opened)
         self.jobs = Jobs()
         self._derived = folder / "derived"
+        self._overview = Overview(self.signals, self._derived) if isinstance(self.signals, InPlace) else None
         self._trees: dict[tuple[str, str, str], order.Tree] = {}
         self._pyramid: Pyramid | None = None
         self._whiteners: dict[tuple[Processing, int], np.ndarray] = {}
@@ -174,6 +181,28 @@ class Session:
             import scipy.stats  # noqa: F401
 
         return self.jobs.start("prepare", "Preparing", work)
+
+    def read_all(self) -> Job | None:
+        """Return the job that makes the overview of a large recording exact; None for any other."""
+        overview = self._overview
+        if overview is None:
+            return None
+
+        def work(progress: Callable[[float], None], cancel: threading.Event) -> None:
+            self.prepare().wait()
+            overview.fill(progress, cancel)
+            folder = self._derived.parent
+            cache.bound(folder.parent, keep=folder.name)
+
+        return self.jobs.start("overview", "Overview", work)
+
+    @property
+    def overview_read(self) -> float | None:
+        """How much of a large recording the overview has, from 0 to 1; None where it has not all and gets no more."""
+        if self._overview is None:
+            return None
+        job = self.jobs.get("overview")
+        return self._overview.share if self._overview.share == 1 or (job and job.running) else None
 
     @cached_property
     def centres(self) -> np.ndarray:
@@ -240,6 +269,8 @@ class Session:
             values = self._pyramid.level(level, channels, number * BINS, number * BINS + shape[1])
         elif width <= EXACT:
             values = extremes(self.read(channels, start, stop, steps), width)
+        elif steps == Processing() and self._overview is not None:
+            values, exact = self._surveyed(self._overview, channels, start, stop, width)
         else:
             values, exact = self._glimpses(channels, start, shape[1], width, steps), False
         ends = -(-self.lengths[channels] // width) - number * BINS
@@ -247,6 +278,25 @@ class Session:
             behind = np.arange(shape[1]) >= ends[:, None]
             values = np.where(behind[..., None], np.array([32767, -32768], np.int16), values)
         return Tile(np.ascontiguousarray(values, "<i2"), scale, exact)
+
+    def _surveyed(
+        self, overview: Overview, channels: np.ndarray, start: int, stop: int, width: int
+    ) -> tuple[np.ndarray, bool]:
+        """Return extremes of bins of a large recording, and whether those of all samples."""
+        if width < overview.block and width <= _WIDEST_READ:
+            step = max(_STRETCH_BYTES // (2 * self.channels) // width, 1) * width
+            pieces = [
+                extremes(self.signals[channels, at : min(at + step, stop)], width) for at in range(start, stop, step)
+            ]
+            self.release()
+            return np.concatenate(pieces, axis=1), True
+        first, bins = start // width, -(-(stop - start) // width)
+        ready = overview.ready(width, first, bins)
+        values = overview.extremes(width, channels, first, first + ready)
+        if ready == bins:
+            return values, True
+        rest = self._glimpses(channels, start + ready * width, bins - ready, width, Processing())
+        return np.concatenate([values, rest], axis=1), False
 
     def _glimpses(self, channels: np.ndarray, start: int, bins: int, width: int, steps: Processing) -> np.ndarray:
         """Return extremes of the first frames of each bin; of one in four, for all four, where they are processed."""

@@ -276,6 +276,8 @@ class App {
     if (this.session.places && !this.controls.map.closest(".group").hidden) drawProbe(this.controls.map, scene);
     this.say(scene);
     const left = this.tiles.want(scene.wants.concat(left0(scene) ? [] : this.beyond(scene)));
+    clearTimeout(this.better);
+    if (scene.later) this.better = setTimeout(() => this.dirty(), scene.later);
     counters.frames++;
     counters.pending = left + this.answers.pending;
     counters.drawing = 0.7 * counters.drawing + 0.3 * (performance.now() - began);

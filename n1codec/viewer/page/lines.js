@@ -67,11 +67,18 @@ export function gather(scene, channels, area, steps = scene.state.steps) {
   return memo.gathered;
 }
 
-/** Say it where not every sample was looked at. */
-function tellStretches(scene, { exact, columns }, steps) {
-  if (exact) return;
-  if (steps) scene.notes.push("Overview of stretches, because a filter or a reference is on: zoom in for all samples.");
-  else if (scene.session.large) scene.notes.push(`Overview from the first 64 of each ${columns.width.toLocaleString("en")} frames: zoom in for all samples.`);
+/** Say whether every sample was looked at; where the server is about to, the picture is asked for again. */
+function tellStretches(scene, { exact, finest, columns }, steps) {
+  const { session, tiles } = scene;
+  const width = columns.width.toLocaleString("en");
+  if (exact) {
+    if (session.large && finest && !steps && columns.width > 64) scene.notes.push("Overview of all samples.");
+  } else if (steps) scene.notes.push("Overview of stretches, because a filter or a reference is on: zoom in for all samples.");
+  else if (session.large) {
+    const rest = tiles.read === null ? "" : ` ${Math.floor(100 * tiles.read)} % of the recording are read so far, and shown with all samples.`;
+    scene.notes.push(`Overview from the first 64 of each ${width} frames: zoom in for all samples.${rest}`);
+    scene.later = tiles.patience;
+  }
 }
 
 /** Return the lowest and the highest stored value of a channel's columns, [low, high]; low above high if there are none. */

@@ -6,6 +6,7 @@ export const BINS = 512;
 const AT_ONCE = 3; // requests under way
 const MOST_BYTES = 256 << 20;
 const PROVISIONAL = 700; // milliseconds after which a tile that the server could only sample is asked for again
+const READING = 3000; // the same where the server reads a large recording, which takes minutes
 
 /** Return the ranges of ascending numbers, such as 0-3,7. */
 export function ranges(numbers) {
@@ -32,6 +33,13 @@ export class Tiles {
     this.clock = 0;
     this.version = 0;
     this.trouble = "";
+    this.read = null; // how much of a large recording the server has read for its overview; null where it has not all and reads no more
+  }
+
+  /** Return after how many milliseconds a sampled tile may be better, 0 where it gets no better. */
+  get patience() {
+    if (!this.session.large) return PROVISIONAL;
+    return this.read === null ? 0 : READING;
   }
 
   get(steps, width, number) {
@@ -48,7 +56,7 @@ export class Tiles {
     for (const { steps, width, number, channels } of list) {
       const name = `${steps}|${width}|${number}`;
       const tile = this.tiles.get(name);
-      const old = tile && !tile.exact && !this.session.large && !steps && now - tile.time > PROVISIONAL;
+      const old = tile && !tile.exact && !steps && this.patience && now - tile.time > this.patience;
       const missing = tile && !old ? channels.filter((channel) => !tile.rows[channel]) : channels;
       if (!missing.length) continue;
       wanted.add(name);
@@ -96,10 +104,14 @@ export class Tiles {
     }
     tile.scale = answer.head.scale;
     tile.exact = answer.head.exact;
+    this.read = answer.head.read;
     const size = 2 * answer.values.shape[1];
-    channels.forEach((channel, row) => (tile.rows[channel] = answer.values.subarray(row * size, (row + 1) * size)));
-    tile.bytes += answer.values.byteLength;
-    this.bytes += answer.values.byteLength;
+    channels.forEach((channel, row) => {
+      const more = 2 * size - (tile.rows[channel] ? tile.rows[channel].byteLength : 0);
+      tile.bytes += more;
+      this.bytes += more;
+      tile.rows[channel] = answer.values.subarray(row * size, (row + 1) * size);
+    });
     if (this.bytes > MOST_BYTES) this.evict();
   }
 
