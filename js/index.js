@@ -191,8 +191,9 @@ class File {
     return { spans, pieces };
   }
 
+  /** Let go of the decoder, after the reads that have begun. */
   close() {
-    this.#kernel = undefined;
+    this.#turn = this.#turn.then(() => (this.#kernel = undefined));
   }
 }
 

@@ -145,8 +145,15 @@ function byColumns(bytes, shape, size) {
   return new Uint8Array(to.buffer);
 }
 
+/** The same bytes with those of each sample in the other order. */
 function swapped(bytes, size) {
-  for (let at = 0; at < bytes.length; at += size) bytes.subarray(at, at + size).reverse();
+  for (let at = 0; at < bytes.length; at += size) {
+    for (let i = at, k = at + size - 1; i < k; i++, k--) {
+      const kept = bytes[i];
+      bytes[i] = bytes[k];
+      bytes[k] = kept;
+    }
+  }
   return bytes;
 }
 

@@ -131,8 +131,10 @@ test("what does not exist", async () => {
   same(await recording.read(0, 2, { channels: new Set([0]) }), Int16Array.of(samples[0], samples[channels]), "a set");
   await assert.rejects(open(file, { stream: 1 }), { reason: "argument" });
   await assert.rejects(open(file, { stream: "lf" }), /only ""/);
+  const begun = recording.read(0, 10);
   recording.close();
   await assert.rejects(recording.read(0, 1), /closed/);
+  same(await begun, part(0, 10), "what had begun");
 });
 
 test("several streams", async () => {
@@ -158,4 +160,9 @@ test("a file of more than 2^32 bytes", async () => {
     return some;
   };
   assert.deepEqual(Array.from(await (await open({ size, read })).read()), far.samples);
+});
+
+test("many files at a time", async () => {
+  const opened = await Promise.all(Array.from({ length: 300 }, () => open(file)));
+  for (const recording of opened) same(await recording.read(0, 3), part(0, 3), "one of many");
 });
