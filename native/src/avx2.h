@@ -7,8 +7,8 @@
 #if defined(__GNUC__) && defined(__x86_64__)
 #  define N1C_AVX2
 #  include <immintrin.h>
-#  define AVX2 __attribute__((target("avx2")))
-#  define INLINE static inline __attribute__((always_inline, target("avx2")))
+#  define AVX2 __attribute__((target("avx2,popcnt")))
+#  define INLINE static inline __attribute__((always_inline, target("avx2,popcnt")))
 
 INLINE __m256i load(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
 

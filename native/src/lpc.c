@@ -236,7 +236,7 @@ static double levinson_durbin(const Statistics *s, int max_order, int precision,
     if (m % 2) a[m / 2] -= reflection * a[m / 2];
     a[m] = reflection;
     error *= 1 - reflection * reflection;
-    const double bits = energy_bits(s, error) + (m + 1) * (precision - 2) + SHIFT_BITS + K_BITS;
+    const double bits = energy_bits(s, error) + (m + 1) * (precision - 2) + (double)SHIFT_BITS + (double)K_BITS;
     if (bits < fewest) {
       fewest = bits;
       order = m + 1;
@@ -245,7 +245,7 @@ static double levinson_durbin(const Statistics *s, int max_order, int precision,
   }
   quantise_taps(chosen, order, precision, best);
   const int64_t coefficients = best->order ? SHIFT_BITS + K_BITS + rice_bits(best, best_rice_parameter(best)) : 0;
-  return energy_bits(s, residual_energy(s, best)) + 1 + ORDER_BITS + (double)coefficients;
+  return energy_bits(s, residual_energy(s, best)) + 1 + (double)ORDER_BITS + (double)coefficients;
 }
 
 /* Fills `s` for one block and returns what levinson_durbin returns. */

@@ -194,7 +194,7 @@ INLINE void learn(lanes *v, const n1_model *m, n1_block *b, int32_t step, __m256
   v->last = c;
 }
 
-int n1_avx2(void) { return __builtin_cpu_supports("avx2") ? 1 : 0; }
+int n1_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt") ? 1 : 0; }
 
 AVX2 void n1_block_encode_avx2(const n1_model *m, n1_group *g, n1_block *b, int32_t from, int32_t to,
                                uint32_t *coded) {
