@@ -300,6 +300,52 @@ def test_other_codecs_before_and_behind_it(tmp_path: Path) -> None:
 
 
 @third
+@pytest.mark.parametrize(("spec", "dtypes"), [
+    ("zigzag", ("i1", "<i2", ">i2", "<u4", ">i8")), ("planes", ("<i2", ">i2", "<f4", ">f8", "u1")),
+    ("bitshuffle", ("<i2", ">i2")),
+])  # fmt: skip
+def test_filters_in_front_of_other_codecs(spec: str, dtypes: tuple[str, ...], tmp_path: Path) -> None:
+    for dtype in dtypes:
+        x = bits(dtype, (101, 7))
+        for more in ({}, {"shards": (120, 6)}):
+            folder = tmp_path / f"{dtype[-2:]}{len(more)}"
+            more |= {"shape": x.shape, "chunks": (40, 3), "dtype": x.dtype, "overwrite": True}
+            made = zarr.create_array(folder, filters=[ours.N1Filter(spec)], **more)
+            made[...] = x
+            again = zarr.open(folder, mode="r")
+            assert same(np.ascontiguousarray(again[...]).astype(x.dtype), x)
+            assert same(np.ascontiguousarray(again[50:60, 2:5]).astype(x.dtype), x[50:60, 2:5])
+    (filter_,) = again.metadata.codecs[0].codecs[:1]
+    assert filter_ == ours.N1Filter(spec) == pickle.loads(pickle.dumps(filter_))
+    assert filter_.to_dict() == {"name": "n1codec_filter", "configuration": {"spec": spec}}
+
+
+@third
+def test_filters_make_smaller_what_others_code(tmp_path: Path) -> None:
+    x = np.random.default_rng(1).integers(-20, 21, (4000, 4)).astype(np.int16)
+    chains = ([], [ours.N1Filter("zigzag")], [ours.N1Filter("zigzag"), ours.N1Filter("planes")])
+    sizes = []
+    for filters in chains:
+        made = zarr.create_array(tmp_path / str(len(filters)), data=x, chunks=(1000, 4), filters=filters)
+        assert same(made[...], x)
+        sizes.append(made.nbytes_stored())
+    assert sizes[0] > sizes[1] > 1.2 * sizes[2], sizes
+
+
+@third
+def test_what_is_no_filter_for_zarr_is_refused(tmp_path: Path) -> None:
+    for spec in ("delta", "zigzag|planes", "zlib", "zigzag|delta", ""):
+        with pytest.raises(CodecError):
+            ours.N1Filter(spec)
+    for wrong in ({"name": "n1codec"}, {"name": "n1codec_filter", "configuration": {"order": 1}}):
+        with pytest.raises(ValueError, match="n1codec_filter"):
+            ours.N1Filter.from_dict(wrong)
+    for spec, dtype in (("zigzag", "f4"), ("bitshuffle", "i4"), ("planes", "c8")):
+        with pytest.raises(ValueError):
+            zarr.create_array({}, shape=(9, 2), chunks=(3, 2), dtype=dtype, filters=[ours.N1Filter(spec)])
+
+
+@third
 def test_many_tasks_at_a_time(tmp_path: Path) -> None:
     x = signal(1000, 3)
     made(str(tmp_path / "z"), x, (100, 3))
