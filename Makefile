@@ -28,7 +28,7 @@ UNUSED := -Wl,-dead_strip
 endif
 
 .PHONY: help install environments native wasm eval grid plot report view bases sorting bench data list docs test test-all fuzz \
-	mutants lint format rtl rtl-stat clean distclean
+	mutants lint format wheels rtl rtl-stat clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -134,6 +134,10 @@ lint: $(STAMP) ## ruff and mypy
 
 format: $(STAMP) ## let ruff format the code
 	@$(RUN) ruff check --fix -q . ; $(RUN) ruff format .
+
+wheels: $(STAMP) ## build the wheels of all systems into dist/
+	@$(BIN)/python -c 'import build, wheel, ziglang' 2>/dev/null || EXTRAS="$$EXTRAS,wheels" $(INSTALL)
+	@$(BIN)/python tools/wheels.py
 
 clean: ## remove what was built, keep .venv, data and results
 	@rm -rf build dist encode decode n1enc n1dec js/*.wasm js/LICENSE js/NOTICE .pytest_cache .mypy_cache .ruff_cache .hypothesis

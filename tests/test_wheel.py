@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+import struct
 import subprocess
 import sys
 import sysconfig
+import tomllib
+import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -66,3 +71,53 @@ def test_wheel_works_outside_the_checkout(installed: Path, tmp_path: Path) -> No
     assert (tmp_path / "results" / "in" / "codecs.png").stat().st_size > 1000
     call(installed, tmp_path, "report")
     assert "</html>" in (tmp_path / "results" / "in" / "report.html").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("ziglang") is None, reason="no ziglang here (pip install ziglang)")
+def test_wheels_are_built_for_other_systems(tmp_path: Path) -> None:
+    for name in subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).splitlines():
+        if (ROOT / name).is_file():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    tags = {
+        "manylinux_2_17_aarch64": ("libn1c.so", b"\x7fELF", "libn1c_hdf5.so"),
+        "macosx_11_0_arm64": ("libn1c.dylib", b"\xcf\xfa\xed\xfe", "libn1c_hdf5.so"),
+        "win_amd64": ("n1c.dll", b"MZ", "n1c_hdf5.dll"),
+    }
+    command = [sys.executable, str(tmp_path / "tools" / "wheels.py"), *tags]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for tag, (library, magic, plugin) in tags.items():
+        (wheel,) = (tmp_path / "dist").glob(f"*-py3-none-{tag}.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            names = archive.namelist()
+            code = archive.read(f"n1codec/{library}")
+        assert code.startswith(magic)
+        assert f"n1codec/hdf5_plugin/{plugin}" in names
+        assert "n1codec/algorithms/n1/n1_multi.py" in names
+        if magic == b"\x7fELF":
+            assert struct.unpack_from("<H", code, 18) == (183,)  # AArch64
+
+
+def test_wheels_say_what_they_lack_and_what_there_is() -> None:
+    command = [sys.executable, str(ROOT / "tools" / "wheels.py"), "beos_r5"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "there is no beos_r5 (there are: manylinux_2_17_x86_64" in done.stderr
+
+
+def test_an_installed_package_is_tried() -> None:
+    done = subprocess.run([sys.executable, str(ROOT / "tools" / "try_wheel.py")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "golden files agree" in done.stdout
+
+
+def test_the_conda_recipe_wants_what_the_package_wants() -> None:
+    recipe = (ROOT / "conda" / "meta.yaml").read_text()
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)["project"]
+    run = re.search(r"  run:\n((?:    - .*\n)+)", recipe)
+    assert run
+    wanted = {line.strip("- ").replace(" ", "") for line in run[1].splitlines()}
+    assert wanted == {"python" + project["requires-python"], *project["dependencies"]}

@@ -2,9 +2,11 @@
  *
  * It is linked to no libhdf5, and works with any from 1.10 on: what it needs of it, it looks up in the one that calls it,
  * of which a process may have several. The declarations below are those of H5Zpublic.h and H5PLextern.h. */
+#if defined(_MSC_VER)
+#  include <intrin.h>
+#endif
 #if defined(_WIN32)
 #  include <windows.h>
-#  include <intrin.h>
 #else
 #  define _GNU_SOURCE /* dladdr */
 #  include <dlfcn.h>
@@ -147,8 +149,13 @@ typedef struct {
   herr_t (*modify_filter)(hid_t, int, unsigned, size_t, const unsigned[]);
 } hdf5;
 
-#if defined(_WIN32)
+#if defined(_MSC_VER)
 #  define CALLER _ReturnAddress()
+#else
+#  define CALLER __builtin_return_address(0)
+#endif
+
+#if defined(_WIN32)
 typedef HMODULE library;
 
 static int find(library l, const char *name, void *function) {
@@ -163,7 +170,6 @@ static library library_of(const void *code) {
   return GetModuleHandleExA(how, (LPCSTR)code, &l) ? l : NULL;
 }
 #else
-#  define CALLER __builtin_return_address(0)
 typedef void *library;
 
 static int find(library l, const char *name, void *function) {
