@@ -774,6 +774,15 @@ def test_the_result_store_is_told(tmp_path: Path) -> None:
         export.results(tmp_path / "empty", "")
 
 
+def test_results_of_what_is_shown_come_first(opened: Session, tmp_path: Path) -> None:
+    for name in (opened.title, "later"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "summary.csv").write_text("mode\n")
+    os.utime(tmp_path / opened.title / "summary.csv", (1, 1))
+    client = server.create(Sessions(opened, tmp_path / "home"), tmp_path).test_client()
+    assert get(client, "about")["results"] == [opened.title, "later"]
+
+
 # -- files that are dropped --------------------------------------------------------------------------------------------
 
 

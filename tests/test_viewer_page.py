@@ -150,6 +150,9 @@ STATE = """async () => {
     moments: ["12.5", "1:02.5", "1:00:00", "#40", "x", "1:2:3:4", ""].map((text) => s.moment(text, 10)),
     found: ["ap7", "AP12", "3", "zz", ""].map((text) => s.find(text, ["AP1", "AP12", "AP7", "LF"])),
     steps: [s.key(fit(""), "f", session).steps, s.toggled("300-", "cmr"), s.toggled("300-+cmr", "cmr")],
+    orders: [session, { ...session, places: [[0, 0]] }].map((one) => [
+      s.key(s.DEFAULTS, "r", one).order, s.fit(s.parse("?order=depth"), one).order,
+    ]),
   };
 }"""
 
@@ -166,15 +169,16 @@ def test_the_state_is_written_read_and_changed(browser: Any, address: str) -> No
     )
     assert got["found"] == [2, 1, 3, -1, -1]
     assert got["steps"] == ["300-6000", "300-+cmr", "300-"]
+    assert got["orders"] == [["single", ""], ["depth", "depth"]]  # by depth only where places are known
     shown.close()
 
 
 PIXELS = """async () => {
   const { FrontToBack, Raster, paintOver, rowsOf } = await import("/paint.js");
   const { contrast, DARK, LIGHT } = await import("/theme.js");
-  const { nice, ticks, clock } = await import("/axes.js");
+  const { nice, number, ticks, clock } = await import("/axes.js");
   const { blockAt, blockOf } = await import("/compression.js");
-  const { front } = await import("/results.js");
+  const { front, speed } = await import("/results.js");
   const { widthFor, ranges } = await import("/tiles.js");
   const { byDepth } = await import("/probe.js");
   let seed = 1;
@@ -205,6 +209,8 @@ PIXELS = """async () => {
     colours: colours.size, least,
     nice: [nice(-865, 7020), nice(0, 0)],
     ticks: ticks(0, 10, 5).values,
+    numbers: [number(-5000, 5000), number(10000, 5000), number(1234.5, 0.5), number(-0.0001, 0.1), number(250000, 1)],
+    speeds: [-2, -1, 0, 3, 5, -1.5, 0.25].map(speed),
     clock: [clock(3723.5, "hms", 1), clock(59.99, "hms", 1), clock(1.25, "s", 2)],
     blocks: [0, 2, 3].map((index) => blockOf(index, 100, 340)).concat([blockOf(3, 100, 399)]),
     at: [339, 340].map((frame) => blockAt(frame, 100, 340)),
@@ -225,6 +231,8 @@ def test_pixels_colours_and_axes(browser: Any, address: str) -> None:
         and got["nice"][1] == pytest.approx([-1.2, 1.2])
         and got["ticks"] == [0, 2, 4, 6, 8, 10]
     )
+    assert got["numbers"] == ["-5,000", "10,000", "1,234.5", "0.0", "0.25M"]
+    assert got["speeds"] == ["0.01", "0.1", "1", "1,000", "100,000", "0.032", "1.8"]
     assert got["clock"] == ["01:02:03.5", "00:01:00.0", "1.25"]
     assert got["blocks"] == [[0, 100], [200, 340], None, None] and got["at"] == [2, -1]
     assert got["depth"] == [2, 0, 1, 4, 3]  # shank by shank
@@ -344,6 +352,12 @@ def test_exact_entry_and_finding(browser: Any, address: str) -> None:
     assert "cursor=9766" in shown.query()
     enter("Find a channel by number or name", "synth_41")
     assert "focus=41" in shown.query() and "first=37" in shown.query()
+    shown.press("2", "g")  # Enter gave the keys back to the plot
+    shown.page.keyboard.type("0.25")
+    shown.press("Enter", "/")
+    shown.page.keyboard.type("synth_3")
+    shown.press("Enter")
+    assert all(part in shown.query() for part in ("view=image", "cursor=4883", "focus=3"))
     shown.close()
 
 

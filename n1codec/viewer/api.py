@@ -49,7 +49,9 @@ def register(app: Flask, sessions: Sessions, results: Path) -> None:
     @answers("about")
     def about(session: Session) -> Any:
         return _about(session) | {
-            "results": [folder.name for folder in export.folders(results)],
+            "results": sorted(
+                (folder.name for folder in export.folders(results)), key=lambda name: name != session.title
+            ),
             "codecs": CODECS,
             "version": n1codec.__version__,
         }

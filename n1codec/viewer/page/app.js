@@ -772,7 +772,7 @@ class App {
     const channels = this.shown.shown;
     return {
       data: session.key, view: state.view, channels: ranges(channels), start, stop, measure: state.measure, spectrum: state.spectrum,
-      focus: state.focus, codec: state.codec, results: state.results, steps: state.steps, level: state.level,
+      focus: state.focus, codec: state.codec, results: state.results || session.results[0] || "", steps: state.steps, level: state.level,
     };
   }
 

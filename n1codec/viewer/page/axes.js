@@ -35,7 +35,8 @@ export function number(value, step = 0) {
   if (size >= 1e5) return `${trim((value / 1e6).toFixed(size >= 1e6 ? 2 : 3))}M`;
   const decimals = step > 0 ? Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)) : 3;
   const text = value.toFixed(Math.min(decimals, 8));
-  return Math.abs(value) >= 1e4 ? Number(text).toLocaleString("en") : text.replace(/^-(0(\.0*)?)$/, "$1");
+  const digits = Math.min(decimals, 8);
+  return Math.abs(value) >= 1e3 ? Number(text).toLocaleString("en", step > 0 ? { minimumFractionDigits: digits, maximumFractionDigits: digits } : {}) : text.replace(/^-(0(\.0*)?)$/, "$1");
 }
 const trim = (text) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
 
@@ -190,10 +191,12 @@ export class Pen {
 
   /** The axis on the left of an area. */
   left(area, low, high, title, { format = number, count = Math.max(1, Math.floor(area.h / 34)), grid = true, titleAt = 14, inset = 0 } = {}) {
-    const found = ticks(low, high, count);
-    for (const value of found.values) {
-      const y = Math.round(area.y + area.h - ((value - low) / (high - low)) * area.h) + 0.5;
-      if (y < area.y + inset || y > area.y + area.h - inset) continue;
+    const place = (value) => Math.round(area.y + area.h - ((value - low) / (high - low)) * area.h) + 0.5;
+    const inside = (value) => place(value) >= area.y + inset && place(value) <= area.y + area.h - inset;
+    let found = ticks(low, high, count);
+    for (let more = count + 1; more < area.h / 14 && found.values.filter(inside).length < 2; more++) found = ticks(low, high, more); // one number tells no scale
+    for (const value of found.values.filter(inside)) {
+      const y = place(value);
       if (grid) this.line(area.x, y, area.x + area.w, y);
       this.line(area.x - 4, y, area.x, y, this.theme.faint);
       this.text(format(value, found.step), area.x - 7, y, { align: "right" });
@@ -202,14 +205,13 @@ export class Pen {
   }
 
   /** A bar of the colours of a table, beside an area, with its numbers. */
-  colourBar(x, y, height, table, low, high, title, format = number) {
+  colourBar(x, y, height, table, low, high, title, { format = number, found = ticks(low, high, Math.max(2, Math.floor(height / 60))) } = {}) {
     const steps = Math.min(128, Math.round(height));
     for (let i = 0; i < steps; i++) {
       const value = table[Math.round((1 - i / (steps - 1)) * (table.length - 1))];
       this.box(x, y + (i * height) / steps, 11, height / steps + 0.7, `rgb(${value & 255}, ${(value >> 8) & 255}, ${(value >> 16) & 255})`);
     }
     this.frame(x + 0.5, y + 0.5, 10, height - 1);
-    const found = ticks(low, high, Math.max(2, Math.floor(height / 60)));
     let wide = 0;
     for (const value of found.values) {
       const text = format(value, found.step);

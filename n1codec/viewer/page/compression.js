@@ -80,7 +80,7 @@ function overview(scene, area, one, other, side) {
     pen.box(bars.x, y + height * 0.1, (one.means[channel] / most) * bars.w, Math.max(height * 0.8, 0.7), channel === state.focus ? theme.second : theme.soft);
     if (other) pen.box(bars.x + (other.means[channel] / most) * bars.w - 1, y, 2, Math.max(height, 1), theme.accent);
   });
-  pen.below(bars, 0, most, "", { count: 3 });
+  pen.below(bars, 0, most, "Bits per sample", { count: 3 });
   pen.colourBar(side.x + side.w - 50, side.y, Math.min(side.h, 200), table, low, high, "Bits per sample");
 }
 
@@ -117,9 +117,10 @@ function details(scene, box, one, other, side) {
   if (shown && side) {
     const x = box.x + box.w + 60;
     const w = side - 40;
-    const tall = (box.h - 56) / 2;
-    histogram(scene, { x, y: box.y, w, h: tall }, shown.values, shown.counts, "values");
-    histogram(scene, { x, y: box.y + tall + 56, w, h: tall }, shown.values_left, shown.counts_left, "residual");
+    const y = box.y + 16; // below the axis of the bars
+    const tall = (box.h - 16 - 56) / 2;
+    histogram(scene, { x, y, w, h: tall }, shown.values, shown.counts, "values");
+    histogram(scene, { x, y: y + tall + 56, w, h: tall }, shown.values_left, shown.counts_left, "residual");
   }
   if (shown && shown.head.last - shown.head.first < session.lengths[channel])
     scene.notes.push(`Residual and histograms are of the frames ${shown.head.first.toLocaleString("en")} to ${shown.head.last.toLocaleString("en")}.`);
@@ -208,7 +209,7 @@ function histogram(scene, area, values, counts, title) {
   c.closePath();
   c.fill();
   pen.below(area, low, high, title === "values" ? "Value (codes)" : "Residual", { count: 4, format: (value, step) => (Math.abs(high) >= 10000 ? short(value) : number(value, step)) });
-  pen.tag(`histogram of ${title}`, area.x + 6, area.y + 8, { colour: theme.ink });
+  pen.tag(`samples of each ${title === "values" ? "value" : "residual"}`, area.x + 6, area.y + 8, { colour: theme.ink });
 }
 
 export function readout(scene, x, y) {

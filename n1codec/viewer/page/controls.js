@@ -100,7 +100,10 @@ export class Controls {
     return { made, fill };
   }
 
-  /** A field whose text is taken when a person leaves it or presses Enter; what makes no sense is marked. */
+  /**
+   * A field whose text is taken when a person leaves it or presses Enter; what makes no sense is marked. With
+   * `options.leave` Enter goes back to the plot.
+   */
   field(label, show, take, options = {}) {
     const input = element("input", { type: "text", autocomplete: "off", spellcheck: false, "aria-label": options.label || label, ...(options.more || {}) });
     const commit = () => {
@@ -108,11 +111,13 @@ export class Controls {
       const values = take(input.value);
       input.setAttribute("aria-invalid", String(!values));
       if (values) this.change(values);
+      return Boolean(values);
     };
     input.addEventListener("change", commit);
     input.addEventListener("keydown", (event) => {
-      if (event.key === "Enter") commit();
-      else if (event.key === "Escape") {
+      if (event.key === "Enter") {
+        if (commit() && options.leave) document.getElementById("plot").focus(); // keys move the view again
+      } else if (event.key === "Escape") {
         input.value = input.dataset.shown;
         document.getElementById("plot").focus();
       }
@@ -158,7 +163,7 @@ export class Controls {
           const [start, stop] = window_(app.state, app.session.frames);
           const half = (stop - start) / 2;
           return { ...look(app.state, at - half, at + half, app.session.frames), cursor: at };
-        }, { label: "Go to a moment", more: { placeholder: "1:02.5", title: "Seconds, hh:mm:ss, or # and a sample" } }),
+        }, { label: "Go to a moment", leave: true, more: { placeholder: "1:02.5", title: "Seconds, hh:mm:ss, or # and a sample" } }),
         this.choice("clock")));
     this.group("Channels", CHANNELS,
       element("div", { className: "row" },
@@ -173,7 +178,7 @@ export class Controls {
         this.field("find", () => "", (text) => {
           const channel = find(text, app.session.names);
           return channel < 0 ? null : app.showing(channel);
-        }, { label: "Find a channel by number or name", more: { placeholder: "name" } })));
+        }, { label: "Find a channel by number or name", leave: true, more: { placeholder: "name" } })));
     const order = this.select("order", CHOICES.order, "Order of channels");
     this.order = order;
     this.group("Order of channels", CHANNELS, order.made);

@@ -1,5 +1,6 @@
 // The matrix of correlations with the clustering beside it, and two signals with their cross-correlogram.
 
+import { roundUp } from "./axes.js";
 import { drawCursor, gather, paintRow, scales } from "./lines.js";
 import { paintCells } from "./paint.js";
 import { name } from "./signals.js";
@@ -21,7 +22,7 @@ export function draw(scene) {
   const right = detail && !narrow ? Math.max(300, width * 0.42) : 0;
   const below = detail && narrow ? height * 0.42 : 0;
   const tree = scene.tree && scene.tree.linkage.shape[0] ? scene.tree : null;
-  const room = { w: width - right - (narrow ? 64 : 176), h: height - below - 40 };
+  const room = { w: width - right - (narrow ? 64 : 176), h: height - below - 52 };
   const branches = tree ? Math.min(90, room.w * 0.16) : 0;
   const size = Math.max(80, Math.floor(Math.min(room.w - branches, room.h)));
   const area = { x: (narrow ? 60 : 96) + branches, y: 10, w: size, h: size };
@@ -108,12 +109,13 @@ function labels(scene, area) {
 function labelsBelow(scene, area) {
   const { pen, shown } = scene;
   const cell = area.w / shown.length;
-  const every = Math.max(1, Math.ceil(46 / cell));
+  const every = Math.max(1, roundUp(46 / cell));
   shown.forEach((channel, column) => {
     if (column % every || (column + 0.5) * cell > area.w - 18) return;
     pen.line(area.x + (column + 0.5) * cell, area.y + area.h + 1, area.x + (column + 0.5) * cell, area.y + area.h + 5, scene.theme.faint);
     pen.text(String(channel), area.x + (column + 0.5) * cell, area.y + area.h + 14, { align: "center", size: 10.5 });
   });
+  pen.text("Channel (number)", area.x + area.w / 2, area.y + area.h + 29, { align: "center" });
 }
 
 function bar(scene, area) {
@@ -154,7 +156,7 @@ function dendrogram(scene, box, tree) {
   });
   pen.line(box.x, box.y + box.h + 4, box.x + box.w, box.y + box.h + 4, theme.faint);
   pen.text(highest.toFixed(2), box.x, box.y + box.h + 14, { size: 10 });
-  pen.text("0", box.x + box.w, box.y + box.h + 14, { size: 10, align: "right" });
+  pen.text("0", box.x + box.w - 10, box.y + box.h + 14, { size: 10, align: "right" });
   pen.text("distance", box.x + box.w / 2, box.y + box.h + 28, { size: 10, align: "center" });
 }
 
@@ -175,7 +177,7 @@ function pair(scene, box) {
     pen.tag(name(session, both[i]), area.x + 6, area.y + 6, { colour: theme.channelText(both[i]), weight: 650, most: w - 12 });
     drawCursor(scene, area);
   });
-  pen.text(rows[0].shown.name, box.x + 14, areas[0].y + tall + 8, { align: "center", turn: -Math.PI / 2 });
+  pen.text(`Amplitude (${rows[0].shown.name})`, box.x + 14, areas[0].y + tall + 8, { align: "center", turn: -Math.PI / 2 });
   pen.time(areas[1], start, stop, session.rate, state.clock);
   const area = { x, y: areas[1].y + tall + 52, w, h: box.h - (areas[1].y + tall + 52) - 40 + box.y };
   const found = scene.ask("pair", { focus: both[0], other: both[1], start, stop });

@@ -14,7 +14,7 @@ const quantile = (sorted, share) => (sorted.length ? sorted[Math.min(Math.floor(
 export function draw(scene) {
   const { shown: channels, session, state, theme, pen } = scene;
   const narrow = scene.width < 560;
-  const area = { x: narrow ? 58 : 96, y: 10, w: scene.width - (narrow ? 68 : 180), h: scene.height - 56 };
+  const area = { x: narrow ? 58 : 96, y: 10, w: scene.width - (narrow ? 68 : 190), h: scene.height - 56 };
   const data = gather(scene, channels, area);
   Object.assign(last, { area, data });
   const zero = channels.map((channel) => centre(session, state, channel, data.scale));
@@ -38,7 +38,7 @@ export function draw(scene) {
     const unitName = unit(session, state, channels.find((channel) => !session.sync.has(channel)) ?? channels[0]).name;
     const bar = Math.min(area.h, 260);
     if (state.colours === "channel") pen.colourBar(area.x + area.w + 16, area.y, bar, table, -1, 1, "Share of each channel's range");
-    else pen.colourBar(area.x + area.w + 16, area.y, bar, table, -range, range, `From the median (${unitName})`, number);
+    else pen.colourBar(area.x + area.w + 16, area.y, bar, table, -range, range, `From the median (${unitName})`);
   }
   drawCursor(scene, area);
   return area;

@@ -130,13 +130,18 @@ export class Density {
     }
   }
 
+  /** Return where the colour of so many lines is in a table of colours, from 0 to 1. */
+  share(lines) {
+    return 0.12 + 0.88 * (Math.log(lines) / Math.log(Math.max(this.lines, 2)));
+  }
+
   /** Paint it with a table of colours, from none to all lines, by the logarithm. */
   paint(table) {
     const { steps, count, height } = this;
     const { pixels, width } = this.raster;
     const shade = new Uint32Array(this.lines + 1);
     for (let n = 1; n <= this.lines; n++)
-      shade[n] = table[Math.round((0.12 + 0.88 * (Math.log(n) / Math.log(Math.max(this.lines, 2)))) * (table.length - 1))];
+      shade[n] = table[Math.round(this.share(n) * (table.length - 1))];
     const sums = new Int32Array(count);
     for (let row = 0; row < height; row++) {
       const from = row * count;

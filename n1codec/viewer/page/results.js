@@ -25,11 +25,14 @@ export function front(points) {
   return found.reverse();
 }
 
+/** Return the name of a tick at the logarithm of a speed. */
+export const speed = (power) => (power >= 5 ? Number((10 ** power).toPrecision(2)).toLocaleString("en") : number(10 ** power, 10 ** Math.min(Math.floor(power) - (Number.isInteger(power) ? 0 : 1), 0)));
+
 export function draw(scene) {
   const { state, theme, pen, width, height } = scene;
-  const found = scene.ask("results", { results: state.results });
+  const found = scene.ask("results", { results: state.results || scene.session.results[0] || "" });
   const narrow = width < 760;
-  const area = { x: 64, y: 34, w: width - 64 - (narrow ? 12 : 250), h: height - 84 };
+  const area = { x: 64, y: 34, w: width - 64 - (narrow ? 12 : besides(width)), h: height - 84 };
   last.area = area;
   last.points = [];
   if (!found) {
@@ -54,7 +57,7 @@ export function draw(scene) {
   for (let power = Math.ceil(left); power <= right; power++) decades.push(power);
   if (decades.length < 2) for (let i = 1; i <= 3; i++) decades.push(left + ((right - left) * i) / 4);
   pen.below(area, left, right, `Speed of the ${state.speed === "encode" ? "encoder" : "decoder"} (${narrow ? "" : "seconds of recording a second of work, "}xRT)`, {
-    found: { step: 1, values: decades.sort((a, b) => a - b) }, format: (value) => number(Number((10 ** value).toPrecision(2)), 1), grid: true,
+    found: { step: 1, values: decades.sort((a, b) => a - b) }, format: speed, grid: true,
   });
   const best = front(points);
   const steps = [];
@@ -76,6 +79,9 @@ export function draw(scene) {
   return area;
 }
 
+/** Return how wide the column is that names the front. */
+const besides = (width) => Math.min(370, Math.max(250, 0.28 * width));
+
 /** Name the front in a column on the right, where no names can overlap. */
 function names(scene, area, best) {
   const { pen, theme } = scene;
@@ -93,8 +99,8 @@ function names(scene, area, best) {
   }
   for (const { point, y } of ys) {
     pen.path([[point.px + 5, point.py], [x - 12, y], [x - 4, y]], theme.faint, 1);
-    pen.text(point.row.mode, x, y, { colour: theme.ink, most: 166, size: 11 });
-    pen.text(point.y.toFixed(3), x + 222, y, { align: "right", size: 11 });
+    pen.text(point.row.mode, x, y, { colour: theme.ink, most: besides(scene.width) - 84, size: 11 });
+    pen.text(point.y.toFixed(3), x + besides(scene.width) - 28, y, { align: "right", size: 11 });
   }
   pen.text("none beats these in both", x, area.y - 14, { size: 11 });
 }

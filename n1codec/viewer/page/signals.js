@@ -143,7 +143,12 @@ function overlaid(scene, area) {
     target.paint(theme.density);
     const focus = channels.indexOf(state.focus);
     if (focus >= 0 && scene.focused) paint(focus, () => paintOver(raster, x, data.count, top, bottom, theme.pixel.second));
-    if (scene.width >= 560) pen.colourBar(area.x + area.w + 12, area.y + 4, Math.min(area.h - 8, 220), theme.density, 0, target.lines, "Channels (log scale)", () => "");
+    if (scene.width >= 560) {
+      const counts = [1, 10, 100, 1000, 10000].filter((lines) => lines * 2 < target.lines).concat(target.lines);
+      const found = { step: 1, values: counts.map((lines) => target.share(lines)) };
+      const format = (share) => counts[found.values.indexOf(share)].toLocaleString("en");
+      pen.colourBar(area.x + area.w + 12, area.y + 4, Math.min(area.h - 8, 220), theme.density, 0, 1, "Channels that cross a pixel", { found, format });
+    }
   }
   if (scene.focused && channels.includes(state.focus))
     pen.tag(session.labels[state.focus], area.x + 10, area.y + 12, { colour: dense ? theme.second : theme.channelText(state.focus), weight: 700 });

@@ -9,7 +9,7 @@ import { ranges } from "./tiles.js";
 
 export let inTime = false;
 export const usesTime = true;
-export const picksChannels = true;
+export let picksChannels = true;
 const last = {};
 const STROKED = 64; // lines that are drawn one by one; of more, quantiles are shown
 
@@ -25,6 +25,7 @@ function unitOf(session, channels) {
 
 export function draw(scene) {
   inTime = scene.state.spectrum === "spectrogram";
+  picksChannels = !inTime; // that is of the channel in focus
   last.kind = scene.state.spectrum;
   return inTime ? spectrogram(scene) : spectra(scene);
 }

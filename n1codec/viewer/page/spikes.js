@@ -42,8 +42,8 @@ function raster(scene, area, found) {
   const rowOf = new Int32Array(session.channels).fill(-1);
   shown.forEach((channel, row) => (rowOf[channel] = row));
   const height = (area.h * dpr) / shown.length;
-  const tick = Math.max(1, Math.floor(height * 0.8));
-  const wide = Math.max(1, Math.round(dpr * (area.w / (stop - start) > 0.5 ? 2 : 1)));
+  const wide = Math.max(1, Math.round(2 * dpr));
+  const tick = Math.max(wide, Math.floor(height * 0.8));
   const { frames, channels } = found;
   for (let i = 0; i < frames.length; i++) {
     const row = rowOf[channels[i]];
@@ -74,7 +74,8 @@ function waveforms(scene, box, found) {
   const area = { x: box.x, y: box.y + 36, w: box.w, h: box.h - 76 };
   if (area.h < 40) return;
   if (!count) {
-    pen.text("No crossing to show.", area.x, area.y + 12);
+    pen.text("No crossing to show:", area.x, area.y + 12);
+    pen.text("click a channel that has some.", area.x, area.y + 28);
     return;
   }
   const { factor, name: unitName } = unit(session, { ...state, steps: state.steps || "300-" }, state.focus, head.scale);

@@ -69,6 +69,7 @@ export function fit(state, session) {
     first: clamp(state.first, 0, (last || channels) - 1),
     focus: clamp(state.focus, 0, channels - 1),
     other: state.other >= 0 && state.other < channels ? state.other : -1,
+    order: state.order === "depth" && !session.places ? "" : state.order,
     cursor: state.cursor >= 0 && state.cursor < frames ? state.cursor : -1,
     gain: clamp(state.gain, -20, 20),
     level: clamp(state.level, 20, 200),
@@ -160,7 +161,10 @@ export function key(state, pressed, session) {
     case "z": return { ...state, gain: clamp(state.gain - 1, -20, 20) };
     case "y": return cycle(state, "scale");
     case "o": return cycle(state, "mode");
-    case "r": return cycle(state, "order");
+    case "r": {
+      const next = cycle(state, "order");
+      return next.order === "depth" && !session.places ? cycle(next, "order") : next;
+    }
     case "m": return cycle(state, "measure");
     case "s": return cycle(state, "spectrum");
     case "t": return cycle(state, "clock");
