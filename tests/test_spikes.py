@@ -337,20 +337,20 @@ def test_sorting_finds_neurons_that_are_apart() -> None:
     units = np.arange(400) % 5
     x = 10 * random.normal(size=(5, 2, 30))[units] + random.normal(size=(400, 2, 30))
     assert robust.sorting(x, units) > 0.99
-    assert robust.sorting(random.normal(size=x.shape), units) < 0.4
+    assert robust.sorting(random.normal(size=x.shape), units) < 0.5
 
 
 def test_other_noise_jitter_and_neurons_have_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(robust, "NOISES", (2.0,))
     monkeypatch.setattr(robust, "JITTERS", (4.0,))
-    rows = {(row.condition, row.method): row for row in robust.run(("pca", "kmeans"), count=900)}
+    rows = {(row.condition, row.method): row for row in robust.run(("pca", "kmeans"), count=600)}
     assert len(rows) == 2 * 5
     for method in ("pca", "kmeans"):
         usual = rows["usual", method]
         assert usual.bits_per_spike < 9
         assert usual.clean_db > usual.sndr_db
         assert all(rows[condition, method].clean_db < usual.clean_db for condition in ("noise x 2", "jitter 4"))
-        seen, unseen = (rows[f"other half of the neurons, {how}", method] for how in ("fitted to all", "not fitted to"))
+        seen, unseen = (rows[f"neurons 12 to 23{how}", method] for how in ("", ", not fitted to"))
         assert unseen.sndr_db < seen.sndr_db
         assert unseen.sorted_before == seen.sorted_before
 

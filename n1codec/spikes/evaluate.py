@@ -89,15 +89,6 @@ def entropy(numbers: np.ndarray) -> float:
     return float(-(counts * np.log2(counts)).sum())
 
 
-def bits(code: Code, x: np.ndarray) -> float:
-    """Return the bits of a spike's codewords, without times and model.
-
-    Args:
-        x: shape (spikes, channels, samples).
-    """
-    return adaptive_length(code.encode(x.reshape(len(x), -1)))
-
-
 def adaptive_length(numbers: np.ndarray) -> float:
     """Return the bits of a row of numbers, of the shape (rows, columns), by an adaptive code for each column."""
     return sum(adaptive_bits(column) for column in numbers.T if column.any()) / len(numbers)
@@ -118,7 +109,7 @@ def measure(method: str, code: Code, x: np.ndarray, bits_of_times: float, target
     back = code.decode(numbers).reshape(x.shape)
     wanted = x if target is None else target
     error, energy = (back - wanted) ** 2, wanted**2
-    by_spike = _decibels(energy.sum(axis=(1, 2)), error.sum(axis=(1, 2)))
+    by_spike = sndr(back, wanted)
     size = flat.shape[1] * SAMPLE_BITS
     return Row(
         method,
@@ -132,6 +123,11 @@ def measure(method: str, code: Code, x: np.ndarray, bits_of_times: float, target
         float(_decibels(energy.sum(axis=2), error.sum(axis=2)).mean()),
         code.model_bytes,
     )
+
+
+def sndr(back: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return the decibels of each spike, shape (spikes,), of waveforms of the shape (spikes, channels, samples)."""
+    return _decibels((wanted**2).sum(axis=(1, 2)), ((back - wanted) ** 2).sum(axis=(1, 2)))
 
 
 def _decibels(energy: np.ndarray, error: np.ndarray) -> np.ndarray:

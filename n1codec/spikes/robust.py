@@ -22,8 +22,10 @@ NOISES = (0.5, 0.7, 1.4, 2.0)
 JITTERS = (1.0, 2.0, 4.0)
 """Samples by which troughs are off at most, either way; 0.25 is usual."""
 CONDITIONS = 2 + len(NOISES) + len(JITTERS)
-COMPONENTS = 8
+COMPONENTS = 12
 """By which spikes are sorted."""
+PARTS = 3
+"""Clusters of k-means for each neuron."""
 HALF = generate.UNITS // 2
 """Neurons of either half, one to fit to and one to be measured."""
 
@@ -51,8 +53,9 @@ def run(
     """Return a row for each condition and method.
 
     Args:
-        methods: keys of ``METHODS``; the autoencoder is left out without a model, and has no rows of neurons that it
-            was not fitted to: which these are depends on its training.
+        methods: keys of ``METHODS``.
+        model: of the autoencoder, which is left out without one. Which neurons it has seen depends on its training;
+            there are no rows of ``not fitted to`` for it.
         count: of generated spikes.
         advance: called after each condition.
     """
@@ -69,9 +72,9 @@ def run(
         rows += _rows(condition, fitted, made, test)
         advance(condition)
     later = usual.units >= HALF
-    rows += _rows("other half of the neurons, fitted to all", fitted, usual, test & later)
+    rows += _rows(f"neurons {HALF} to {generate.UNITS - 1}", fitted, usual, test & later)
     others = _codes([name for name in methods if name != "vqae"], usual, ~later, None)
-    rows += _rows("other half of the neurons, not fitted to", others, usual, test & later)
+    rows += _rows(f"neurons {HALF} to {generate.UNITS - 1}, not fitted to", others, usual, test & later)
     advance("neurons")
     return rows
 
@@ -88,17 +91,21 @@ def _codes(
         if callable(codes):
             found[method] = _stepped(codes, parts.validation)
         elif codes:
-            fits = [code for code in codes if evaluate.bits(code, parts.validation) <= BITS * (1 + evaluate.NEAR)]
+            fits = [code for code in codes if _bits(code, parts.validation) <= BITS * (1 + evaluate.NEAR)]
             found[method] = (fits or codes[:1])[-1]
     return found
 
 
 def _stepped(codes: Stepped, x: np.ndarray) -> Code:
     low, high = -2.0, 4.0
-    for _ in range(12):  # the bits fall as the step grows
+    for _ in range(9):  # the bits fall as the step grows
         middle = (low + high) / 2
-        low, high = (middle, high) if evaluate.bits(codes(float(np.exp(middle))), x) > BITS else (low, middle)
+        low, high = (middle, high) if _bits(codes(float(np.exp(middle))), x) > BITS else (low, middle)
     return codes(float(np.exp(high)))
+
+
+def _bits(code: Code, x: np.ndarray) -> float:
+    return evaluate.adaptive_length(code.encode(x.reshape(len(x), -1)))
 
 
 def _rows(condition: str, codes: dict[str, Code], made: generate.Generated, chosen: np.ndarray) -> list[Row]:
@@ -106,35 +113,34 @@ def _rows(condition: str, codes: dict[str, Code], made: generate.Generated, chos
     before = sorting(x, units)
     rows = []
     for method, code in codes.items():
-        measured = evaluate.measure(method, code, x, 0.0)
-        back = code.decode(code.encode(x.reshape(len(x), -1))).reshape(x.shape)
-        against_clean = evaluate.measure(method, code, x, 0.0, clean)
-        rows.append(Row(condition, method, measured.bits_per_spike, measured.sndr_db, against_clean.sndr_db, before,
-                        sorting(back, units)))  # fmt: skip
+        numbers = code.encode(x.reshape(len(x), -1))
+        back = code.decode(numbers).reshape(x.shape)
+        sndr, clean_db = (float(evaluate.sndr(back, wanted).mean()) for wanted in (x, clean))
+        length = evaluate.adaptive_length(numbers)
+        rows.append(Row(condition, method, length, sndr, clean_db, before, sorting(back, units)))
     return rows
 
 
 def sorting(x: np.ndarray, units: np.ndarray) -> float:
-    """Return the share of spikes that clustering gives to the right neuron: k-means on principal components.
+    """Return the share of spikes that clustering gives to the right neuron.
 
-    There are as many clusters as neurons; each neuron is the cluster with which the most spikes are right in all.
+    Spikes are clustered by k-means on principal components, into more clusters than there are neurons, and these by
+    Ward's method (J. Am. Stat. Assoc. 58, 1963) into as many. Each neuron is the cluster with which the most spikes are
+    right in all.
 
     Args:
         x: shape (spikes, channels, samples).
         units: shape (spikes,).
     """
+    from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.optimize import linear_sum_assignment
 
     flat = x.reshape(len(x), -1)
     flat = flat - flat.mean(axis=0)
     features = flat @ principal(flat)[:COMPONENTS].T
     names, of = np.unique(units, return_inverse=True)
-    tries = []
-    for seed in range(8):  # k-means may end in a bad place: the tightest clusters of some tries are taken
-        words = k_means(features, len(names), seed=seed)
-        near = nearest(features, words)
-        table = np.zeros((len(names), len(words)), np.int64)
-        np.add.at(table, (of, near), 1)
-        right = int(table[linear_sum_assignment(-table)].sum())
-        tries.append((-float(((features - words[near]) ** 2).sum()), right / len(x)))
-    return max(tries)[1]
+    words = k_means(features, PARTS * len(names))
+    joined = fcluster(linkage(words, "ward"), len(names), "maxclust") - 1
+    table = np.zeros((len(names), len(names)), np.int64)
+    np.add.at(table, (of, joined[nearest(features, words)]), 1)
+    return float(table[linear_sum_assignment(-table)].sum()) / len(x)
