@@ -27,7 +27,9 @@ BASIS = [FLAT[i : i + SNIPPET] for i in range(0, len(FLAT), SNIPPET)]
 MEANS, SIZES, TONE_SIZES = table("basis_means"), table("basis_sizes"), table("tone_sizes")
 COSINES = table("cosines")
 QUARTERS = (16384, 19484, 23170, 27554)
-UNKNOWN = 255
+COUNT_STARTS, RANK_STARTS, TONE_STARTS = table("count_starts"), table("rank_starts"), table("tone_starts")
+FIRST_TONE_CLASS = 8
+KEY_BINS, USUAL_BINS, UNARY = 64, 16, 14
 
 
 def cosine(j: int) -> int:
@@ -81,9 +83,14 @@ class Layer(Encoder):
         which = 0 if width < 2 else min(2 * (width - 1) + (mean >> width - 2 & 1), 39)
         if (name, which) not in self.models:
             p = (mean + 1 << 22) // (mean + 257)
-            self.models[name, which] = dict.fromkeys(range(14), (p, 12))
-        counters = self.models[name, which]
-        for i in range(14):
+            self.models[name, which] = dict.fromkeys(range(UNARY), (p, 12))
+            row = 4 * (which - FIRST_TONE_CLASS)
+            if name == "tones" and 0 <= row < len(TONE_STARTS):
+                self.models[name, which] = starting(TONE_STARTS[row : row + 4])
+        self.unary(self.models[name, which], v)
+
+    def unary(self, counters: dict[Any, tuple[int, int]], v: int) -> None:
+        for i in range(UNARY):
             self.bit(counters, i, 60, int(v > i))
             if v <= i:
                 return
@@ -97,11 +104,17 @@ class Layer(Encoder):
             self.raw(int(v < 0), 1)
 
 
+def starting(probabilities: list[int]) -> dict[Any, tuple[int, int]]:
+    """Return counters that begin with probabilities in 256ths, of which the last one stands for all that follow."""
+    return {i: (probabilities[min(i, len(probabilities) - 1)] << 14, 40) for i in range(UNARY)}
+
+
 class Channel:
     def __init__(self, first: int, frames: int) -> None:
         self.first = self.slow = first << 8
         self.second = self.before = self.older = self.usual = self.sum = self.count = self.rest = 0
-        self.median, self.best, self.age, self.key, self.tokens = 16 << 12, 0, -1, UNKNOWN, 16 << 16
+        self.median, self.best, self.age, self.key, self.tokens = 16 << 12, 0, -1, 0, 16 << 16
+        self.strength = 0
         self.history, self.field = [0] * 64, [0] * BLOCK
         self.lowest = self.total = self.threshold = 0
 
@@ -193,37 +206,37 @@ class Events:
         return 1 + octaves(channel.sum) if channel.sum else 0
 
     def usual(self, channel: Channel) -> int:
-        return channel.usual + 128 >> 8
+        usual = 256 * self.level(channel) if self.packet < self.bin else channel.usual
+        return usual + 16 >> 5
 
     def is_key(self, c: int) -> bool:
-        return (self.packet // self.bin + c) % 64 == 0
+        bins = self.packet // self.bin
+        return (bins < KEY_BINS and not bins & bins + 1) or (bins + c) % KEY_BINS == 0
 
     def turn(self) -> range:
         return range(self.packet % self.bin, len(self.channels), self.bin)
 
     def put_bins(self) -> bytes:
         e = Layer()
+        counts, ranks = starting(COUNT_STARTS), (starting(RANK_STARTS[:UNARY]), starting(RANK_STARTS[UNARY:]))
         for c in self.turn():
             channel = self.channels[c]
-            e.put("counts", 26, channel.count)
+            e.unary(counts, channel.count)
             if not self.layers & 16:
                 continue
             key = self.usual(channel) if self.is_key(c) else channel.key
             if self.is_key(c):
-                e.raw(key, 8)
-            e.number("levels", 256, self.level(channel) - key)
+                e.raw(key, 10)
+            e.unary(ranks[int(channel.count > 0)], rank_of(self.level(channel), key))
         return e.end()
 
     def finish_bins(self) -> None:
+        passed = min(self.packet // self.bin + 1, USUAL_BINS)
         for c in self.turn():
             channel = self.channels[c]
             if self.is_key(c):
                 channel.key = self.usual(channel)
-            level = self.level(channel)
-            change = quotient(level * 256 - channel.usual, 16)
-            channel.usual = channel.usual + change if channel.usual else level * 256
-            if channel.key == UNKNOWN:
-                channel.key = self.usual(channel)
+            channel.usual += quotient(self.level(channel) * 256 - channel.usual, passed)
             channel.sum = channel.count = 0
 
     def put_events(self, events: list[tuple[int, int]]) -> bytes:
@@ -255,22 +268,32 @@ class Events:
                 e.number("numbers", power(4, 8) * SIZES[k] >> 8, divided(product, step) - usual(k))
         return e.end()
 
-    def put_field(self) -> bytes:
-        e = Layer()
-        e.raw(self.quality, 6)
-        last = -1
+    def follow_field(self) -> None:
         for c in range(self.packet & 63, len(self.channels), BLOCK):
-            tones = self.transform(self.channels[c])
-            loud = octaves(max(1, *(abs(v) for v in tones)))
-            step = power(loud - self.quality, 0) if loud >= self.quality else 1
-            if last < 0:
-                e.raw(loud, 7)
+            channel = self.channels[c]
+            size = sum(abs(v) for v in channel.field)
+            channel.strength += quotient(size - channel.strength, 8) if channel.strength else size
+
+    def put_field(self, quality: int) -> bytes:
+        e = Layer()
+        e.raw(quality, 6)
+        total = count = 0
+        for c in range(self.packet & 63, len(self.channels), BLOCK):
+            channel = self.channels[c]
+            strength = octaves(channel.strength) >> 1 if channel.strength else 0
+            step = power(2 * strength - quality, 0) if 2 * strength > quality else 1
+            if count:
+                e.number("strengths", 333, strength - (2 * total + count) // (2 * count))
             else:
-                e.number("louds", 512, loud - last)
-            last = loud
-            for k, v in enumerate(tones):
-                cut = (abs(v) + step // 3) // step
-                e.number("tones", power(self.quality, 8) * TONE_SIZES[k] >> 8, -cut if v < 0 else cut)
+                e.raw(strength, 6)
+            total, count, near, far = total + strength, count + 1, 0, 0
+            for k, v in enumerate(self.transform(channel)):
+                size = (abs(v) + step // 3) // step
+                mean = power(quality, 8) * TONE_SIZES[k] >> 14
+                if k > 1:
+                    mean = (2 * mean + (2 * near + far << 8) // 3) // 3
+                e.number("tones", mean, -size if v < 0 else size)
+                near, far = size, near
         return e.end()
 
     def transform(self, channel: Channel) -> list[int]:
@@ -288,7 +311,7 @@ class Events:
     def push(self, x: list[list[int]]) -> bytes:
         """Return the packet of some frames."""
         self.bits_left = min(self.bits_left + (self.budget - self.gathered) // self.window, self.gathered)
-        left, layers, body, crowded = min(self.bits_left // 8, 65536) - 5, 0, b"", False
+        left, layers, pieces, crowded = min(self.bits_left // 8, 65536) - 5, 0, [], False
         events = self.chosen(self.listen(x))
         start, end = self.packet * self.frames, (self.packet + 1) * self.frames
         for layer in range(4):
@@ -304,17 +327,24 @@ class Events:
             elif layer == 1:
                 while len(written := self.put_events(events)) > room and events:
                     events = events[: len(events) // 2]
+            elif layer == 2:
+                written = self.put_waves(ready)
             else:
-                written = self.put_waves(ready) if layer == 2 else self.put_field()
+                self.follow_field()
+                for coarser in (0, 3, 6):
+                    crowded |= coarser > 0
+                    if len(written := self.put_field(max(self.quality - coarser, 0))) <= room:
+                        break
             if layer == 1 and len(written) <= room:
                 self.pending += [(start + t, c, self.packet) for t, c in events]
             if len(written) > room:
                 crowded = True
                 continue
-            piece = varint(len(written)) + written
-            body, left, layers = body + piece, left - len(piece), layers | 1 << layer
+            pieces.append(written)
+            left, layers = left - len(varint(len(written)) + written), layers | 1 << layer
         self.pending = [v for v in self.pending if v[0] + SNIPPET - BEFORE > end]
         self.finish_bins()
+        body = b"".join(varint(len(piece)) + piece for piece in pieces[:-1]) + b"".join(pieces[-1:])
         head = bytes([layers]) + (self.packet % self.period).to_bytes(2, "little")
         packet = head + (zlib.crc32(head + body) & 0xFFFF).to_bytes(2, "little") + body
         self.bits_left -= 8 * len(packet)
@@ -328,8 +358,15 @@ class Events:
             return
         if crowded or self.bits_left < self.gathered // 4:
             self.quality, self.since = max(self.quality - 1, 0), 0
-        elif self.bits_left > self.gathered // 4 * 3 and self.since >= BLOCK and self.quality < 40:
+        elif self.bits_left > self.gathered // 4 * 3 and self.quality < 40:
             self.quality, self.since = self.quality + 1, 0
+
+
+def rank_of(level: int, key: int) -> int:
+    """Return how many levels are nearer to a key, which has 3 bits below the point."""
+    low, up = key >> 3, (key & 7) > 4
+    off = low + 1 - level if up else level - low
+    return 2 * off - 1 if off > 0 else -2 * off
 
 
 def usual(k: int) -> int:

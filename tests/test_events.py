@@ -12,6 +12,7 @@ import events_reference
 import numpy as np
 import pytest
 from conftest import ROOT
+from scipy.signal import lfilter
 
 from n1codec.codec import CodecError, FormatError, SpecError
 from n1codec.recordings import wav
@@ -131,6 +132,25 @@ def test_bins_count_spikes_and_tell_how_strong_the_band_was() -> None:
     soft = [level for number, channel, _, level in bins if channel == 2 and 1300 < number < 1950 and level >= 0]
     assert np.mean(late) - np.mean(soft) == pytest.approx(4, abs=0.5)  # quarters of an octave
     assert {number % 20 for number, channel, _, _ in bins if channel == 3} == {3}
+
+
+def test_levels_are_told_from_the_first_bin_on() -> None:
+    x = recording(0.5, 40, every=10**9)
+    sent = packets(x, layers=(0,))
+    told = np.concatenate([a.bins.levels for a in arrivals(sent, 40)])
+    assert (told > 0).all()
+    sizes = [len(packet) for packet in sent]
+    assert max(sizes[20:40]) < 20  # two channels a packet, and a key for each at most
+
+
+def test_bits_of_the_field_go_where_decibels_are() -> None:
+    """Waves whose strength comes and goes, as that of fields does: steps follow the channel, not each of its blocks."""
+    random = np.random.default_rng(0)
+    waves = lfilter([1], [1, -0.998], random.normal(0, 6, (60_000, 32)), axis=0)
+    strength = np.exp(0.8 * np.sin(np.arange(60_000)[:, None] / 1300 + np.arange(32)))
+    x = np.rint(waves * strength + random.normal(0, 8, waves.shape)).astype(np.int16)
+    sent = events.stream(list(x.T), 32, RATE, 65_000, 3.0, layers=(3,))
+    assert sent.field_db > 10  # 11.2; steps that follow the largest of each block have 5.8
 
 
 def test_the_field_comes_back() -> None:
@@ -335,7 +355,7 @@ def test_golden_packets() -> None:
     for a in arrivals(sent, 4):
         for part in (*a.bins, a.events, a.waveforms, a.of, *a.field.values()):
             digest.update(np.ascontiguousarray(part).astype("<i8").tobytes())
-    assert digest.hexdigest() == "9f22c596cd858f134895b0a57d774e0c469130af111575020c0c0d062bb7ca20"
+    assert digest.hexdigest() == "a3c442edb6fa3c65805a027b87ec66d1b62c15e941628455f213d84205ac3571"
 
 
 # -- the command -----------------------------------------------------------------------------------------------------

@@ -28,16 +28,21 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 # -- counting --------------------------------------------------------------------------------------------------------
 
 
-def test_what_stands_there_is_what_is_counted() -> None:
-    known = energy.counted()
-    found = {"n1_implant": count_operations.n1_implant(), **count_operations.events()}
-    assert {name: known[name] for name in found} == found
+QUICK = ("n1_implant", "round|n1_multi")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in count_operations.CODECS],
+)
+def test_what_stands_there_is_what_is_counted(name: str) -> None:
+    assert energy.counted()[name] == count_operations.CODECS[name]()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in count_operations.CODECS if name != "n1_implant"])
-def test_the_other_counts_are_what_is_counted(name: str) -> None:
-    assert energy.counted()[name] == count_operations.CODECS[name]()
+def test_what_stands_there_of_events_is_what_is_counted() -> None:
+    found = count_operations.events()
+    assert {name: energy.counted()[name] for name in found} == found
 
 
 def test_the_counts_agree_with_those_of_a_reference_that_counts_itself() -> None:
@@ -121,8 +126,11 @@ def test_a_radio_takes_so_much_a_bit() -> None:
     assert energy.radio(2e6)[1] is None
 
 
-def test_the_cost_of_the_autoencoder_is_what_it_multiplies(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = network.shipped(4, 64)
+@pytest.mark.parametrize("shape", road.MODELS)
+def test_the_cost_of_the_autoencoder_is_what_it_multiplies(
+    monkeypatch: pytest.MonkeyPatch, shape: tuple[int, int]
+) -> None:
+    model = network.shipped(*shape)
     assert model
     products = 0
 
@@ -134,10 +142,21 @@ def test_the_cost_of_the_autoencoder_is_what_it_multiplies(monkeypatch: pytest.M
 
     plain = network._convolved
     monkeypatch.setattr(network, "_convolved", convolved)
-    model.encode(np.zeros((1, 4, 64)))
+    model.encode(np.zeros((1, *shape)))
     products += model.weights["enc.out.weight"].size + model.weights["codewords"].size
     assert model.cost()[0] == products
     assert model.cost()[1] < 60_000
+
+
+def test_the_autoencoder_takes_more_with_more_spikes() -> None:
+    few, many = ({"sent_per_s": rate, "found_per_s": 2 * rate} for rate in (1.0, 3.0))
+    one, three = road.autoencoder([few], (1000,)), road.autoencoder([{}, many], (1000,))
+    assert len(one) == len(three) == len(road.MODELS)
+    for a, b in zip(one, three, strict=True):
+        assert b["mw_65_low"] == pytest.approx(3 * a["mw_65_low"], rel=1e-4)
+        assert (a["spikes_per_s_low"], a["spikes_per_s_high"]) == (1000, 2000)
+        assert a["real_time_low"] > b["real_time_low"]
+    assert road.autoencoder([{}]) == []
 
 
 # -- the road --------------------------------------------------------------------------------------------------------
@@ -212,7 +231,7 @@ def test_the_command(run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest
     assert points["n1"]["snr_db"] is None
     assert points["times"]["snr_db"] is None
     assert points["mdct:step=100"]["snr_db"] < points["mdct:step=4"]["snr_db"]
-    assert [line["channels"] for line in found["autoencoder"]] in ([1024, 4096], [])
+    assert [line["channels"] for line in found["autoencoder"]] in ([1024, 4096, 1024, 4096], [])
     assert {path.name for path in (tmp_path / "out").iterdir()} >= {"README.md", "road.csv", "road.png", "road.jsonl"}
     with (tmp_path / "out" / "road.csv").open(newline="") as file:
         assert [line["point"] for line in csv.DictReader(file)] == list(points)

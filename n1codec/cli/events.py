@@ -85,7 +85,7 @@ def command(
     click.echo(f"Data set: {found}, as {as_channels} channels at {rate:g} Hz, {seconds:g} s")
     click.echo(f"Sent: {figures['kbit_s']:.9g} kbit/s, {figures['kbit_s_peak']:.9g} in the largest second")
     for name, bits in figures["layers"].items():
-        click.echo(f"  {name:10}{bits:10.2f} kbit/s")
+        click.echo(f"  {name:10}{bits:10.2f} kbit/s, in {figures['shares'][name]:.4f} of the packets")
     click.echo(
         f"Spikes: {figures['spikes_found']} found, {figures['spikes_sent']} sent, {figures['waveforms_sent']} waveforms"
     )

@@ -331,46 +331,53 @@ def _energy(point: Point, row: Row, rate: float, bits: float) -> Row:
 
 
 PATIENCE = 0.5
-"""Seconds for which the autoencoder is timed."""
+"""Seconds for which an encoder is timed."""
+MODELS = ((1, 64), (4, 64))
+"""Channels and samples of the autoencoder's models that come with the package."""
 
 
 def autoencoder(rows: Sequence[Row], channels: Sequence[int] = (1024, 4096)) -> list[Row]:
-    """Return what the shipped encoder of spikes takes at the rates of spikes that an event stream has.
+    """Return what the encoders of the shipped autoencoders take at the rates of spikes that an event stream has.
 
-    Each spike is encoded once, at the rate of those that are sent, and at that of all that are found, from the channels
-    that the model has. Multiplications are of 16 bits with an addition of 32; weights are read once a spike at the low
-    end, once for each multiplication at the high one.
+    Each spike is encoded once, at the rate of those that are sent, and at that of all that are found, from as many
+    channels as the model has. Multiplications are of 16 bits with an addition of 32; weights are read once a spike at
+    the low end, once for each multiplication at the high one.
     """
-    model = network.shipped(4, 64)
     row = next((row for row in rows if row.get("sent_per_s")), None)
-    if model is None or row is None:
-        return []
-    products, weights = model.cost()
+    found = [model for model in (network.shipped(*shape) for shape in MODELS) if model and row]
+    return [_of_network(model, row, count, _spikes_per_second(model)) for model in found for count in channels if row]
+
+
+def _spikes_per_second(model: network.Network) -> float:
+    """Return how many spikes a second of the processor's time a model encodes."""
     spikes, done = np.random.default_rng(0).normal(size=(256, model.channels, model.samples)), 0
     started = process_time()
     while (took := process_time() - started) < PATIENCE:
         model.encode(spikes)
         done += len(spikes)
+    return done / took
+
+
+def _of_network(model: network.Network, row: Row, channels: int, speed: float) -> Row:
+    products, weights = model.cost()
     counts = {
         "operations": {"multiplication int16": products, "addition int32": products},
         "touched_bytes": weights,
         "accessed_bytes": products,
     }
-    lines = []
-    for count in channels:
-        rates = energy.Range(row["sent_per_s"] * count, row["found_per_s"] * count)
-        line: Row = {
-            "channels": count,
-            "multiplications_per_spike": products,
-            "weight_bytes": weights,
-            "spikes_per_s_low": rates.low,
-            "spikes_per_s_high": rates.high,
-            "kbit_s_low": rates.low * model.stages * np.log2(model.weights["codewords"].shape[1]) / 1e3,
-            "real_time_low": done / took / rates.high,
-        }
-        for node in energy.NODES:
-            spent = energy.encoder(counts, weights, node)
-            line[f"mw_{node}_low"] = spent.low * rates.low * 1e-9
-            line[f"mw_{node}_high"] = spent.high * rates.high * 1e-9
-        lines.append({name: plain(value) for name, value in line.items()})
-    return lines
+    rates = energy.Range(row["sent_per_s"] * channels, row["found_per_s"] * channels)
+    line: Row = {
+        "model": f"{model.channels} x {model.samples}",
+        "channels": channels,
+        "multiplications_per_spike": products,
+        "weight_bytes": weights,
+        "spikes_per_s_low": rates.low,
+        "spikes_per_s_high": rates.high,
+        "kbit_s_low": rates.low * model.stages * np.log2(model.weights["codewords"].shape[1]) / 1e3,
+        "real_time_low": speed / rates.high,
+    }
+    for node in energy.NODES:
+        spent = energy.encoder(counts, weights, node)
+        line[f"mw_{node}_low"] = spent.low * rates.low * 1e-9
+        line[f"mw_{node}_high"] = spent.high * rates.high * 1e-9
+    return {name: plain(value) for name, value in line.items()}

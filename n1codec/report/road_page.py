@@ -73,7 +73,7 @@ def tables(lines: Sequence[Line], network: Sequence[Line]) -> list[tuple[str, li
         for title, columns, of, first in (
             ("What is kept", _KEPT, lines, "point"),
             ("What it takes: an estimate", _SPENT, lines, "point"),
-            ("The autoencoder's encoder", _AUTOENCODER, [{"what": f"{line['channels']} channels"} | line
+            ("The autoencoders' encoders: model, and channels", _AUTOENCODER, [{"what": f"{line['model']}: {line['channels']}"} | line
                                                          for line in network], "what"),
         )
         if of

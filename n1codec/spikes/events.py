@@ -38,6 +38,8 @@ class Stream(NamedTuple):
     """The same."""
     layers: dict[str, int]
     """Bits by layer."""
+    shares: dict[str, float]
+    """Of the packets that have a layer."""
     seconds: float
     window: int
     """Packets of a second."""
@@ -95,6 +97,7 @@ def stream(
     packets = max(BLOCK, round(seconds * rate / size))
     cpu, bits = np.empty(packets), np.empty(packets, np.int64)
     layers: dict[str, int] = dict.fromkeys(("head", *LAYERS), 0)
+    with_it = dict.fromkeys(layers, 0)
     found = sent = waveforms = 0
     heard = _Heard(min(channels, LISTENED), packets, size)
     for i in range(packets):
@@ -105,14 +108,15 @@ def stream(
         arrival = decoder.push(packet)
         for name, count in layer_bytes(packet).items():
             layers[name] += 8 * count
+            with_it[name] += 1
         found += len(encoder.found())
         sent += len(arrival.events)
         waveforms += len(arrival.waveforms)
         heard.add(arrival)
         advance()
-    return Stream(
-        cpu, bits, layers, packets * size / rate, encoder.window, found, sent, waveforms, *heard.compare(source, rate)
-    )
+    shares = {name: count / packets for name, count in with_it.items()}
+    sums = (packets * size / rate, encoder.window, found, sent, waveforms)
+    return Stream(cpu, bits, layers, shares, *sums, *heard.compare(source, rate))
 
 
 class _Heard:
@@ -308,6 +312,7 @@ def figures(sent: Stream, found: Detection, rate: float) -> dict[str, Any]:
         "kbit_s": float(sent.bits.sum()) / sent.seconds / 1e3,
         "kbit_s_peak": float(np.max(peak)) / 1e3,
         "layers": {name: bits / sent.seconds / 1e3 for name, bits in sent.layers.items()},
+        "shares": sent.shares,
         "hit_rate": found.hit_rate,
         "false_alarms_per_s": found.false_alarms,
         "flag_ms_p99": found.flag_ms,

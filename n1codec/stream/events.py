@@ -228,6 +228,9 @@ def layer_bytes(packet: bytes) -> dict[str, int]:
     for number, name in enumerate(LAYERS):
         if packet[0] >> number & 1:
             at = reader.at
-            reader.prefixed()
+            if packet[0] >> number + 1:
+                reader.prefixed()
+            else:
+                reader.rest()
             found[name] = reader.at - at
     return found

@@ -27,8 +27,20 @@
 #define CLASSES 40
 #define LIMIT 60
 #define TRUSTED 12 /* bits that a counter counts as seen when it begins */
+#define TRUSTED_MORE 40 /* where it begins as it is in recordings */
 #define KEY_BINS 64
-#define UNKNOWN 255
+#define USUAL_BINS 16 /* over which levels have a mean */
+#define KEY_BITS 10 /* levels have 7, and 3 below the point */
+#define KEY_POINT 3
+#define UNKNOWN 1023
+#define MOST_LEVEL 125 /* of a sum of 31 bits */
+#define MOST_QUALITY 40
+#define COARSER 3 /* quarters of octaves, where a field does not fit, and once more */
+#define MOST_COARSER 6
+#define PATIENCE 8 /* packets from one change of the quality to the next, at least */
+#define MOST_STRENGTH 42 /* halves of octaves of 64 magnitudes of 16 bits */
+#define STRENGTH_BLOCKS 8 /* over which it is a mean */
+#define NEIGHBOURS_SHARE 2
 #define BUCKET 16 /* spikes that a channel may send at once */
 #define HEAD 5
 #define LEVELS 16 /* of the settings of layers: layer 0 has levels, not counts alone */
@@ -63,10 +75,19 @@ static const int8_t basis[COEFFICIENTS][SNIPPET] = {
 };
 static const int16_t basis_means[COEFFICIENTS] = {-533, 21, 11, 8, -5, 3, -1, -3, 1, 0, -1, 1};
 static const uint16_t basis_sizes[COEFFICIENTS] = {80, 159, 85, 81, 65, 57, 47, 45, 37, 31, 28, 24};
-/* How large the tones of a block are in the mean, in 256ths of the largest. */
+/* How large the tones of a block are in the mean, in parts of 2^14 of the strength. */
 static const uint16_t tone_sizes[TONES] = {
-    160, 133, 113, 99, 92, 93, 84, 69, 61, 55, 52, 50, 44, 41, 38, 37, 34, 31, 31, 30, 28, 28, 27, 25, 24, 24, 23,
-    22, 22, 22, 21, 21, 20, 20, 19, 19, 18, 18, 18};
+    6348, 5077, 4138, 3552, 3281, 3325, 2943, 2379, 2053, 1883, 1768, 1688, 1489, 1367, 1268, 1235, 1150, 1044,
+    1046, 1017, 938, 941, 898, 825, 822, 814, 760, 743, 746, 726, 697, 685, 654, 650, 626, 642, 615, 590, 591};
+
+/* Probabilities that a tone is more than 0 steps, more than 1, 2 and 3, in 256ths, by the class of its expected size. */
+#define FIRST_TONE_CLASS 8
+#define TONE_CLASSES 12
+#define TONE_STARTS 4
+static const uint8_t tone_starts[TONE_CLASSES][TONE_STARTS] = {
+    {1, 9, 32, 32}, {2, 1, 32, 32}, {8, 1, 28, 32}, {26, 2, 4, 32},
+    {46, 8, 6, 17}, {62, 16, 14, 19}, {96, 35, 29, 33}, {127, 61, 47, 53},
+    {162, 105, 90, 84}, {186, 137, 120, 112}, {203, 169, 155, 144}, {217, 192, 181, 177}};
 
 /* cos(pi j / 128), 12 bits below the point. */
 static const int16_t cosines[65] = {
@@ -100,17 +121,30 @@ static int64_t power(int n, int bits) { return ((int64_t)quarters[n & 3] << (n >
 typedef struct {
   n1c_counter counters[CLASSES][UNARY];
   uint8_t used[CLASSES];
+  int tones; /* whether it is for tones */
 } model;
 
-static void start_model(model *m) { memset(m->used, 0, sizeof m->used); }
+static void start_model(model *m) {
+  memset(m->used, 0, sizeof m->used);
+  m->tones = 0;
+}
+
+/* Counters begin with the probabilities of a table, in 256ths, of which the last one stands for all that follow. */
+static void start_counters(n1c_counter *counters, const uint8_t *starts, int count) {
+  for (int i = 0; i < UNARY; i++)
+    counters[i] = (n1c_counter)((uint32_t)starts[i < count ? i : count - 1] << 24 | TRUSTED_MORE);
+}
 
 /* The counters for numbers whose size is `mean` in the mean, 8 bits below the point: those of a geometric distribution
- * at first. */
+ * at first, or of tones as they are. */
 static n1c_counter *counters_of(model *m, uint32_t mean) {
   const int width = n1c_width(mean);
   int class = width < 2 ? 0 : 2 * (width - 1) + (int)(mean >> (width - 2) & 1u);
   if (class >= CLASSES) class = CLASSES - 1;
-  if (!m->used[class]) {
+  if (!m->used[class] && m->tones && class >= FIRST_TONE_CLASS && class < FIRST_TONE_CLASS + TONE_CLASSES) {
+    start_counters(m->counters[class], tone_starts[class - FIRST_TONE_CLASS], TONE_STARTS);
+    m->used[class] = 1;
+  } else if (!m->used[class]) {
     const uint64_t p = ((uint64_t)(mean + 1) << 22) / (mean + 257);
     for (int i = 0; i < UNARY; i++) m->counters[class][i] = (n1c_counter)(p << 10 | TRUSTED);
     m->used[class] = 1;
@@ -139,8 +173,8 @@ static uint32_t get_raw(n1c_decoder *d, int bits) {
   return (uint32_t)slot;
 }
 
-static void put_size(n1c_encoder *e, model *m, uint32_t mean, uint32_t v) {
-  n1c_counter *counters = counters_of(m, mean);
+/* A size by counters of its own, "more than 0", "more than 1" and so on. */
+static void put_unary(n1c_encoder *e, n1c_counter *counters, uint32_t v) {
   for (uint32_t i = 0; i < UNARY; i++) {
     n1c_encode_bit(e, counters + i, v > i, LIMIT);
     if (v <= i) return;
@@ -150,13 +184,16 @@ static void put_size(n1c_encoder *e, model *m, uint32_t mean, uint32_t v) {
   put_raw(e, (v - UNARY + 1) & ((1u << bits) - 1), bits);
 }
 
-static uint32_t get_size(n1c_decoder *d, model *m, uint32_t mean) {
-  n1c_counter *counters = counters_of(m, mean);
+static uint32_t get_unary(n1c_decoder *d, n1c_counter *counters) {
   for (uint32_t i = 0; i < UNARY; i++)
     if (!n1c_decode_bit(d, counters + i, LIMIT)) return i;
   const int bits = (int)get_raw(d, 4);
   return UNARY - 1 + (1u << bits | get_raw(d, bits));
 }
+
+static void put_size(n1c_encoder *e, model *m, uint32_t mean, uint32_t v) { put_unary(e, counters_of(m, mean), v); }
+
+static uint32_t get_size(n1c_decoder *d, model *m, uint32_t mean) { return get_unary(d, counters_of(m, mean)); }
 
 #define MOST_SIZE (UNARY - 1 + 65535)
 
@@ -199,15 +236,17 @@ static int32_t gathered(const head *h) { return h->budget / 64; }
 typedef struct {
   head *h;
   int32_t *first, *second, *before, *older, *median, *slow, *sum, *best, *age, *rest, *tokens; /* one a channel */
-  int32_t *lowest, *threshold, *total, *usual;
-  uint8_t *count, *key; /* of the bin; level of the last key */
+  int32_t *lowest, *threshold, *total, *usual, *strength;
+  uint8_t *count; /* of the bin */
+  uint16_t *key; /* what levels are told from */
   int16_t *history, *field; /* HISTORY and BLOCK samples a channel, channels together */
 } device;
 
-#define WORDS 15
+#define WORDS 16
 
 static int64_t memory_size(int64_t channels) {
-  return N1C_SLACK + N1C_ROUND64(sizeof(head)) + WORDS * N1C_ROUND64(4 * channels) + 2 * N1C_ROUND64(channels) +
+  return N1C_SLACK + N1C_ROUND64(sizeof(head)) + WORDS * N1C_ROUND64(4 * channels) + N1C_ROUND64(channels) +
+         N1C_ROUND64(2 * channels) +
          N1C_ROUND64(2 * HISTORY * channels) + N1C_ROUND64(2 * BLOCK * channels);
 }
 
@@ -216,12 +255,12 @@ static device lay_out(uint8_t *memory, int64_t channels) {
   uint8_t *p = (uint8_t *)n1c_align64(memory);
   int32_t **words[WORDS] = {&d.first, &d.second, &d.before, &d.older,  &d.median,    &d.slow,   &d.sum,
                             &d.best,  &d.age,    &d.rest,   &d.tokens, &d.lowest, &d.threshold, &d.total,
-                            &d.usual};
+                            &d.usual, &d.strength};
   d.h = (head *)p;
   p += N1C_ROUND64(sizeof(head));
   for (int i = 0; i < WORDS; i++, p += N1C_ROUND64(4 * channels)) *words[i] = (int32_t *)p;
   d.count = p, p += N1C_ROUND64(channels);
-  d.key = p, p += N1C_ROUND64(channels);
+  d.key = (uint16_t *)p, p += N1C_ROUND64(2 * channels);
   d.history = (int16_t *)p, p += N1C_ROUND64(2 * HISTORY * channels);
   d.field = (int16_t *)p;
   return d;
@@ -337,27 +376,60 @@ static void sort(int32_t *events, int count) {
 /* Level of a bin: quarters of octaves of the sum of magnitudes, 1.5 dB each. */
 static int level_of(int32_t sum) { return sum > 0 ? 1 + octaves((uint32_t)sum) : 0; }
 
-/* What levels are told from: the mean of earlier ones, as it was at the last key. */
-static int usual_level(const device *d, int64_t c) { return (d->usual[c] + 128) >> 8; }
+/* What levels are told from: the mean of earlier ones, at first the level itself. */
+static int usual_level(const device *d, int64_t c) {
+  const int32_t usual = d->h->packet < d->h->bin ? level_of(d->sum[c]) * 256 : d->usual[c];
+  return (usual + (1 << (7 - KEY_POINT))) >> (8 - KEY_POINT);
+}
 
-static int is_key(const head *h, int64_t packet, int64_t c) { return (packet / h->bin + c) % KEY_BINS == 0; }
+/* Whether a bin brings a key: one of KEY_BINS, and more of the first ones, before which hardly any have passed. */
+static int is_key(const head *h, int64_t packet, int64_t c) {
+  const int64_t bins = packet / h->bin;
+  return (bins < KEY_BINS && !(bins & (bins + 1))) || (bins + c) % KEY_BINS == 0;
+}
 
-#define COUNT_MEAN 26
-#define LEVEL_MEAN 256
+/* Levels by their distance from a key, the nearest first: how many come before one, and which comes after so many. */
+static uint32_t rank_of(int level, int key) {
+  const int low = key >> KEY_POINT, up = (key & ((1 << KEY_POINT) - 1)) > 1 << (KEY_POINT - 1);
+  const int off = up ? low + 1 - level : level - low;
+  return (uint32_t)(off > 0 ? 2 * off - 1 : -2 * off);
+}
+
+static int level_at(uint32_t rank, int key) {
+  const int low = key >> KEY_POINT, up = (key & ((1 << KEY_POINT) - 1)) > 1 << (KEY_POINT - 1);
+  const int off = rank & 1 ? (int)(rank + 1) / 2 : -(int)(rank / 2);
+  return up ? low + 1 - off : low + off;
+}
+
+/* Probabilities of "more than 0", "more than 1" and so on, in 256ths, of counts, and of ranks of levels: of bins
+ * without spikes, and of those with some (tools/events_tables.py). */
+static const uint8_t count_starts[UNARY] = {
+    12, 58, 166, 216, 222, 198, 196, 169, 150, 136, 102, 45, 26, 32};
+static const uint8_t rank_starts[2][UNARY] = {
+    {114, 78, 61, 83, 173, 217, 235, 232, 234, 234, 231, 228, 234, 234},
+    {189, 157, 198, 170, 218, 206, 228, 234, 224, 238, 208, 232, 217, 220}};
+
+typedef struct {
+  n1c_counter counts[UNARY], ranks[2][UNARY];
+} bin_model;
+
+static void start_bins(bin_model *m) {
+  start_counters(m->counts, count_starts, UNARY);
+  for (int i = 0; i < 2; i++) start_counters(m->ranks[i], rank_starts[i], UNARY);
+}
 
 static int64_t put_bins(const device *d, uint8_t *out, int64_t room) {
   const head *h = d->h;
   n1c_encoder e;
-  model counts, levels;
+  bin_model m;
   n1c_encoder_start(&e, out, room);
-  start_model(&counts), start_model(&levels);
+  start_bins(&m);
   for (int64_t c = h->packet % h->bin; c < h->channels; c += h->bin) {
-    const int level = level_of(d->sum[c]);
-    put_size(&e, &counts, COUNT_MEAN, d->count[c]);
+    put_unary(&e, m.counts, d->count[c]);
     if (!(h->layers & LEVELS)) continue;
     const int key = is_key(h, h->packet, c) ? usual_level(d, c) : d->key[c];
-    if (is_key(h, h->packet, c)) put_raw(&e, (uint32_t)key, 8);
-    put_number(&e, &levels, LEVEL_MEAN, level - key);
+    if (is_key(h, h->packet, c)) put_raw(&e, (uint32_t)key, KEY_BITS);
+    put_unary(&e, m.ranks[d->count[c] > 0], rank_of(level_of(d->sum[c]), key));
   }
   return n1c_encoder_end(&e);
 }
@@ -365,11 +437,11 @@ static int64_t put_bins(const device *d, uint8_t *out, int64_t room) {
 /* After the bins of a packet: keys are kept, and what they sum up begins anew. */
 static void finish_bins(const device *d) {
   const head *h = d->h;
+  const int32_t passed = h->packet / h->bin < USUAL_BINS ? (int32_t)(h->packet / h->bin) : USUAL_BINS;
   for (int64_t c = h->packet % h->bin; c < h->channels; c += h->bin) {
-    if (is_key(h, h->packet, c)) d->key[c] = (uint8_t)usual_level(d, c);
+    if (is_key(h, h->packet, c)) d->key[c] = (uint16_t)usual_level(d, c);
     const int level = level_of(d->sum[c]);
-    d->usual[c] = d->usual[c] ? d->usual[c] + (level * 256 - d->usual[c]) / 16 : level * 256;
-    if (d->key[c] == UNKNOWN) d->key[c] = (uint8_t)usual_level(d, c);
+    d->usual[c] += (level * 256 - d->usual[c]) / (passed < USUAL_BINS ? passed + 1 : USUAL_BINS);
     d->sum[c] = 0, d->count[c] = 0;
   }
 }
@@ -474,41 +546,75 @@ static void transform(const device *d, int64_t c, int32_t *tones) {
   tones[0] = (int32_t)((int64_t)tones[0] * 11585 >> 14);
 }
 
-static int64_t field_step(int loudest, int quality) {
-  return loudest >= quality ? power(loudest - quality, 0) : 1;
+/* Steps are told by the strength of a channel's field, in halves of octaves, and finer by the quality, in quarters. */
+static int64_t field_step(int strength, int quality) {
+  return 2 * strength > quality ? power(2 * strength - quality, 0) : 1;
 }
 
-static uint32_t tone_mean(int k, int quality) { return (uint32_t)(power(quality, 8) * tone_sizes[k] >> 8); }
+static uint32_t tone_mean(int k, int quality) { return (uint32_t)(power(quality, 8) * tone_sizes[k] >> 14); }
 
 /* A tone in steps: those that are less than two thirds of one are 0. */
 static int32_t cut(int64_t tone, int64_t step) {
   return (int32_t)(tone < 0 ? -((-tone + step / 3) / step) : (tone + step / 3) / step);
 }
 
-#define LOUD_MEAN 512
+/* How large a tone is expected to be: as it is in recordings, and as its neighbours below are. */
+static uint32_t expected_tone(int k, int quality, uint32_t near, uint32_t far) {
+  return (NEIGHBOURS_SHARE * tone_mean(k, quality) + (((2 * near + far) << 8) / 3)) / (NEIGHBOURS_SHARE + 1);
+}
+
+static void put_tones(n1c_encoder *e, model *m, int quality, const int32_t *tones, int64_t step) {
+  uint32_t near = 0, far = 0;
+  for (int k = 0; k < TONES; k++) {
+    const int32_t v = cut(tones[k], step);
+    put_number(e, m, k < 2 ? tone_mean(k, quality) : expected_tone(k, quality, near, far), v);
+    far = near, near = (uint32_t)(v < 0 ? -v : v);
+  }
+}
+
+#define STRENGTH_MEAN 333
+#define STRENGTH_BITS 6
+
+/* The strength of a channel's field is the running mean of the sums of magnitudes over blocks. */
+static void follow_field(const device *d) {
+  const head *h = d->h;
+  for (int64_t c = h->packet & (BLOCK - 1); c < h->channels; c += BLOCK) {
+    int32_t sum = 0;
+    for (int n = 0; n < BLOCK; n++) {
+      const int32_t v = d->field[n * h->channels + c];
+      sum += v < 0 ? -v : v;
+    }
+    d->strength[c] += d->strength[c] ? (sum - d->strength[c]) / STRENGTH_BLOCKS : sum;
+  }
+}
+
+/* It is told in halves of octaves. */
+static int strength_of(const device *d, int64_t c) {
+  return d->strength[c] > 0 ? octaves((uint32_t)d->strength[c]) >> 1 : 0;
+}
+
+/* What a strength is told from: the mean of those before it in the packet. */
+static int32_t mean_of(int32_t sum, int32_t count) { return (2 * sum + count) / (2 * count); }
 
 /* Blocks of the channels whose turn it is: one packet in BLOCK. */
-static int64_t put_field(const device *d, uint8_t *out, int64_t room) {
+static int64_t put_field(const device *d, int quality, uint8_t *out, int64_t room) {
   const head *h = d->h;
   n1c_encoder e;
-  model louds, numbers;
+  model strengths, numbers;
+  int32_t sum = 0, count = 0;
   n1c_encoder_start(&e, out, room);
-  start_model(&louds), start_model(&numbers);
-  put_raw(&e, (uint32_t)h->quality, 6);
-  int last = -1;
+  start_model(&strengths), start_model(&numbers);
+  numbers.tones = 1;
+  put_raw(&e, (uint32_t)quality, 6);
   for (int64_t c = h->packet & (BLOCK - 1); c < h->channels; c += BLOCK) {
-    int32_t tones[TONES], loudest = 1;
+    int32_t tones[TONES];
     transform(d, c, tones);
-    for (int k = 0; k < TONES; k++) {
-      const int32_t size = tones[k] < 0 ? -tones[k] : tones[k];
-      if (size > loudest) loudest = size;
-    }
-    const int loud = octaves((uint32_t)loudest);
-    const int64_t step = field_step(loud, h->quality);
-    if (last < 0) put_raw(&e, (uint32_t)loud, 7);
-    else put_number(&e, &louds, LOUD_MEAN, loud - last);
-    last = loud;
-    for (int k = 0; k < TONES; k++) put_number(&e, &numbers, tone_mean(k, h->quality), cut(tones[k], step));
+    const int strength = strength_of(d, c);
+    const int64_t step = field_step(strength, quality);
+    if (count) put_number(&e, &strengths, STRENGTH_MEAN, strength - mean_of(sum, count));
+    else put_raw(&e, (uint32_t)strength, STRENGTH_BITS);
+    sum += strength, count++;
+    put_tones(&e, &numbers, quality, tones, step);
   }
   return n1c_encoder_end(&e);
 }
@@ -568,11 +674,11 @@ static int chosen(const device *d, int32_t *events) {
 
 /* Coarser steps of the field where bits run out, finer ones where they are left. */
 static void adjust(head *h, int crowded) {
-  if (++h->since < 8) return;
+  if (++h->since < PATIENCE) return;
   if (crowded || h->bits_left < gathered(h) / 4) {
     if (h->quality > 0) h->quality--;
     h->since = 0;
-  } else if (h->bits_left > gathered(h) / 4 * 3 && h->since >= BLOCK && h->quality < 40) {
+  } else if (h->bits_left > gathered(h) / 4 * 3 && h->quality < MOST_QUALITY) {
     h->quality++, h->since = 0;
   }
 }
@@ -590,6 +696,7 @@ int64_t n1c_events_encode(uint8_t *memory, int64_t length, const int16_t *x, int
   int32_t events[2 * MOST];
   uint8_t *at = out + HEAD;
   int64_t left = (budget < 65536 ? budget : 65536) - HEAD;
+  uint8_t *last_at = at, *last_body = at; /* where the last layer begins, and its bytes do */
   int layers = 0, crowded = 0;
 
   listen(&d, x);
@@ -613,7 +720,11 @@ int64_t n1c_events_encode(uint8_t *memory, int64_t length, const int16_t *x, int
         while (last < h->pending_last && h->pending[last & (PENDING - 1)].trough + SNIPPET - BEFORE <= end) last++;
         written = put_waves(&d, last, body, room);
         break;
-      case 3: written = put_field(&d, body, room); break;
+      case 3:
+        follow_field(&d);
+        for (int coarser = 0; coarser <= MOST_COARSER && written < 0; coarser += COARSER)
+          written = put_field(&d, h->quality > coarser ? h->quality - coarser : 0, body, room), crowded |= coarser > 0;
+        break;
       default:
         if (size && size <= room) {
           memcpy(body, extra, (size_t)size);
@@ -632,6 +743,7 @@ int64_t n1c_events_encode(uint8_t *memory, int64_t length, const int16_t *x, int
     uint8_t *body_at = n1c_store_leb128(at, (uint64_t)written);
     memmove(body_at, body, (size_t)written);
     left -= body_at - at + written;
+    last_at = at, last_body = body_at;
     at = body_at + written;
     layers |= 1 << layer;
   }
@@ -640,7 +752,8 @@ int64_t n1c_events_encode(uint8_t *memory, int64_t length, const int16_t *x, int
     h->pending_first++;
   finish_bins(&d);
 
-  const int64_t bytes = at - out;
+  memmove(last_at, last_body, (size_t)(at - last_body)); /* the last layer ends with the packet */
+  const int64_t bytes = at - out - (last_body - last_at);
   out[0] = (uint8_t)layers;
   n1c_store_bytes(out + 1, (uint64_t)(h->packet % h->period), 2);
   n1c_store_bytes(out + 3, n1c_crc32(n1c_crc32(0, out, 3), out + HEAD, bytes - HEAD) & 0xFFFF, 2);
@@ -674,19 +787,18 @@ static int knows_key(const device *d, int64_t packet, int64_t lost, int64_t c) {
 static int64_t get_bins(const device *d, int64_t packet, int64_t lost, piece in, int32_t *bins) {
   const head *h = d->h;
   n1c_decoder r;
-  model counts, levels;
+  bin_model m;
   int64_t n = 0;
   n1c_decoder_start(&r, in.at, in.length);
-  start_model(&counts), start_model(&levels);
+  start_bins(&m);
   for (int64_t c = packet % h->bin; c < h->channels; c += h->bin, n++) {
-    bins[4 * n] = (int32_t)c;
-    bins[4 * n + 1] = (int32_t)get_size(&r, &counts, COUNT_MEAN);
-    bins[4 * n + 2] = -1, bins[4 * n + 3] = UNKNOWN;
+    const uint32_t count = get_unary(&r, m.counts);
+    bins[4 * n] = (int32_t)c, bins[4 * n + 1] = (int32_t)count, bins[4 * n + 2] = -1, bins[4 * n + 3] = UNKNOWN;
     if (!(h->layers & LEVELS)) continue;
     const int known = is_key(h, packet, c) || knows_key(d, packet, lost, c);
-    const int32_t key = is_key(h, packet, c) ? (int32_t)get_raw(&r, 8) : d->key[c];
-    const int32_t level = key + get_number(&r, &levels, LEVEL_MEAN);
-    if (known && (level < 0 || level >= UNKNOWN || key == UNKNOWN)) return N1C_E_CORRUPT;
+    const int32_t key = is_key(h, packet, c) ? (int32_t)get_raw(&r, KEY_BITS) : d->key[c];
+    const int32_t level = level_at(get_unary(&r, m.ranks[count > 0]), key);
+    if (known && (level < 0 || level > MOST_LEVEL || key == UNKNOWN)) return N1C_E_CORRUPT;
     bins[4 * n + 2] = known ? level : -1;
     bins[4 * n + 3] = key;
   }
@@ -740,19 +852,27 @@ static int64_t get_waves(piece in, int16_t *waves, int64_t *older) {
 
 static int64_t get_field(const head *h, int64_t packet, piece in, int16_t *field) {
   n1c_decoder r;
-  model louds, numbers;
+  model strengths, numbers;
   int64_t blocks = 0;
+  int32_t sum = 0;
   n1c_decoder_start(&r, in.at, in.length);
-  start_model(&louds), start_model(&numbers);
+  start_model(&strengths), start_model(&numbers);
+  numbers.tones = 1;
   const int quality = (int)get_raw(&r, 6);
-  int loud = -1;
-  if (quality > 40) return N1C_E_CORRUPT;
+  if (quality > MOST_QUALITY) return N1C_E_CORRUPT;
   for (int64_t c = packet & (BLOCK - 1); c < h->channels; c += BLOCK, blocks++) {
     int64_t tones[TONES];
-    loud = loud < 0 ? (int)get_raw(&r, 7) : loud + get_number(&r, &louds, LOUD_MEAN);
-    if (loud < 0 || loud > 120) return N1C_E_CORRUPT;
-    const int64_t step = field_step(loud, quality);
-    for (int k = 0; k < TONES; k++) tones[k] = get_number(&r, &numbers, tone_mean(k, quality)) * step;
+    uint32_t near = 0, far = 0;
+    const int32_t strength = blocks ? mean_of(sum, (int32_t)blocks) + get_number(&r, &strengths, STRENGTH_MEAN)
+                                    : (int32_t)get_raw(&r, STRENGTH_BITS);
+    if (strength < 0 || strength > MOST_STRENGTH) return N1C_E_CORRUPT;
+    sum += strength;
+    const int64_t step = field_step(strength, quality);
+    for (int k = 0; k < TONES; k++) {
+      const int32_t v = get_number(&r, &numbers, k < 2 ? tone_mean(k, quality) : expected_tone(k, quality, near, far));
+      far = near, near = (uint32_t)(v < 0 ? -v : v);
+      tones[k] = v * step;
+    }
     field[blocks * (1 + BLOCK)] = (int16_t)c;
     for (int n = 0; n < BLOCK; n++) {
       int64_t sum = tones[0] * 2896; /* sqrt(1/2) */
@@ -784,7 +904,7 @@ int64_t n1c_events_decode(uint8_t *memory, int64_t length, const uint8_t *in, in
   for (int i = 0; i < N1C_EVENTS_COUNTS; i++) counts[i] = 0;
   for (int layer = 0; layer < 5; layer++) {
     if (!(in[0] >> layer & 1)) continue;
-    const int64_t bytes = (int64_t)n1c_read_leb128(&r, 4);
+    const int64_t bytes = in[0] >> (layer + 1) ? (int64_t)n1c_read_leb128(&r, 4) : r.end - r.at;
     if (r.bad || bytes > r.end - r.at) return N1C_E_CORRUPT;
     const piece p = {r.at, bytes};
     r.at += bytes;
@@ -804,7 +924,7 @@ int64_t n1c_events_decode(uint8_t *memory, int64_t length, const uint8_t *in, in
       for (int64_t c = p % h->bin; c < h->channels; c += h->bin)
         if (is_key(h, p, c)) d.key[c] = UNKNOWN;
   for (int64_t i = 0; i < found[0]; i++)
-    if (is_key(h, packet, bins[4 * i])) d.key[bins[4 * i]] = (uint8_t)bins[4 * i + 3];
+    if (is_key(h, packet, bins[4 * i])) d.key[bins[4 * i]] = (uint16_t)bins[4 * i + 3];
   if (!(in[0] & 1))
     for (int64_t c = packet % h->bin; c < h->channels; c += h->bin)
       if (is_key(h, packet, c)) d.key[c] = UNKNOWN;

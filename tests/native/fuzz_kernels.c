@@ -694,7 +694,8 @@ static int64_t unpack_mdct(const uint8_t *in, int64_t length, int16_t *x, int64_
 
 static uint8_t *open_events(setting s, int64_t *channels, int64_t *frames, int64_t *room) {
   const int32_t settings[N1C_EVENTS_SETTINGS] = {1 + (int32_t)(s.variant >> 8) % 8, 8, 20, 1 + (int32_t)(s.variant >> 12) % 64,
-                                                 100, (int32_t)(s.variant >> 18) % 500 * 1000, 15, 1000};
+                                                 100, (int32_t)(s.variant >> 18) % 500 * 1000, s.variant % 5 ? 31 : 15,
+                                                 1000};
   *channels = 1 + s.variant % 9, *frames = 16 + (s.variant >> 4) % 17;
   *room = n1c_events_memory_size(*channels, *frames);
   uint8_t *memory = (uint8_t *)allocate(*room);
