@@ -31,18 +31,25 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 QUICK = ("n1_implant", "round|n1_multi")
 
 
+def same(one: energy.Counts, other: energy.Counts) -> bool:
+    """Return whether counts agree: operations exactly, bytes but for what lies where something gone has lain."""
+    sizes = ("touched_bytes", "accessed_bytes", "kept_bytes")
+    near = all(one[name] == pytest.approx(other[name], rel=1e-3) for name in sizes)
+    return near and one["operations"] == other["operations"] and one["per"] == other["per"]
+
+
 @pytest.mark.parametrize(
     "name",
     [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in count_operations.CODECS],
 )
 def test_what_stands_there_is_what_is_counted(name: str) -> None:
-    assert energy.counted()[name] == count_operations.CODECS[name]()
+    assert same(energy.counted()[name], count_operations.CODECS[name]())
 
 
 @pytest.mark.slow
 def test_what_stands_there_of_events_is_what_is_counted() -> None:
-    found = count_operations.events()
-    assert {name: energy.counted()[name] for name in found} == found
+    for name, found in count_operations.events().items():
+        assert same(energy.counted()[name], found), name
 
 
 def test_the_counts_agree_with_those_of_a_reference_that_counts_itself() -> None:

@@ -67,14 +67,14 @@ _AUTOENCODER: tuple[tuple[str, Callable[[Line], str]], ...] = (
 
 def tables(lines: Sequence[Line], network: Sequence[Line]) -> list[tuple[str, list[list[str]]]]:
     """Return titles and cells, the head first: what is kept, what it takes, and what the autoencoder takes."""
+    models = [{"point": f"{line['model']}, {line['channels']} channels"} | line for line in network]
     return [
         (title, [["point", *(name for name, _ in columns)],
-                 *([line[first], *(text(line) for _, text in columns)] for line in of)])
-        for title, columns, of, first in (
-            ("What is kept", _KEPT, lines, "point"),
-            ("What it takes: an estimate", _SPENT, lines, "point"),
-            ("The autoencoders' encoders: model, and channels", _AUTOENCODER, [{"what": f"{line['model']}: {line['channels']}"} | line
-                                                         for line in network], "what"),
+                 *([line["point"], *(text(line) for _, text in columns)] for line in of)])
+        for title, columns, of in (
+            ("What is kept", _KEPT, lines),
+            ("What it takes: an estimate", _SPENT, lines),
+            ("The autoencoders' encoders", _AUTOENCODER, models),
         )
         if of
     ]  # fmt: skip
