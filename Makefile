@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 EXTRAS ?= audio,wavpack,numeric,more,dev
 
 # What a user says reaches the programs through the environment, letter for letter: neither make nor a shell reads it.
-SAID := CODEC CODECS COUNT DATA EXTRAS JOBS KERNELS MUTANTS ONLY PREFIX PYTHON RESULTS RUNS SEED
+SAID := CODEC CODECS COUNT DATA EXTRAS JOBS KERNELS LIB MUTANTS ONLY PREFIX PYTHON RESULTS RUNS SEED WIRE
 $(foreach name,$(SAID) SECONDS,$(if $(filter undefined,$(origin $(name))),,$(eval override $(name) := $$(value $(name)))))
 export $(SAID)
 
@@ -28,7 +28,7 @@ UNUSED := -Wl,-dead_strip
 endif
 
 .PHONY: help install environments native wasm eval grid plot report view bases sorting bench data list docs test test-all fuzz \
-	mutants lint format wheels rtl rtl-stat clean distclean
+	mutants lint format wheels rtl rtl-stat rtl-energy clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -124,10 +124,13 @@ mutants: $(STAMP) ## break one line at a time, show what no test notices: COUNT=
 		$(if $(ONLY),--only "$$ONLY") $$MUTANTS
 
 rtl: $(STAMP) ## test the hardware of n1_implant: rtl/README.md says what that needs
-	@$(RUN) pytest -q rtl/tests
+	@$(RUN) pytest -q -m "not slow" rtl/tests
 
 rtl-stat: $(STAMP) ## count the hardware's gates, flip-flops and what an ECP5 needs
 	@$(BIN)/python tools/rtl_stat.py
+
+rtl-energy: $(STAMP) ## energy of the hardware's gates: make rtl-energy LIB="cells.lib.gz ..." DATA=path/to/wavs
+	@$(RUN) tools.energy $$LIB $(if $(DATA),--data "$$DATA") $(if $(WIRE),--wire "$$WIRE")
 
 lint: $(STAMP) ## ruff and mypy
 	@$(RUN) ruff check . && $(RUN) ruff format --check . && $(RUN) mypy

@@ -1,9 +1,9 @@
 // Stage 9: resolves carries into bytes that have left the coder.
 //
 // The last byte that was not 0xFF is held back with the number of 0xFF bytes behind it, of each section. Nearly
-// every entry takes one clock: behind no run those that do not end with two bytes of 0xFF, behind a run of one those of one
-// or two bytes that do not end with 0xFF. For the others one step is done in a clock. No carry ever reaches beyond a
-// section's first byte.
+// every entry takes one clock: behind no run those that do not end with two bytes of 0xFF, behind a run those of nothing but
+// 0xFF, and those that do not end with 0xFF and make three bytes at most with the run. For the others one step is done in a
+// clock; of a run that leaves, a clock takes three bytes. No carry ever reaches beyond a section's first byte.
 
 module n1_carry #(
     parameter SECTIONS = 2
@@ -45,11 +45,16 @@ module n1_carry #(
                        (in_count == 2'd3 && byte2 == 8'hff);
   wire       two_ff = last_ff && ((in_count == 2'd2 && byte0 == 8'hff) || (in_count == 2'd3 && byte1 == 8'hff));
   wire [1:0] count = in_count - {1'b0, last_ff};
+  wire       only_ff = last_ff && byte0 == 8'hff && (in_count != 2'd3 || byte1 == 8'hff);
   wire       fresh = at == 2'd0 && !carried && !in_end;
-  wire       fast = fresh && !has_run && !two_ff;
-  wire       behind_one = fresh && holding && length == 16'd1 && !last_ff && (in_count == 2'd1 || in_count == 2'd2);
+  wire       fast = at == 2'd0 && !in_end && !has_run && !two_ff;
+  wire       behind_few = fresh && holding && !last_ff && ((length == 16'd1 && (in_count == 2'd1 || in_count == 2'd2)) ||
+                                                            (length == 16'd2 && in_count == 2'd1));
   wire [7:0] here = at == 2'd0 ? byte0 : at == 2'd1 ? byte1 : byte2;
-  wire [7:0] raised = byte_held + {7'd0, in_carry};
+  wire [7:0] raised = byte_held + {7'd0, in_carry && !carried};
+  wire [7:0] passed = in_carry ? 8'h00 : 8'hff;
+  // Of a run so many bytes leave together, the one that is held before it among them.
+  wire [1:0] some = length > 16'd2 ? 2'd3 : length[1:0];
 
   reg        done, next_holds, next_carried;
   reg  [1:0] next_at;
@@ -77,31 +82,37 @@ module n1_carry #(
         2'd2: next_held = byte1;
         default: next_held = byte2;
       endcase
-    end else if (behind_one) begin
+    end else if (behind_few) begin
       done      = 1'b1;
       next_run  = 16'd0;
-      out_count = in_count + 2'd1;
-      out_bytes = {raised, in_carry ? 8'h00 : 8'hff, byte0};
+      out_count = in_count + length[1:0];
+      out_bytes = {raised, passed, length[0] ? byte0 : passed};
       next_held = in_count == 2'd1 ? byte0 : byte1;
     end else if (in_carry && !carried) begin
       // The run becomes zeros; its last byte may be carried into again, the others leave.
       next_carried = 1'b1;
       next_held    = has_run ? 8'h00 : raised;
-      out_count    = {1'b0, has_run};
       out_bytes    = {raised, 16'd0};
-      if (has_run) next_run = length - 16'd1;
+      if (has_run) begin
+        out_count = some;
+        next_run  = length - {14'd0, some};
+      end
     end else if (has_run && carried && at == 2'd0) begin
-      out_count = 2'd1;
-      next_run  = length - 16'd1;
+      out_count = some;
+      next_run  = length - {14'd0, some};
+    end else if (fresh && only_ff) begin
+      next_run = length + {14'd0, in_count};
+      done     = 1'b1;
     end else if (at != in_count && here == 8'hff) begin
       next_run = length + 16'd1;
       next_at  = at + 2'd1;
       done     = next_at == in_count && !in_end;
     end else if ((at != in_count || in_end) && has_run) begin
-      out_count  = {1'b0, holding};
+      out_count  = holding ? some : 2'd0;
+      out_bytes  = {byte_held, 16'hffff};
       next_holds = 1'b1;
       next_held  = 8'hff;
-      next_run   = length - 16'd1;
+      next_run   = length - (holding ? {14'd0, some} : 16'd1);
     end else if (at != in_count) begin
       out_count  = {1'b0, holding};
       next_holds = 1'b1;
@@ -139,5 +150,9 @@ module n1_carry #(
       run[in_section]   <= next_run;
     end
   end
+
+`ifdef FORMAL
+  `include "formal/n1_carry.vh"
+`endif
 
 endmodule

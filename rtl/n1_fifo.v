@@ -37,4 +37,8 @@ module n1_fifo #(
     end
   end
 
+`ifdef FORMAL
+  `include "formal/n1_fifo.vh"
+`endif
+
 endmodule

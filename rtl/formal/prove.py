@@ -1,6 +1,7 @@
-"""Prove n1_fifo with yosys-smtbmc and Z3: ``python rtl/formal/prove.py FOLDER``; FOLDER is for what yosys writes.
+"""Prove n1_fifo and n1_carry by induction with yosys: ``python rtl/formal/prove.py FOLDER``.
 
-A queue of four entries is proven for all pushes and pops of ten clocks from the reset on.
+FOLDER is for copies of the sources. What is proven stands in formal/*.vh: it holds after a reset, and what holds for
+two clocks holds in the next one (Een, Sorensson: Temporal induction by incremental SAT solving, 2003).
 """
 
 from __future__ import annotations
@@ -10,21 +11,26 @@ import subprocess
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).parent
-CLOCKS = 10
+RTL = Path(__file__).resolve().parent.parent
+STEPS = (
+    "read_verilog -formal {0}.v; prep -flatten -top {0}; memory_map; opt -full; techmap; opt -fast; dffunmap;"
+    " sat -verify -tempinduct -prove-asserts -set-assumes -seq 1 -maxsteps 2 {0}"
+)
 
 
 def main() -> int:
-    folder = Path(sys.argv[1])
-    for source in (HERE / "fifo.v", HERE.parent / "n1_fifo.v"):  # yosys takes no path with a blank
-        shutil.copy(source, folder)
-    steps = (
-        "read_verilog -formal fifo.v n1_fifo.v; prep -flatten -top fifo_proof;"
-        " memory_map; opt -full; dffunmap; write_smt2 -wires fifo.smt2"
-    )
-    subprocess.run(["yosys", "-q", "-p", steps], check=True, cwd=folder)
-    proof = ["yosys-smtbmc", "--noprogress", "-s", "z3", "-t", str(CLOCKS), "fifo.smt2"]
-    return subprocess.run(proof, cwd=folder).returncode
+    folder = Path(sys.argv[1])  # yosys takes no path with a blank
+    sources = Path(sys.argv[2]) if len(sys.argv) > 2 else RTL
+    (folder / "formal").mkdir()
+    for path in (*sources.glob("n1_*.v"), *sources.glob("formal/*.vh")):
+        shutil.copy(path, folder / path.relative_to(sources))
+    for module in ("n1_fifo", "n1_carry"):
+        done = subprocess.run(["yosys", "-p", STEPS.format(module)], cwd=folder, capture_output=True, text=True)
+        proven = "Induction step proven: SUCCESS!" in done.stdout
+        print(f"{module}: {'proven' if proven else 'not proven'}")
+        if not proven or done.returncode:
+            return 1
+    return 0
 
 
 if __name__ == "__main__":

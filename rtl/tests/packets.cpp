@@ -4,7 +4,7 @@
 //     packets CODES PACKETS STALL_IN STALL_OUT SEED write    writes PACKETS instead
 //
 // CODES are uint16, PACKETS all bytes one after the other; of 1000 clocks so many are without a code, or without room for
-// what leaves. One line tells clocks, and clocks in which a code had to wait.
+// what leaves. One line tells clocks, and for each 20480 codes in how many clocks one of them had to wait.
 
 #include <cstdint>
 #include <cstdio>
@@ -33,7 +33,8 @@ int main(int count, char **arguments) {
   std::mt19937 random(std::stoi(arguments[5]));
   auto top = std::make_unique<Vn1_packets>();
   size_t at = 0, out = 0, packets = 0;
-  uint64_t clocks = 0, waits = 0, quiet = 0;
+  uint64_t clocks = 0, quiet = 0;
+  std::vector<unsigned> waits(codes.size() / 40960 + 1);
   auto clock = [&] {
     top->clk = 1;
     top->eval();
@@ -67,13 +68,15 @@ int main(int count, char **arguments) {
     if (top->in_valid && top->in_ready) {
       at += 2;
       quiet = 0;
-    } else {
-      waits += top->in_valid;
+    } else if (top->in_valid) {
+      waits[at / 40960]++;
     }
     clock();
     clocks++;
   }
-  std::printf("{\"bytes\": %zu, \"packets\": %zu, \"codes\": %zu, \"clocks\": %llu, \"waits\": %llu}\n", out, packets, at / 2,
-              (unsigned long long)clocks, (unsigned long long)waits);
+  std::printf("{\"bytes\": %zu, \"packets\": %zu, \"codes\": %zu, \"clocks\": %llu, \"waits\": [", out, packets, at / 2,
+              (unsigned long long)clocks);
+  for (size_t i = 0; i < waits.size(); i++) std::printf("%s%u", i ? ", " : "", waits[i]);
+  std::printf("]}\n");
   return (writes || out == expected.size()) && at == codes.size() ? 0 : 1;
 }

@@ -32,7 +32,7 @@ RATE = 19531
 def need(*programs: str) -> None:
     missing = [program for program in programs if not shutil.which(program)]
     if missing:
-        what = f"no {' '.join(missing)}: apt-get install iverilog verilator yosys z3"
+        what = f"no {' '.join(missing)}: apt-get install iverilog verilator yosys"
         if os.environ.get("N1_REQUIRE_ALL"):
             pytest.fail(what)
         pytest.skip(what)
@@ -126,17 +126,18 @@ def like_n1(frames: int, channels: int, width: float, seed: int = 1) -> np.ndarr
 
 
 def test_a_million_samples_of_1024_channels(tmp_path: Path) -> None:
-    """A code per clock: three clocks of a packet are without one, and the queue of carries is full once in a while."""
+    """A code per clock but four a packet, where packets take 13 bits a sample at most; the first may take more."""
     program = bench(tmp_path, 1024, 20, 30)
-    for width, most_bits, most_stalls in ((4, 7, 1e-3), (24, 9, 1e-3), (50, 10, 5e-3)):
+    for width, most_bits in ((4, 7), (24, 9), (50, 10)):
         codes = like_n1(1000, 1024, width)
         packets = packets_of(codes, 20, 30)
-        bits = 8 * sum(map(len, packets)) / codes.size
-        assert most_bits - 2 < bits < most_bits
+        bits = [8 * len(packet) / 20480 for packet in packets]
+        assert most_bits - 2 < np.mean(bits) < most_bits
         seen = compare(program, codes, packets, tmp_path, (0, 0))
         assert (seen["codes"], seen["packets"]) == (1_024_000, 50)
-        stalls = seen["waits"] - 3 * 50
-        assert stalls / codes.size < most_stalls, (bits, seen)
+        first = 0 if max(bits) < 13 else 3
+        assert max(bits[first:]) < 13
+        assert max(seen["waits"][first:]) <= 4, (width, seen)
     compare(program, codes[:40], packets_of(codes[:40], 20, 30), tmp_path, (200, 700))
 
 
@@ -174,9 +175,32 @@ def test_what_the_library_would_store_is_decoded_too(tmp_path: Path) -> None:
     assert at == len(data) and longer
 
 
-def test_the_queue_keeps_what_is_pushed_in_order(tmp_path: Path) -> None:
-    need("yosys", "yosys-smtbmc", "z3")
+@pytest.mark.slow
+def test_the_queue_and_the_carries_are_proven(tmp_path: Path) -> None:
+    need("yosys")
     done(sys.executable, RTL / "formal" / "prove.py", tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("module", "before", "after"),
+    [
+        ("n1_fifo", "pushes = push && !count[BITS]", "pushes = push"),
+        ("n1_carry", "passed = in_carry ? 8'h00 : 8'hff", "passed = 8'hff"),
+        ("n1_carry", "next_run   = {15'd0, last_ff};", "next_run   = 16'd0;"),
+    ],
+)
+def test_a_broken_one_is_not_proven(module: str, before: str, after: str, tmp_path: Path) -> None:
+    need("yosys")
+    shutil.copytree(ROOT / RTL, tmp_path / "rtl")
+    source = tmp_path / "rtl" / f"{module}.v"
+    assert before in source.read_text()
+    source.write_text(source.read_text().replace(before, after))
+    (tmp_path / "work").mkdir()
+    command = [sys.executable, str(ROOT / RTL / "formal" / "prove.py"), str(tmp_path / "work"), str(tmp_path / "rtl")]
+    told = subprocess.run(command, capture_output=True, text=True)
+    assert told.returncode == 1
+    assert f"{module}: not proven" in told.stdout
 
 
 def test_every_module_is_said_in_the_readme() -> None:
