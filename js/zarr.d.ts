@@ -13,6 +13,16 @@ export class N1Serializer {
   encode(array: unknown): never;
 }
 
+/** Zarr 3: `{"name": "n1codec_filter", "configuration": {"spec": "zigzag"}}`; or planes, or bitshuffle. */
+export class N1Filter {
+  private constructor();
+  readonly kind: "array_to_array";
+  static fromConfig(configuration: { spec?: string } | undefined, meta: { shape: number[]; dataType: DType }): N1Filter;
+  getEncodedMeta<Meta extends object>(meta: Meta): Meta & { shape: number[]; dataType: DType };
+  decode(chunk: { data: Samples; shape: number[]; stride: number[] }): { data: Samples; shape: number[]; stride: number[] };
+  encode(array: unknown): never;
+}
+
 /** Zarr 2 and numcodecs: `{"id": "n1codec", "spec": "planes|zstd"}`. A chunk says itself how it is decoded. */
 export class N1Codec {
   static readonly codecId: string;

@@ -33,6 +33,10 @@ const STAGES = {
 
 const damaged = (what) => new N1CError(what, "damaged");
 
+const isKnown = (dtype) => DTYPES.includes(dtype) && dtype !== "int24";
+const sizeOf = (shape) => shape.reduce((a, b) => a * b, 1);
+const stridesOf = (shape) => shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
+
 /** The list of stages of a spec, such as `planes|zstd:level=9`, as chunks would have it. */
 function stagesOf(spec) {
   // A value in double quotes may have any character in it, those with a special meaning behind a backslash.
@@ -68,7 +72,7 @@ async function withKernel(use) {
 
 /** What a codec sees of an array: [frames, channels], or [samples, 1] where that makes no sense. */
 function layoutOf(shape) {
-  const channels = shape.slice(1).reduce((a, b) => a * b, 1);
+  const channels = sizeOf(shape.slice(1));
   const frames = shape[0] ?? 1;
   return shape.length < 2 || channels < 1 || channels > MOST_CHANNELS ? [frames * channels, 1] : [frames, channels];
 }
@@ -130,7 +134,7 @@ function byColumns(bytes, shape, size) {
   const words = [, Uint8Array, Uint16Array, , Uint32Array, , , , BigUint64Array][size];
   const from = new words(bytes.buffer);
   const to = new words(from.length);
-  const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
+  const strides = stridesOf(shape);
   const index = shape.map(() => 0);
   let place = 0;
   for (let i = 0; i < to.length; i++) {
@@ -175,7 +179,7 @@ export class N1Serializer {
   }
 
   static fromConfig(configuration, { shape, dataType }) {
-    if (!DTYPES.includes(dataType) || dataType === "int24") {
+    if (!isKnown(dataType)) {
       throw new N1CError(`an array of ${JSON.stringify(dataType)} is none of n1codec's`, "unsupported");
     }
     return new N1Serializer(stagesOf(configuration?.spec ?? "n1_multi"), shape, dataType);
@@ -188,8 +192,76 @@ export class N1Serializer {
     body.set(this.#stages);
     body.set(bytes.subarray(1), this.#stages.length);
     const samples = await samplesOf(body, this.#shape, this.#dtype);
-    const stride = this.#shape.map((_, axis) => this.#shape.slice(axis + 1).reduce((a, b) => a * b, 1));
-    return { data: new (arrayOf(this.#dtype))(samples.buffer), shape: this.#shape, stride };
+    return { data: new (arrayOf(this.#dtype))(samples.buffer), shape: this.#shape, stride: stridesOf(this.#shape) };
+  }
+
+  encode = cannotEncode;
+}
+
+/** Filters without side information: the array that each makes of one, and how it is undone. */
+const FILTERS = {
+  zigzag: {
+    takes: /^u?int/,
+    output: ({ shape, dataType }) => ({ shape, dataType: dataType.replace(/^int/, "uint") }),
+    undo(y, x) {
+      if (typeof y[0] === "bigint") for (let i = 0; i < y.length; i++) x[i] = (y[i] >> 1n) ^ -(y[i] & 1n);
+      else for (let i = 0; i < y.length; i++) x[i] = (y[i] >>> 1) ^ -(y[i] & 1);
+    },
+  },
+  planes: {
+    takes: /./,
+    output: ({ shape, dataType }) => ({ shape: [sizeOf(shape) * arrayOf(dataType).BYTES_PER_ELEMENT], dataType: "uint8" }),
+    undo(y, x) {
+      const bytes = new Uint8Array(x.buffer);
+      const size = x.BYTES_PER_ELEMENT;
+      for (let k = 0; k < size; k++) for (let i = 0; i < x.length; i++) bytes[i * size + k] = y[k * x.length + i];
+    },
+  },
+  bitshuffle: {
+    takes: /^int16$/,
+    output: ({ shape }) => ({ shape: [16 * Math.ceil(sizeOf(shape) / 8)], dataType: "uint8" }),
+    undo(y, x) {
+      const plane = y.length / 16;
+      for (let bit = 0; bit < 16; bit++) {
+        for (let i = 0; i < x.length; i++) x[i] |= ((y[bit * plane + (i >> 3)] >> (i & 7)) & 1) << bit;
+      }
+    },
+  },
+};
+
+/** Zarr 3: `{"name": "n1codec_filter", "configuration": {"spec": "zigzag"}}`, an array-to-array codec of zarrita. */
+export class N1Filter {
+  kind = "array_to_array";
+  #filter;
+  #meta;
+
+  constructor(filter, meta) {
+    this.#filter = filter;
+    this.#meta = meta;
+  }
+
+  static fromConfig(configuration, { shape, dataType }) {
+    const spec = configuration?.spec ?? "zigzag";
+    if (!Object.hasOwn(FILTERS, spec)) throw new N1CError(`the filter ${spec} is not known here`, "unsupported");
+    if (!isKnown(dataType) || !FILTERS[spec].takes.test(dataType)) {
+      throw new N1CError(`${spec} does not take ${JSON.stringify(dataType)}`, "unsupported");
+    }
+    return new N1Filter(FILTERS[spec], { shape, dataType });
+  }
+
+  /** What is known of a chunk behind the filter. */
+  getEncodedMeta(meta) {
+    return { ...meta, ...this.#filter.output(this.#meta), fillValue: null };
+  }
+
+  decode({ data, shape, stride }) {
+    const wanted = this.#filter.output(this.#meta).shape;
+    if (data.length !== sizeOf(wanted)) throw damaged(`there are ${data.length} samples instead of ${sizeOf(wanted)}`);
+    const samples = new (arrayOf(this.#meta.dataType))(sizeOf(this.#meta.shape));
+    this.#filter.undo(data, samples);
+    // Where the filter keeps the shape, each sample stays in its place.
+    const isSame = wanted === this.#meta.shape;
+    return isSame ? { data: samples, shape, stride } : { data: samples, shape: this.#meta.shape, stride: stridesOf(this.#meta.shape) };
   }
 
   encode = cannotEncode;
@@ -234,5 +306,6 @@ export class N1Multi extends N1Codec {
 /** Add the codecs to a registry: `register(zarr.registry)` of zarrita, or any Map of that kind. */
 export function register(registry) {
   registry.set("n1codec", () => N1Serializer);
+  registry.set("n1codec_filter", () => N1Filter);
   for (const codec of [N1Codec, N1, N1Implant, N1Max, N1Multi]) registry.set(`numcodecs.${codec.codecId}`, () => codec);
 }

@@ -213,6 +213,19 @@ def add_arrays(folder: Path) -> None:
             x.astype("f4"),
             {**third, "serializer": {"name": "n1codec", "configuration": {"spec": "planes|zstd"}}},
         ),
+        **{
+            spec: (x, {"filters": [{"name": "n1codec_filter", "configuration": {"spec": spec}}]})
+            for spec in ("zigzag", "planes", "bitshuffle")
+        },
+        "zigzag-planes": (
+            x.astype("i4"),
+            {
+                "filters": [
+                    {"name": "n1codec_filter", "configuration": {"spec": spec}} for spec in ("zigzag", "planes")
+                ],
+                "shards": (600, 6),
+            },
+        ),
         "second": (x, second),
         "second-big": (x.astype(">i2"), second),
         "second-columns": (x, {**second, "order": "F"}),

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { N1CError, N1Codec, N1Multi, N1Serializer, register } from "n1codec/zarr";
+import { N1CError, N1Codec, N1Filter, N1Multi, N1Serializer, register } from "n1codec/zarr";
 
 import { bytesOf, chunks, same } from "./cases.js";
 
@@ -62,6 +62,24 @@ test("room for the samples", async () => {
   assert.equal(await new N1Codec().decode(await bytesOf(chunk), out), out);
   same(out, wanted, "out");
   await assert.rejects(new N1Codec().decode(await bytesOf(chunk), new Uint8Array(1)), RangeError);
+});
+
+test("filters of arrays", () => {
+  const made = (spec, dataType, shape = [2, 2]) => N1Filter.fromConfig({ spec }, { shape, dataType });
+  const undo = (filter, data, shape = [data.length]) => filter.decode({ data, shape, stride: [1] });
+  assert.deepEqual(undo(made("zigzag", "int64"), BigUint64Array.of(0n, 1n, 2n, 2n ** 64n - 1n)).data, BigInt64Array.of(0n, -1n, 1n, -(2n ** 63n)));
+  assert.deepEqual(undo(made("zigzag", "uint8"), Uint8Array.of(0, 1, 2, 255)).data, Uint8Array.of(0, 255, 1, 128));
+  assert.deepEqual(undo(made("planes", "int16"), Uint8Array.of(1, 2, 3, 4, 0, 1, 0, 255)), {
+    data: Int16Array.of(1, 258, 3, -252), shape: [2, 2], stride: [2, 1],
+  }); // prettier-ignore
+  const planes = Uint8Array.of(0b0101, ...new Array(15).fill(0b0010));
+  assert.deepEqual(undo(made("bitshuffle", "int16", [3]), planes).data, Int16Array.of(1, -2, 1));
+  assert.deepEqual(made("planes", "float64").getEncodedMeta({ more: 1 }), { more: 1, shape: [32], dataType: "uint8", fillValue: null });
+  for (const [spec, dtype] of [["delta", "int16"], ["zigzag|planes", "int16"], ["zigzag", "float32"], ["bitshuffle", "int32"], ["planes", "bool"]]) {
+    assert.throws(() => made(spec, dtype), { name: "N1CError", reason: "unsupported" }, spec);
+  }
+  assert.throws(() => undo(made("planes", "int16"), new Uint8Array(7)), { reason: "damaged" });
+  assert.throws(() => made("planes", "int16").encode(), N1CError);
 });
 
 test("what is not here", () => {
