@@ -121,6 +121,7 @@ def detect(
     from n1codec.recordings.columns import columns, names, signals
     from n1codec.spikes import hits, templates
     from n1codec.spikes.detect import BAND, DETECTORS, bandpass, noise_level
+    from n1codec.spikes.evaluate import SAMPLE_BITS
 
     shapes = given is not None or keep is not None or detector == "templates"
     known = templates.read(given) if given else {}
@@ -145,7 +146,7 @@ def detect(
                 units = np.zeros(DETECTORS[detector](x, recording.rate, factor).size, np.int64)
             bits = units.size * hits.event_bits(units, len(x))
             row |= {"spikes": units.size, "rate": units.size / recording.seconds,
-                    "ratio": hits.SAMPLE_BITS * len(x) / bits if bits else None}  # fmt: skip
+                    "ratio": SAMPLE_BITS * len(x) / bits if bits else None}  # fmt: skip
             rows.append(row | {"bits": bits, "samples": len(x)})
     if keep:
         with files.writing(keep) as target:
@@ -162,7 +163,7 @@ def detect(
     if not rows:
         click.echo("no channel has a band of spikes, or its rate is not known")
     elif bits:
-        ratio = hits.SAMPLE_BITS * samples / bits
+        ratio = SAMPLE_BITS * samples / bits
         click.echo(
             f"times of spikes{', and their neurons,' if shapes else ''} take {ratio:.9g} times less than samples"
         )

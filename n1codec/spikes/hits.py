@@ -12,6 +12,7 @@ import numpy as np
 from n1codec.datasets import synth_spikes
 from n1codec.lossy import agreement
 from n1codec.spikes import detect, events, generate, templates
+from n1codec.spikes.evaluate import SAMPLE_BITS
 
 LEVELS = (4.0, 5.0, 6.0, 8.0)
 """Of planted spikes."""
@@ -23,7 +24,6 @@ LOUDNESS = (3.0, 5.0, 8.0, 12.5)
 """Edges of the classes by which generated neurons are told, in multiples of the noise."""
 SECONDS = 20.0
 """Of a generated recording."""
-SAMPLE_BITS = 16
 
 
 class Row(NamedTuple):
