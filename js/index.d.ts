@@ -2,17 +2,7 @@
 
 /** Types of samples. `float16` needs `Float16Array`; where JavaScript lacks it, samples are their 16 bits. */
 export type DType =
-  | "uint8"
-  | "int8"
-  | "uint16"
-  | "int16"
-  | "uint32"
-  | "int32"
-  | "uint64"
-  | "int64"
-  | "float16"
-  | "float32"
-  | "float64";
+  "uint8" | "int8" | "uint16" | "int16" | "uint32" | "int32" | "uint64" | "int64" | "float16" | "float32" | "float64";
 
 export type Samples =
   | Uint8Array

@@ -19,7 +19,10 @@ export async function open(source, { stream, request, signal } = {}) {
     throw new N1CError(`there are several streams: ${names} (name one: open(file, { stream: ... }))`, "argument");
   }
   if (!streams[named]) {
-    throw new N1CError(streams.length ? `there is no such stream, only ${names}` : "there are no samples in it", "argument");
+    throw new N1CError(
+      streams.length ? `there is no such stream, only ${names}` : "there are no samples in it",
+      "argument",
+    );
   }
   return new Recording(file, streams, named);
 }
@@ -76,7 +79,8 @@ class File {
   /** Bytes that were fetched, or nothing; then they are what is missing. */
   #at(offset, length) {
     for (const { offset: first, bytes } of this.#pieces) {
-      if (offset >= first && offset + length <= first + bytes.length) return bytes.subarray(offset - first, offset - first + length);
+      if (offset >= first && offset + length <= first + bytes.length)
+        return bytes.subarray(offset - first, offset - first + length);
     }
     this.#missing = { offset, length };
   }
@@ -156,7 +160,7 @@ class File {
     let spans = [];
     let ranges = [];
     let bytes = 0;
-    for (let from = start; from < stop; ) {
+    for (let from = start; from < stop;) {
       const to = Math.min(stop, this.#kernel.call("chunk_end", number, from));
       for (const range of this.#ranges(number, from, to, list, count)) {
         if (known.has(range.offset)) continue;
@@ -186,7 +190,10 @@ class File {
 
   async #fetched({ spans, ranges }, signal) {
     const pieces = await Promise.all(
-      merged(ranges).map(async ({ offset, length }) => ({ offset, bytes: await this.#source.read(offset, length, signal) })),
+      merged(ranges).map(async ({ offset, length }) => ({
+        offset,
+        bytes: await this.#source.read(offset, length, signal),
+      })),
     );
     return { spans, pieces };
   }

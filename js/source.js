@@ -11,7 +11,10 @@ export const WINDOW = 16384;
 export async function sourceOf(source, request) {
   if (typeof source === "string" || source instanceof URL) return remote(source, request);
   if (typeof Blob === "function" && source instanceof Blob) return ofBlob(source);
-  if (source instanceof ArrayBuffer || (typeof SharedArrayBuffer === "function" && source instanceof SharedArrayBuffer)) {
+  if (
+    source instanceof ArrayBuffer ||
+    (typeof SharedArrayBuffer === "function" && source instanceof SharedArrayBuffer)
+  ) {
     return ofBytes(new Uint8Array(source));
   }
   if (ArrayBuffer.isView(source)) return ofBytes(new Uint8Array(source.buffer, source.byteOffset, source.byteLength));
@@ -21,7 +24,10 @@ export async function sourceOf(source, request) {
   throw new TypeError("a file is an address, a Blob, an ArrayBuffer, its bytes, or { size, read(offset, length) }");
 }
 
-const ofBytes = (bytes) => ({ size: bytes.length, read: async (offset, length) => bytes.subarray(offset, offset + length) });
+const ofBytes = (bytes) => ({
+  size: bytes.length,
+  read: async (offset, length) => bytes.subarray(offset, offset + length),
+});
 
 const ofBlob = (blob) => ({
   size: blob.size,
@@ -36,7 +42,10 @@ async function remote(address, request) {
     if (response.status === 206) return response;
     await response.body?.cancel();
     if (response.ok) {
-      throw new N1CError(`${address}: the server sends no ranges of bytes (fetch all of it, and open the bytes)`, "unread");
+      throw new N1CError(
+        `${address}: the server sends no ranges of bytes (fetch all of it, and open the bytes)`,
+        "unread",
+      );
     }
     throw new N1CError(`${address}: HTTP ${response.status}`, "unread");
   };

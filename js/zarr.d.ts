@@ -8,7 +8,10 @@ export { N1CError };
 export class N1Serializer {
   private constructor();
   readonly kind: "array_to_bytes";
-  static fromConfig(configuration: { spec?: string } | undefined, meta: { shape: number[]; dataType: DType }): N1Serializer;
+  static fromConfig(
+    configuration: { spec?: string } | undefined,
+    meta: { shape: number[]; dataType: DType },
+  ): N1Serializer;
   decode(chunk: Uint8Array): Promise<{ data: Samples; shape: number[]; stride: number[] }>;
   encode(array: unknown): never;
 }
@@ -19,7 +22,11 @@ export class N1Filter {
   readonly kind: "array_to_array";
   static fromConfig(configuration: { spec?: string } | undefined, meta: { shape: number[]; dataType: DType }): N1Filter;
   getEncodedMeta<Meta extends object>(meta: Meta): Meta & { shape: number[]; dataType: DType };
-  decode(chunk: { data: Samples; shape: number[]; stride: number[] }): { data: Samples; shape: number[]; stride: number[] };
+  decode(chunk: { data: Samples; shape: number[]; stride: number[] }): {
+    data: Samples;
+    shape: number[];
+    stride: number[];
+  };
   encode(array: unknown): never;
 }
 

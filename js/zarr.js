@@ -101,7 +101,9 @@ function checkForm(chunk, form) {
 }
 
 function bytesOf(chunk) {
-  return ArrayBuffer.isView(chunk) ? new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength) : new Uint8Array(chunk);
+  return ArrayBuffer.isView(chunk)
+    ? new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+    : new Uint8Array(chunk);
 }
 
 /** The bytes of an array as it was in memory, from a chunk that says all that decoding needs. */
@@ -122,7 +124,8 @@ async function decodeDescribed(chunk) {
   const axes = uint();
   if (axes > MOST_AXES) throw damaged("its shape makes no sense");
   const shape = Array.from({ length: axes }, uint);
-  if (shape.reduce((all, extent) => all * Math.max(extent, 1), 1) >= MOST_SAMPLES) throw damaged("its shape makes no sense");
+  if (shape.reduce((all, extent) => all * Math.max(extent, 1), 1) >= MOST_SAMPLES)
+    throw damaged("its shape makes no sense");
   const bytes = await samplesOf(chunk.subarray(at), shape, dtype);
   const size = arrayOf(dtype).BYTES_PER_ELEMENT;
   const placed = kind & BY_COLUMNS ? byColumns(bytes, shape, size) : bytes;
@@ -210,7 +213,10 @@ const FILTERS = {
   },
   planes: {
     takes: /./,
-    output: ({ shape, dataType }) => ({ shape: [sizeOf(shape) * arrayOf(dataType).BYTES_PER_ELEMENT], dataType: "uint8" }),
+    output: ({ shape, dataType }) => ({
+      shape: [sizeOf(shape) * arrayOf(dataType).BYTES_PER_ELEMENT],
+      dataType: "uint8",
+    }),
     undo(y, x) {
       const bytes = new Uint8Array(x.buffer);
       const size = x.BYTES_PER_ELEMENT;
@@ -261,7 +267,9 @@ export class N1Filter {
     this.#filter.undo(data, samples);
     // Where the filter keeps the shape, each sample stays in its place.
     const isSame = wanted === this.#meta.shape;
-    return isSame ? { data: samples, shape, stride } : { data: samples, shape: this.#meta.shape, stride: stridesOf(this.#meta.shape) };
+    return isSame
+      ? { data: samples, shape, stride }
+      : { data: samples, shape: this.#meta.shape, stride: stridesOf(this.#meta.shape) };
   }
 
   encode = cannotEncode;
@@ -279,7 +287,8 @@ export class N1Codec {
   async decode(chunk, out) {
     const samples = await decodeDescribed(bytesOf(chunk));
     if (!out) return samples;
-    if (out.byteLength !== samples.length) throw new RangeError(`there are ${samples.length} bytes, and room for ${out.byteLength}`);
+    if (out.byteLength !== samples.length)
+      throw new RangeError(`there are ${samples.length} bytes, and room for ${out.byteLength}`);
     bytesOf(out).set(samples);
     return out;
   }

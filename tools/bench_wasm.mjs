@@ -16,7 +16,7 @@ for (const path of process.argv.slice(2)) {
   };
   await decode();
   const times = [];
-  for (const begin = performance.now(); times.length < 3 || (performance.now() - begin < 5000 && times.length < 99); ) {
+  for (const begin = performance.now(); times.length < 3 || (performance.now() - begin < 5000 && times.length < 99);) {
     const before = process.cpuUsage();
     await decode();
     const { user, system } = process.cpuUsage(before);

@@ -4,8 +4,17 @@ const MOST_CHANNELS = 32;
 const LEFT = 64; // pixels for the names of channels
 
 const [form, address, file, said, canvas, back, position, on, time, first] = [
-  "form", "address", "file", "said", "canvas", "back", "position", "on", "time", "first",
-].map((id) => document.getElementById(id)); // prettier-ignore
+  "form",
+  "address",
+  "file",
+  "said",
+  "canvas",
+  "back",
+  "position",
+  "on",
+  "time",
+  "first",
+].map((id) => document.getElementById(id));
 
 const worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
 const waiting = new Map();
@@ -48,7 +57,9 @@ async function openSource(source, name) {
   const seconds = frames / (recording.rate ?? 1000);
   position.max = Math.max(0, Math.ceil(seconds) - 1);
   first.max = channels - 1;
-  const rate = recording.rate ? `${recording.rate} Hz, ${seconds.toFixed(2)} s` : `${frames} frames, 1000 of them at a time`;
+  const rate = recording.rate
+    ? `${recording.rate} Hz, ${seconds.toFixed(2)} s`
+    : `${frames} frames, 1000 of them at a time`;
   say(`${name}: ${channels} channel${channels === 1 ? "" : "s"} of ${recording.dtype}, ${rate}`);
   await show();
 }

@@ -32,7 +32,12 @@ for (const { file, reason, streams } of files) {
       same(all, samples, name);
       if (frames > 4 && channels) {
         const size = all.BYTES_PER_ELEMENT * channels;
-        for (const [start, stop] of [[1, frames - 2], [frames - 1, frames], [2, 3], [0, 0]]) {
+        for (const [start, stop] of [
+          [1, frames - 2],
+          [frames - 1, frames],
+          [2, 3],
+          [0, 0],
+        ]) {
           same(await recording.read(start, stop), samples.slice(start * size, stop * size), `${start} to ${stop}`);
         }
         const few = [channels - 1, 0, channels - 1];
@@ -42,7 +47,9 @@ for (const { file, reason, streams } of files) {
         let sum = zero;
         for (let t = 1; t < frames; t++) {
           few.forEach((channel, k) => {
-            sum += Object.is(all[t * channels + channel], part[(t - 1) * few.length + k]) ? zero : zero + (LARGE.has(dtype) ? 1n : 1);
+            sum += Object.is(all[t * channels + channel], part[(t - 1) * few.length + k])
+              ? zero
+              : zero + (LARGE.has(dtype) ? 1n : 1);
           });
         }
         assert.equal(sum, zero, "some channels");
@@ -66,7 +73,7 @@ for (const { file } of files.filter((one) => one.small)) {
     for (let i = 0; i < good.length; i++) {
       await assert.rejects(read(good.slice(0, i)), N1CError, `cut at ${i}`);
       const bad = good.slice();
-      bad[i] ^= 1 << i % 8;
+      bad[i] ^= 1 << (i % 8);
       await assert.rejects(read(bad), N1CError, `changed at ${i}`);
     }
     await read(good);

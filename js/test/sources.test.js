@@ -57,7 +57,10 @@ test("an address: only what is needed is fetched", async () => {
   const other = await open(`${address}file`);
   asked = [];
   const one = await other.read(100, 200, { channels: [2] });
-  assert.deepEqual(Array.from(one), Array.from({ length: 100 }, (_, i) => samples[(100 + i) * channels + 2]));
+  assert.deepEqual(
+    Array.from(one),
+    Array.from({ length: 100 }, (_, i) => samples[(100 + i) * channels + 2]),
+  );
   assert.ok(fetched(asked) < 0.6 * whole, `${fetched(asked)} of ${whole}`);
   asked = [];
   same(await other.read(100, 200), part(100, 200), "the other groups, too");
@@ -69,7 +72,13 @@ test("an address: only what is needed is fetched", async () => {
 
 test("several reads at a time", async () => {
   const recording = await open(new URL(`${address}file`));
-  const spans = [[9000, 9100], [0, 50], [frames - 10, frames], [0, frames], [50, 60]];
+  const spans = [
+    [9000, 9100],
+    [0, 50],
+    [frames - 10, frames],
+    [0, frames],
+    [50, 60],
+  ];
   const found = await Promise.all(spans.map(([start, stop]) => recording.read(start, stop)));
   spans.forEach(([start, stop], i) => same(found[i], part(start, stop), `${start}`));
 });
@@ -96,7 +105,10 @@ for (const [kind, text] of [
 }
 
 test("a server that is not there", async () => {
-  await assert.rejects(open("http://127.0.0.1:9/file"), (error) => error.reason === "unread" && /could not be fetched/.test(error));
+  await assert.rejects(
+    open("http://127.0.0.1:9/file"),
+    (error) => error.reason === "unread" && /could not be fetched/.test(error),
+  );
 });
 
 test("headers go with each request", async () => {
@@ -112,7 +124,12 @@ test("a read that is given up", async () => {
 
 test("Blob, ArrayBuffer, a view, a reader", async () => {
   const own = { size: file.length, read: async (offset, length) => file.slice(offset, offset + length) };
-  for (const source of [new Blob([file]), file.slice().buffer, new DataView(file.buffer, file.byteOffset, file.length), own]) {
+  for (const source of [
+    new Blob([file]),
+    file.slice().buffer,
+    new DataView(file.buffer, file.byteOffset, file.length),
+    own,
+  ]) {
     same(await (await open(source)).read(frames - 99), part(frames - 99, frames), "the end");
   }
   await assert.rejects(open({ ...own, read: async () => new Uint8Array(3) }), /3 bytes were sent instead of/);
@@ -123,10 +140,17 @@ test("Blob, ArrayBuffer, a view, a reader", async () => {
 
 test("what does not exist", async () => {
   const recording = await open(file);
-  for (const [start, stop] of [[-1, 3], [3, 2], [0, frames + 1], [0.5, 2], ["0", 2]]) {
+  for (const [start, stop] of [
+    [-1, 3],
+    [3, 2],
+    [0, frames + 1],
+    [0.5, 2],
+    ["0", 2],
+  ]) {
     await assert.rejects(recording.read(start, stop), RangeError);
   }
-  for (const list of [[channels], [-1], [0.5], ["1"]]) await assert.rejects(recording.read(0, 9, { channels: list }), RangeError);
+  for (const list of [[channels], [-1], [0.5], ["1"]])
+    await assert.rejects(recording.read(0, 9, { channels: list }), RangeError);
   assert.equal((await recording.read(0, 9, { channels: [] })).length, 0);
   same(await recording.read(0, 2, { channels: new Set([0]) }), Int16Array.of(samples[0], samples[channels]), "a set");
   await assert.rejects(open(file, { stream: 1 }), { reason: "argument" });
@@ -143,7 +167,10 @@ test("several streams", async () => {
   await assert.rejects(open(bytes), (error) => streams.every((one) => error.message.includes(`"${one.name}"`)));
   const last = streams.at(-1);
   const recording = await open(bytes, { stream: last.name });
-  assert.deepEqual(recording.streams, streams.map((one) => one.name));
+  assert.deepEqual(
+    recording.streams,
+    streams.map((one) => one.name),
+  );
   same(raw(await recording.read()), await bytesOf(last.raw), last.name);
 });
 

@@ -18,7 +18,10 @@ for (const { name, form, id, chunk, raw, reason, ...of } of chunks) {
       if (form === 2) return registry.get(`numcodecs.${id}`)().fromConfig({}).decode(bytes);
       const { data, shape, stride } = await bare(of).decode(bytes);
       assert.deepEqual(shape, of.shape);
-      assert.deepEqual(stride, of.shape.map((_, axis) => of.shape.slice(axis + 1).reduce((a, b) => a * b, 1)));
+      assert.deepEqual(
+        stride,
+        of.shape.map((_, axis) => of.shape.slice(axis + 1).reduce((a, b) => a * b, 1)),
+      );
       return data;
     };
     if (reason) return assert.rejects(decode, (error) => error instanceof N1CError && error.reason === reason);
@@ -35,7 +38,7 @@ test("damaged chunks are refused, and do no harm", async () => {
     for (let i = 0; i < good.length; i++) {
       await assert.rejects(codec.decode(good.subarray(0, i)), N1CError, `cut at ${i}`);
       const bad = good.slice();
-      bad[i] ^= 1 << i % 8;
+      bad[i] ^= 1 << (i % 8);
       if (form === 2 && i === 1) bad[i] = 0xff; // another order of bytes is one, too
       const samples = await codec.decode(bad).catch((error) => assert.ok(error instanceof N1CError, error));
       // The checksum is that of the samples: a byte that they do not depend on may be another.
@@ -67,15 +70,31 @@ test("room for the samples", async () => {
 test("filters of arrays", () => {
   const made = (spec, dataType, shape = [2, 2]) => N1Filter.fromConfig({ spec }, { shape, dataType });
   const undo = (filter, data, shape = [data.length]) => filter.decode({ data, shape, stride: [1] });
-  assert.deepEqual(undo(made("zigzag", "int64"), BigUint64Array.of(0n, 1n, 2n, 2n ** 64n - 1n)).data, BigInt64Array.of(0n, -1n, 1n, -(2n ** 63n)));
+  assert.deepEqual(
+    undo(made("zigzag", "int64"), BigUint64Array.of(0n, 1n, 2n, 2n ** 64n - 1n)).data,
+    BigInt64Array.of(0n, -1n, 1n, -(2n ** 63n)),
+  );
   assert.deepEqual(undo(made("zigzag", "uint8"), Uint8Array.of(0, 1, 2, 255)).data, Uint8Array.of(0, 255, 1, 128));
   assert.deepEqual(undo(made("planes", "int16"), Uint8Array.of(1, 2, 3, 4, 0, 1, 0, 255)), {
-    data: Int16Array.of(1, 258, 3, -252), shape: [2, 2], stride: [2, 1],
-  }); // prettier-ignore
+    data: Int16Array.of(1, 258, 3, -252),
+    shape: [2, 2],
+    stride: [2, 1],
+  });
   const planes = Uint8Array.of(0b0101, ...new Array(15).fill(0b0010));
   assert.deepEqual(undo(made("bitshuffle", "int16", [3]), planes).data, Int16Array.of(1, -2, 1));
-  assert.deepEqual(made("planes", "float64").getEncodedMeta({ more: 1 }), { more: 1, shape: [32], dataType: "uint8", fillValue: null });
-  for (const [spec, dtype] of [["delta", "int16"], ["zigzag|planes", "int16"], ["zigzag", "float32"], ["bitshuffle", "int32"], ["planes", "bool"]]) {
+  assert.deepEqual(made("planes", "float64").getEncodedMeta({ more: 1 }), {
+    more: 1,
+    shape: [32],
+    dataType: "uint8",
+    fillValue: null,
+  });
+  for (const [spec, dtype] of [
+    ["delta", "int16"],
+    ["zigzag|planes", "int16"],
+    ["zigzag", "float32"],
+    ["bitshuffle", "int32"],
+    ["planes", "bool"],
+  ]) {
     assert.throws(() => made(spec, dtype), { name: "N1CError", reason: "unsupported" }, spec);
   }
   assert.throws(() => undo(made("planes", "int16"), new Uint8Array(7)), { reason: "damaged" });

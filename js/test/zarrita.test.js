@@ -25,6 +25,9 @@ for (const name of arrays) {
     const rows = data.constructor.from({ length: data.length }, (_, i) => at(Math.floor(i / channels), i % channels));
     same(rows, await bytesOf(`${name}.raw`), name);
     const column = await zarr.get(array, [zarr.slice(3, 9), 1]);
-    assert.deepEqual(Array.from(column.data), Array.from({ length: 6 }, (_, i) => at(3 + i, 1)));
+    assert.deepEqual(
+      Array.from(column.data),
+      Array.from({ length: 6 }, (_, i) => at(3 + i, 1)),
+    );
   });
 }
