@@ -139,14 +139,14 @@ def plot(lines: Sequence[Line], about: str) -> Figure:
         axes.set_ylabel(title)
     for style, level in zip(("-", "--", ":"), reversed(LEVELS), strict=True):
         _groups(hits, lines, f"hit_{level}", style, labelled=False)
-        hits.plot([], [], color=GREY, linestyle=style, label=f"planted spikes of {level} times the noise")
+        hits.plot([], [], color=GREY, linestyle=style, label=f"spikes of {level} times the noise")
     sorting = [(line["ratio_16"], line["accuracy"]) for line in lines if line["accuracy"] is not None]
     if sorting:
         hits.scatter(*zip(*sorting, strict=True), s=46, facecolors="none", edgecolors=INK, marker="h", zorder=4,
-                     label="sorting accuracy, generated recordings")  # fmt: skip
+                     label="sorting accuracy, generated")  # fmt: skip
     hits.set_ylim(-0.03, 1.03)
     hits.set_ylabel("share that is found")
-    hits.legend(fontsize=8, frameon=False, loc="lower right")
+    hits.legend(fontsize=8, frameon=False, loc="lower left")
     _power(power, lines)
     low, high = 0.8 * min(line["ratio_16"] for line in lines), 1.4 * max(line["ratio_16"] for line in lines)
     ticks = [tick for tick in _TICKS if low <= tick <= high]
@@ -181,10 +181,10 @@ def _at_a_megabit(lines: Sequence[Line]) -> float:
 
 def _groups(axes: Axes, lines: Sequence[Line], key: str, style: str = "-", labelled: bool = True) -> None:
     for slot, group in enumerate(_GROUPS):
-        points = [(line["ratio_16"], line[key]) for line in lines if line["group"] == group and line[key] is not None]
-        if points:
-            axes.plot(*zip(*points, strict=True), color=colour(slot), marker=marker(slot), markersize=5, linewidth=1.3,
-                      linestyle=style, label=group if labelled else None)  # fmt: skip
+        own = [line for line in lines if line["group"] == group and line[key] is not None]
+        axes.plot([line["ratio_16"] for line in own], [line[key] for line in own], color=colour(slot),
+                  marker=marker(slot), markersize=5, linewidth=1.3, linestyle=style,
+                  label=group if labelled else None)  # fmt: skip
 
 
 def _power(axes: Axes, lines: Sequence[Line]) -> None:
