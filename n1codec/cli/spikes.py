@@ -156,7 +156,7 @@ def detect(
         click.echo(json.dumps(rows, indent=2))
         return
     for row in rows:
-        apart = f" of {len(row['units'])} neurons" if shapes else ""
+        apart = f" of {len(row['units'])} neuron{'s'[: len(row['units']) != 1]}" if shapes else ""
         click.echo(
             f"{row['channel']}: noise {row['noise']:.9g}, {row['spikes']} spikes{apart}, {row['rate']:.9g} a second"
         )
