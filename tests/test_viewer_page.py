@@ -450,7 +450,7 @@ def test_the_overview_of_a_large_recording_fills_in_and_says_so(
         assert "not copied" in shown.text("about")
         until(
             shown.page,
-            "document.getElementById('note').textContent.endsWith('are read so far, and shown with all samples.')",
+            "document.getElementById('note').textContent.endsWith('is read so far, and shown with all samples.')",
         )
         before = shown.page.locator("#pixels").screenshot()
         go_on.set()

@@ -13,6 +13,13 @@ export function ticks(low, high, count) {
   return { step, values };
 }
 
+/** Return about `count` ticks, more where fewer than two are inside of what is shown: one number tells no scale. */
+function two(low, high, count, most, inside = () => true) {
+  let found = ticks(low, high, count);
+  for (let more = count + 1; more < most && found.values.filter(inside).length < 2; more++) found = ticks(low, high, more);
+  return found;
+}
+
 /** Return the smallest of 1, 2, 5 (or others) times a power of ten that is not below a number. */
 export function roundUp(value, steps = [1, 2, 5, 10]) {
   if (!(value > 0)) return 1;
@@ -193,8 +200,7 @@ export class Pen {
   left(area, low, high, title, { format = number, count = Math.max(1, Math.floor(area.h / 34)), grid = true, titleAt = 14, inset = 0 } = {}) {
     const place = (value) => Math.round(area.y + area.h - ((value - low) / (high - low)) * area.h) + 0.5;
     const inside = (value) => place(value) >= area.y + inset && place(value) <= area.y + area.h - inset;
-    let found = ticks(low, high, count);
-    for (let more = count + 1; more < area.h / 14 && found.values.filter(inside).length < 2; more++) found = ticks(low, high, more); // one number tells no scale
+    const found = two(low, high, count, area.h / 14, inside);
     for (const value of found.values.filter(inside)) {
       const y = place(value);
       if (grid) this.line(area.x, y, area.x + area.w, y);
@@ -205,7 +211,7 @@ export class Pen {
   }
 
   /** A bar of the colours of a table, beside an area, with its numbers. */
-  colourBar(x, y, height, table, low, high, title, { format = number, found = ticks(low, high, Math.max(2, Math.floor(height / 60))) } = {}) {
+  colourBar(x, y, height, table, low, high, title, { format = number, found = two(low, high, Math.max(2, Math.floor(height / 60)), height / 14) } = {}) {
     const steps = Math.min(128, Math.round(height));
     for (let i = 0; i < steps; i++) {
       const value = table[Math.round((1 - i / (steps - 1)) * (table.length - 1))];

@@ -70,7 +70,7 @@ function overview(scene, area, one, other, side) {
     return table[Math.round(Math.min(Math.max(share, 0), 1) * (table.length - 1))];
   });
   const both = other ? `${about(scene, one)}; ${about(scene, other).replace(/ of [\d,]+ samples.*/, "")}` : about(scene, one);
-  scene.notes.push(`${both}, each coded by itself, which costs more than whole files do. Click a row to see its channel below.`);
+  scene.notes.push(`${both}, each block of each channel coded by itself, which costs more than whole files do. Click a row to see its channel below.`);
   if (!side) return;
   const most = roundUp(Math.max(...shown.map((channel) => Math.max(one.means[channel], other ? other.means[channel] : 0)), 0.1));
   const height = side.h / shown.length;

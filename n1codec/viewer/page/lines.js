@@ -75,7 +75,7 @@ function tellStretches(scene, { exact, finest, columns }, steps) {
     if (session.large && finest && !steps && columns.width > 64) scene.notes.push("Overview of all samples.");
   } else if (steps) scene.notes.push("Overview of stretches, because a filter or a reference is on: zoom in for all samples.");
   else if (session.large) {
-    const rest = tiles.read === null ? "" : ` ${Math.floor(100 * tiles.read)} % of the recording are read so far, and shown with all samples.`;
+    const rest = tiles.read === null ? "" : ` ${Math.floor(100 * tiles.read)} % of the recording is read so far, and shown with all samples.`;
     scene.notes.push(`Overview from the first 64 of each ${width} frames: zoom in for all samples.${rest}`);
     scene.later = tiles.patience;
   }
