@@ -43,7 +43,8 @@ def command(
     Each point has its ratio, of 16-bit samples and, for recordings of N1, of 10-bit codes; what is left of the samples
     in the full band and between 300 and 6000 Hz; how many of the spikes that are planted in quiet recordings are found;
     and an estimate of the power that its encoder and the radio take for all channels, from counted operations and
-    published energies. The autoencoder's encoder follows, at the rates of spikes that were found.
+    published energies. The autoencoder's encoder follows, at the rates of spikes that were found. Budgets of events are
+    those of 1024 channels; fewer channels have less in proportion.
 
     With --out the rows are kept in road.jsonl there. What is there is not measured again, so that an interrupted run
     goes on.
