@@ -43,7 +43,9 @@ export function draw(scene) {
   const hidden = new Set(state.hidden.split(",").filter(Boolean));
   const rows = found.rows.filter((row) => row[column] > 0 && row.compression_ratio > 0);
   const families = [...new Set(rows.map((row) => row.family))].sort((a, b) => (FAMILIES.indexOf(a) + 99) % 99 - ((FAMILIES.indexOf(b) + 99) % 99));
-  legend(scene, families, hidden);
+  const more = legend(scene, families, hidden);
+  area.y += more;
+  area.h -= more;
   const points = rows.filter((row) => !hidden.has(row.family)).map((row) => ({ row, x: Math.log10(row[column]), y: row.compression_ratio }));
   scene.notes.push(`${found.name}: ${points.length} verified codecs. Up and to the right is better; the line joins those that none beats in both.`);
   if (!points.length) return area;
@@ -105,6 +107,7 @@ function names(scene, area, best) {
   pen.text("none beats these in both", x, area.y - 14, { size: 11 });
 }
 
+/** Draw the families in rows, and return how much room those beyond the first one take. */
 function legend(scene, families, hidden) {
   const { pen, theme, width } = scene;
   let x = 64;
@@ -123,6 +126,7 @@ function legend(scene, families, hidden) {
     last.legend.push({ family, x, y: y - 9, w: wide - 6, h: 18 });
     x += wide;
   }
+  return y - 12;
 }
 
 const nearest = (x, y) => last.points.reduce((best, point) => {
