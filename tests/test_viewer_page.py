@@ -243,6 +243,22 @@ def test_pixels_colours_and_axes(browser: Any, address: str) -> None:
 # -- the page ----------------------------------------------------------------------------------------------------------
 
 
+def test_what_would_change_nothing_is_not_shown(browser: Any, address: str) -> None:
+    groups = """() => [...document.querySelectorAll("#groups > .group")].filter((made) => !made.hidden)
+      .map((made) => made.querySelector("legend").textContent)"""
+    many = {"Channels", "Order of channels", "Correlation", "Distance"}
+    for query, shown in (
+        ("?view=spectrum&spectrum=lines&order=single", many),
+        ("?view=spectrum&spectrum=spectrogram&order=single", set()),
+        ("?view=spectrum&spectrum=lines", {"Channels", "Order of channels"}),
+        ("?view=correlation", {"Channels", "Order of channels", "Correlation"}),
+        ("?view=results", set()),
+    ):
+        page = Page(browser, address, query)
+        assert many & set(page.page.evaluate(groups)) == shown, query
+        page.close()
+
+
 def test_every_view_shows_and_a_link_reproduces_it(browser: Any, address: str) -> None:
     shown = Page(browser, address)
     ids = ("title", "range", "note")

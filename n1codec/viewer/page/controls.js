@@ -165,6 +165,7 @@ export class Controls {
           return { ...look(app.state, at - half, at + half, app.session.frames), cursor: at };
         }, { label: "Go to a moment", leave: true, more: { placeholder: "1:02.5", title: "Seconds, hh:mm:ss, or # and a sample" } }),
         this.choice("clock")));
+    const several = (state) => state.view !== "spectrum" || state.spectrum !== "spectrogram"; // that of one channel
     this.group("Channels", CHANNELS,
       element("div", { className: "row" },
         this.field("from", (state) => String(visible(state, app.session.channels)[0]), (text) => {
@@ -178,13 +179,13 @@ export class Controls {
         this.field("find", () => "", (text) => {
           const channel = find(text, app.session.names);
           return channel < 0 ? null : app.showing(channel);
-        }, { label: "Find a channel by number or name", leave: true, more: { placeholder: "name" } })));
+        }, { label: "Find a channel by number or name", leave: true, more: { placeholder: "name" } }))).when = several;
     const order = this.select("order", CHOICES.order, "Order of channels");
     this.order = order;
-    this.group("Order of channels", CHANNELS, order.made);
-    const clusters = (state) => state.view === "correlation" || (state.order !== "" && state.order !== "depth");
-    this.group("Correlation", CHANNELS, this.choice("measure")).when = clusters;
-    this.group("Distance", CHANNELS, this.choice("distance")).when = (state) => state.order !== "" && state.order !== "depth";
+    this.group("Order of channels", CHANNELS, order.made).when = several;
+    const clusters = (state) => several(state) && state.order !== "" && state.order !== "depth";
+    this.group("Correlation", CHANNELS, this.choice("measure")).when = (state) => state.view === "correlation" || clusters(state);
+    this.group("Distance", CHANNELS, this.choice("distance")).when = clusters;
     this.probe();
     this.group("In focus", "spectrum spikes compression", element("div", { className: "row" },
       this.field("channel", (state) => String(state.focus), (text) => {
