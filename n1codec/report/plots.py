@@ -84,6 +84,8 @@ def save(plots: Mapping[str, Callable[[], Figure]], folder: Path) -> list[Path]:
                 with files.writing(path) as file:
                     figure.savefig(file, format=ending, dpi=130, facecolor="white", metadata=metadata)
                 figure.set_layout_engine("none")  # it is laid out, and that takes long
+                for axes in figure.axes:  # the layout's last digits vary, and names in SVG files follow from them
+                    axes.set_position([round(edge, 6) for edge in axes.get_position().bounds])
                 written.append(path)
     return written
 
