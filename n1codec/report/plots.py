@@ -85,7 +85,8 @@ def save(plots: Mapping[str, Callable[[], Figure]], folder: Path) -> list[Path]:
                     figure.savefig(file, format=ending, dpi=130, facecolor="white", metadata=metadata)
                 figure.set_layout_engine("none")  # it is laid out, and that takes long
                 for axes in figure.axes:  # the layout's last digits vary, and names in SVG files follow from them
-                    axes.set_position([round(edge, 6) for edge in axes.get_position().bounds])
+                    x, y, width, height = (round(edge, 6) for edge in axes.get_position().bounds)
+                    axes.set_position((x, y, width, height))
                 written.append(path)
     return written
 
