@@ -65,6 +65,19 @@ def results(folder: Path, codecs: int, files: int = 4, specs: Sequence[str] = ()
     return folder
 
 
+def test_places_of_axes_have_few_digits(tmp_path: Path) -> None:
+    """The last digits of a layout vary from one drawing to the next, and names in SVG files follow from them."""
+    from n1codec.report.plots import headed, save
+
+    figure = headed(7, 3, "A title", "a line")
+    for axes in figure.subplots(1, 3):
+        axes.plot([1, 3], label="some")
+        axes.set_ylabel("long words\nin lines")
+    save({"some": lambda: figure}, tmp_path)
+    edges = np.array([axes.get_position().bounds for axes in figure.axes])
+    assert np.abs(edges - edges.round(6)).max() < 1e-12
+
+
 @pytest.mark.parametrize("codecs", [1, pytest.param(12, marks=pytest.mark.slow)])
 def test_plots_are_drawn_and_are_the_same_each_time(tmp_path: Path, codecs: int, capsys) -> None:
     from n1codec.report.plots import draw
