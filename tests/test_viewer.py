@@ -291,7 +291,7 @@ def test_the_overview_of_a_large_recording_becomes_exact(
         if len(shares) == 20:
             enough.set()
 
-    made = overview.Overview(large.signals, tmp_path / "cache" / large.key / "derived")  # type: ignore[arg-type]
+    made = overview.Overview((8, 200_000), lambda start, stop: samples[start:stop].T, large._derived)
     with pytest.raises(Cancelled):
         made.fill(advance, enough)
     assert made.frames == 20 * 4096 and shares == sorted(shares)
@@ -304,11 +304,11 @@ def test_the_overview_of_a_large_recording_becomes_exact(
         second.values[:, :128], bins[1][:, :128]
     )  # what is there is of all samples
     assert (second.values[..., 1] <= bins[1][..., 1]).all() and (second.values != bins[1]).any()
-    assert again.overview_read is None
+    assert again.overview_read() is None
     job = again.read_all()
     assert job is not None and again.read_all() is job
     job.wait()
-    assert (job.error, job.share, again.overview_read) == ("", 1.0, 1.0)
+    assert (job.error, job.share, again.overview_read()) == ("", 1.0, 1.0)
     for found in (again, opening.reopen(large.key, tmp_path / "cache")):
         assert found is not None
         for width in (128, 256, 4096, 1 << 18, 1 << 22):
@@ -343,7 +343,57 @@ def test_blocks_of_a_long_overview_are_longer(large: Session, monkeypatch: pytes
 
 
 def test_a_copied_recording_needs_no_overview(opened: Session) -> None:
-    assert opened.read_all() is None and opened.overview_read is None
+    assert opened.read_all() is None and opened.overview_read() is None
+
+
+def test_the_overview_of_filtered_signals_becomes_exact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overview, "_STRETCH_BYTES", 1 << 18)
+    monkeypatch.setattr(overview, "_BUSY", 1.0)
+    monkeypatch.setattr(session, "_BATCH", 1 << 20)
+    made = opening.open_paths([flat(tmp_path / "run.bin", signal(300_000, 8))], tmp_path / "cache")
+    made.prepare().wait()
+    steps, channels = Processing(300.5, 6000, reference=True), np.array([5, 0])
+    whole = made.read(channels, 0, made.frames, steps).astype(int)
+
+    def error(found: Session, width: int) -> int:
+        tile = found.tile(width, 0, channels, steps)
+        assert tile.exact and tile.scale == made.scale(steps)
+        return int(np.abs(tile.values - signals.extremes(whole[:, : 512 * width], width)).max())
+
+    rough = made.tile(512, 0, channels, steps)
+    assert not rough.exact and made.overview_read(steps) is None
+    job = made.read_all(steps)
+    assert job is not None and made.read_all(steps) is job
+    job.wait()
+    assert (job.error, made.overview_read(steps), made.overview_read()) == ("", 1.0, None)
+    again = opening.reopen(made.key, tmp_path / "cache")
+    assert again is not None and again.overview_read(steps) == 1.0
+    assert again.overview_read(steps._replace(low=301)) is None
+    for found in (made, again):
+        assert max(error(found, width) for width in (128, 512, 1 << 20)) <= 4  # stretches begin elsewhere
+    with pytest.raises(CodecError, match="pass band"):
+        made.read_all(Processing(9000, 800))
+
+
+def test_few_overviews_of_filtered_signals_are_made_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overview, "_STRETCH_BYTES", 1 << 14)
+    made = opening.open_paths([flat(tmp_path / "run.bin", signal(300_000, 8))], tmp_path / "cache")
+    jobs = [made.read_all(Processing(low)) for low in (300, 400, 500, 600, 700, 800)]
+    for job in jobs:
+        assert job is not None
+        job.wait()
+    assert [bool(job and job.cancelled.is_set()) for job in jobs] == [True] * 5 + [False]
+    files = {path.name for path in made._derived.glob("overview-*-*.bin")}
+    assert "overview-128-800-.bin" in files and len(files) <= session._KEPT
+    once_more = made.read_all(Processing(400))
+    assert once_more is not None
+    once_more.wait()
+    assert made.overview_read(Processing(400)) == 1.0 and made.overview_read(Processing(800)) == 1.0
+
+
+def test_a_processing_is_its_text() -> None:
+    for text in ("", "300-6000", "300.5-", "1-2.25+cmr", "+white", "300-+cmr+white"):
+        assert Processing.parse(text).text == text
 
 
 def test_figures_of_a_large_recording_say_that_they_are_of_stretches(
@@ -962,6 +1012,26 @@ print(opened.channels, opened.frames, int(status["VmHWM"].split()[0]) // 1024)
 """
 
 
+PROCESS = """
+import sys
+from pathlib import Path
+import numpy as np
+from n1codec.viewer import opening, overview
+from n1codec.viewer.processing import Processing
+overview._BUSY = 1.0
+opened = opening.open_paths([sys.argv[1]], Path(sys.argv[2]))
+opened.prepare().wait()
+steps, every = Processing.parse("300-6000+cmr"), np.arange(opened.channels)
+before = opened.tile(1 << 12, 0, every, steps)
+job = opened.read_all(steps)
+job.wait()
+after = opened.tile(1 << 12, 0, every, steps)
+assert not before.exact and after.exact and not job.error and after.values.any()
+status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+print(opened.channels, opened.frames, int(status["VmHWM"].split()[0]) // 1024)
+"""
+
+
 def peak_memory(folder: Path, channels: int, frames: int, script: str = MEASURE) -> int:
     """Return the MiB that the viewer's process takes at most to open a sparse RF64 file and to show it."""
     size, path = 2 * channels * frames, folder / "sparse.wav"
@@ -996,6 +1066,12 @@ def test_384_channels_take_less_than_500_megabytes(tmp_path: Path, frames: int) 
 @pytest.mark.slow
 def test_reading_a_long_recording_takes_less_than_500_megabytes(tmp_path: Path) -> None:
     assert peak_memory(tmp_path, 384, 120 * 30_000, READ) < 500
+
+
+@needs_proc
+@pytest.mark.slow
+def test_filtering_a_recording_takes_less_than_500_megabytes(tmp_path: Path) -> None:
+    assert peak_memory(tmp_path, 384, 700_000, PROCESS) < 500
 
 
 # -- the command -------------------------------------------------------------------------------------------------------

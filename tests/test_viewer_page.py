@@ -19,7 +19,8 @@ from n1codec.recordings import wav
 
 if not os.environ.get("N1_REQUIRE_ALL"):
     pytest.importorskip("flask")
-from n1codec.viewer import opening, overview, server
+from n1codec.viewer import opening, overview, server, spikes
+from n1codec.viewer.processing import Processing
 from n1codec.viewer.session import Session
 from n1codec.viewer.sessions import Sessions
 
@@ -140,7 +141,7 @@ STATE = """async () => {
       const f = fit(q);
       const [a, b] = s.window_(f, 100000);
       const [c, d] = s.visible(f, 130);
-      return a >= 0 && b <= 100000 && b - a >= 16 && c >= 0 && c < d && d <= 130 && f.focus >= 0 && f.focus < 130;
+      return a >= 0 && b <= 100000 && b - a >= 16 && c >= 0 && c < d && d <= 130 && f.focus >= -1 && f.focus < 130;
     }),
     seen,
     zoomed: s.window_(s.zoom(fit(""), 0.5, 100000, 0.25), 100000),
@@ -231,7 +232,7 @@ def test_pixels_colours_and_axes(browser: Any, address: str) -> None:
         and got["nice"][1] == pytest.approx([-1.2, 1.2])
         and got["ticks"] == [0, 2, 4, 6, 8, 10]
     )
-    assert got["numbers"] == ["-5,000", "10,000", "1,234.5", "0.0", "0.25M"]
+    assert got["numbers"] == ["\N{MINUS SIGN}5,000", "10,000", "1,234.5", "0.0", "0.25M"]
     assert got["speeds"] == ["0.01", "0.1", "1", "1,000", "100,000", "0.032", "1.8"]
     assert got["clock"] == ["01:02:03.5", "00:01:00.0", "1.25"]
     assert got["blocks"] == [[0, 100], [200, 340], None, None] and got["at"] == [2, -1]
@@ -286,7 +287,7 @@ def test_every_sample_is_drawn_where_it_is(browser: Any, address: str, opened: S
         name, moment, value = shown.page.locator("#pointer").inner_text().splitlines()
         assert name.startswith("0 ") and f"sample {frame}" in moment
         # The pixel holds the sample, and a little of the line to the next one.
-        numbers = [int(word.replace(",", "")) for word in value.split() if word.lstrip("-").replace(",", "").isdigit()]
+        numbers = [int(word) for word in value.translate({0x2212: "-", 44: ""}).split() if word.lstrip("-").isdigit()]
         expected = opened.signals[0, frame : frame + 2].astype(int)
         assert min(abs(number - expected[0]) for number in numbers) <= 1 + abs(np.diff(expected)[0]) / 8
     shown.close()
@@ -423,6 +424,51 @@ def test_export(browser: Any, address: str) -> None:
     shown.close()
 
 
+INK = """([top, bottom]) => {
+  const canvas = document.getElementById("pixels");
+  const [from, to] = [top, bottom].map((y) => Math.round(y));
+  const data = canvas.getContext("2d").getImageData(120, from, 400, to - from).data;
+  const words = new Uint32Array(data.buffer);
+  return words.reduce((sum, word) => sum + (word !== words[0]), 0);
+}"""
+
+
+def test_two_codecs_are_drawn_beside_each_other(browser: Any, address: str) -> None:
+    """Under the original each has its own line, on one scale; a line of no difference is as thick as itself."""
+    query = "?view=compression&codec=round:error%3D99|lpc|rans&against=zstd:level%3D3&line=difference"
+    shown = Page(browser, address, query)
+    height = shown.page.locator("#plot").bounding_box()["height"]  # type: ignore[index]
+    top = 24 + (height - 74) * 0.34 + 26  # see compression.js
+    each = (height - 46 - top - 3 * 8) / 4
+    inks = [shown.page.evaluate(INK, [top + i * (each + 8) + 22, top + i * (each + 8) + each]) for i in range(4)]
+    assert inks[0] > 2000 and inks[1] > 4 * inks[2] > 0
+    texts = []
+    box = shown.page.locator("#plot").bounding_box()
+    for i in range(3):
+        shown.page.mouse.move(box["x"] + 300, box["y"] + top + i * (each + 8) + each / 2)  # type: ignore[index]
+        shown.page.wait_for_timeout(100)
+        texts.append(shown.page.locator("#pointer").inner_text().splitlines())
+    assert texts[2][2] == "0 codes" and texts[1][2] not in ("0 codes", texts[0][2])
+    assert all(lines[-1].endswith("bits per sample of zstd:level=3") for lines in texts)
+    shown.close()
+
+
+def test_spikes_begin_at_the_channel_with_the_most(browser: Any, address: str, opened: Session) -> None:
+    job = spikes.detect(opened, 4.5, Processing())
+    job.wait()
+    frames, channels = job.result.frames, job.result.channels
+    for query, start, stop in (("", 0, opened.frames), ("&start=2000&stop=9000", 2000, 9000)):
+        seen = np.bincount(channels[(frames >= start) & (frames < stop)], minlength=opened.channels)
+        assert seen.max() > 0
+        shown = Page(browser, address, "?view=spikes" + query)
+        shown.press()
+        assert f"focus={seen.argmax()}" in shown.query()
+        shown.close()
+    shown = Page(browser, address, "?view=spikes&focus=0")
+    assert "focus=0" in shown.query()
+    shown.close()
+
+
 def test_a_probe_has_a_map_microvolts_and_switches(browser: Any, probe: str) -> None:
     shown = Page(browser, probe, "?order=depth")
     box = shown.page.locator(".probe").bounding_box()
@@ -475,6 +521,9 @@ def test_the_overview_of_a_large_recording_fills_in_and_says_so(
         assert shown.page.locator("#pixels").screenshot() != before
         shown.press("+", "+", "+", "+", "+")
         assert shown.text("note") == ""
+        shown.press("0", "f")
+        until(shown.page, "document.getElementById('note').textContent === 'Overview of all samples.'")
+        assert "300 to 6000 Hz" in shown.text("chips")
         shown.close()
 
 

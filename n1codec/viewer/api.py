@@ -61,8 +61,12 @@ def register(app: Flask, sessions: Sessions, results: Path) -> None:
         width, channels = _number("width", 1, _WIDEST), _channels(session)
         if width & (width - 1):
             raise CodecError(f"width={width} is no power of 2")
-        made = session.tile(width, _number("tile", 0), channels, Processing.parse(_text("steps")))
-        return packed({"scale": made.scale, "exact": made.exact, "read": session.overview_read}, values=made.values)
+        steps = Processing.parse(_text("steps"))
+        made = session.tile(width, _number("tile", 0), channels, steps)
+        if not made.exact:
+            session.read_all(steps)
+        read = None if made.exact else session.overview_read(steps)
+        return packed({"scale": made.scale, "exact": made.exact, "read": read}, values=made.values)
 
     @answers("order")
     def channel_order(session: Session) -> Any:

@@ -1,10 +1,11 @@
-"""The lowest and the highest sample of every block of a recording that is too large to be copied.
+"""The lowest and the highest sample of every block: of a recording that is too large to be copied, of filtered signals.
 
 They are made in the background, from the beginning of the recording to its end, and stay in the cache:
 
-    overview-BLOCK.bin      int16 of shape (blocks, channels, 2): blocks of BLOCK frames, then blocks of twice as many,
-                            and so on to one block of all
-    overview-BLOCK.json     how many frames are in it
+    overview-BLOCK.bin            int16 of shape (blocks, channels, 2): blocks of BLOCK frames, then blocks of twice as
+                                  many, and so on to one block of all
+    overview-BLOCK-FILTER.bin     the same of what was done to the signals, as ``Processing.text`` has it
+    overview-BLOCK[-FILTER].json  how many frames are in it
 
 A viewer that ends before all is read goes on there the next time.
 """
@@ -15,6 +16,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,7 +25,7 @@ import numpy as np
 from n1codec import files
 from n1codec.analysis.decimate import release
 from n1codec.viewer.jobs import Cancelled
-from n1codec.viewer.signals import EXACT, InPlace, extremes
+from n1codec.viewer.signals import EXACT, extremes
 
 MOST_BYTES = 1 << 30
 """Of the file; of longer recordings the blocks are longer."""
@@ -43,20 +45,33 @@ class Overview:
         frames: of the recording, from its beginning on, whose blocks are there.
     """
 
-    def __init__(self, signals: InPlace, folder: Path) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        read: Callable[[int, int], np.ndarray],
+        folder: Path,
+        name: str = "",
+        most: int | None = None,
+        least: int = 1,
+    ) -> None:
         """Take up what is in a folder.
 
         Args:
+            shape: channels and frames.
+            read: returns the samples of all channels from one frame to another, int16 of shape (channels, frames).
             folder: belongs to the content of these signals; it need not be there yet.
+            name: of what was done to them, "" for nothing.
+            most: bytes of the file; ``MOST_BYTES`` if None.
+            least: frames that are read at a time at least.
         """
-        self._signals = signals
-        channels, frames = signals.shape
+        self._read, self._samples, self._least = read, shape, least
+        channels, frames = shape
         self.block = 2 * EXACT
-        while 4 * channels * sum(_levels(frames, self.block)) > MOST_BYTES:
+        while 4 * channels * sum(_levels(frames, self.block)) > (most or MOST_BYTES):
             self.block *= 2
         self._starts = np.cumsum([0, *_levels(frames, self.block)])
         self._shape = int(self._starts[-1]), channels, 2
-        self._path = folder / f"overview-{self.block}.bin"
+        self._path = folder / f"overview-{self.block}{name and '-'}{name}.bin"
         self._note = self._path.with_suffix(".json")
         self.frames = 0
         self._values: np.ndarray | None = None
@@ -71,7 +86,7 @@ class Overview:
     @property
     def share(self) -> float:
         """How much of the recording is in it, from 0 to 1."""
-        return self.frames / self._signals.shape[1]
+        return self.frames / self._samples[1]
 
     def ready(self, width: int, first: int, bins: int) -> int:
         """Return how many of some bins, from the first of them on, are there with all their samples.
@@ -101,12 +116,15 @@ class Overview:
             Cancelled: ``cancel`` is set.
             OSError: it cannot be written; what was there before holds.
         """
-        channels, frames = self._signals.shape
-        step = max(_STRETCH_BYTES // (2 * channels) // self.block, 1) * self.block
+        channels, frames = self._samples
+        step = -(-max(_STRETCH_BYTES // (2 * channels), self._least) // self.block) * self.block
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        if not self._path.exists():
+            self.frames = 0
         with self._path.open("r+b" if self._path.exists() else "w+b", buffering=0) as file:
             file.truncate(2 * int(np.prod(self._shape)))
             self._map()
+            self._keep()
             noted = time.monotonic()
             try:
                 while self.frames < frames:
@@ -127,9 +145,8 @@ class Overview:
 
     def _add(self, file: BinaryIO, stop: int) -> None:
         """Write the blocks that end up to a frame, and those of all levels that are whole then."""
-        start, frames = self.frames, self._signals.shape[1]
-        made = extremes(self._signals[:, start:stop], self.block).swapaxes(0, 1)
-        self._signals.release()
+        start, frames = self.frames, self._samples[1]
+        made = extremes(self._read(start, stop), self.block).swapaxes(0, 1)
         assert self._values is not None
         for level, at in enumerate(self._starts[:-1].tolist()):
             width = self.block << level
@@ -149,6 +166,15 @@ class Overview:
 
     def _map(self) -> None:
         self._values = np.memmap(self._path, np.int16, "r", shape=self._shape)
+
+
+def prune(folder: Path, keep: int) -> None:
+    """Delete the overviews of processed signals but those that were written last, so many of them."""
+    with suppress(OSError):  # another viewer was faster
+        found = sorted(folder.glob("overview-*-*.bin"), key=lambda path: path.stat().st_mtime)
+        for path in found[: max(len(found) - keep, 0)]:
+            path.unlink()
+            path.with_suffix(".json").unlink()
 
 
 def _levels(frames: int, block: int) -> list[int]:

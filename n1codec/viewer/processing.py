@@ -45,9 +45,15 @@ class Processing(NamedTuple):
         steps = match[3] or ""
         return cls(float(match[1] or 0), float(match[2] or 0), "+cmr" in steps, "+white" in steps)
 
+    @property
+    def text(self) -> str:
+        """What ``parse`` reads, fit for the name of a file."""
+        edges = f"{self.low:.12g}-{f'{self.high:.12g}' if self.high else ''}" if self.low else ""
+        return edges + "+cmr" * self.reference + "+white" * self.whiten
+
     def margin(self, rate: float) -> int:
-        """Return the frames before and behind a stretch whose filtering would change it."""
-        return min(max(32, math.ceil(rate / self.low)), 8192) if self.low else 0
+        """Return the frames before and behind a stretch that change it by less than a hundredth when it is filtered."""
+        return min(max(64, math.ceil(2 * rate / self.low)), 8192) if self.low else 0
 
 
 def check(steps: Processing, rate: float) -> None:
@@ -79,7 +85,7 @@ def filtered(x: np.ndarray, steps: Processing, rate: float) -> np.ndarray:
         return x
     from scipy import signal
 
-    padding = min(x.shape[-1] - 1, 3 * steps.margin(rate))
+    padding = min(x.shape[-1] - 1, steps.margin(rate) // 2)
     return np.asarray(
         signal.sosfiltfilt(_sections(steps.low, steps.high, rate), x, padtype="constant", padlen=padding), np.float32
     )

@@ -5,12 +5,13 @@ A session lives in a folder of the cache, named by the content of the recordings
     about.json      what the recordings are: names, lengths, rate, gains, places of electrodes, notes for the reader
     signals.npy     int16 of shape (channels, frames), zeros behind the end of shorter channels; absent where the
                     recordings are large: they are read where they are
-    derived/        minima and maxima, correlation matrices, clusterings, spectra, as they were asked for; those of the
-                    overview of a large recording as they are read
+    derived/        minima and maxima, correlation matrices, clusterings, spectra, as they were asked for; those of
+                    overviews as they are read
 
 The folder appears when it is complete. While no viewer runs, any of it may be deleted. Recordings of hours are larger
 than memory and than the cache: their correlations and spectra are of stretches that are spread over them, and so are
-their overviews until all of it was read once.
+their overviews until all of it was read once. So are overviews of signals that a filter, a reference or whitening
+changes.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from n1codec.pipeline import Pipeline, get_codec
 from n1codec.recordings import Place, open_recording
 from n1codec.viewer import cache
 from n1codec.viewer.jobs import Cancelled, Job, Jobs
-from n1codec.viewer.overview import Overview
+from n1codec.viewer.overview import Overview, prune
 from n1codec.viewer.processing import Processing, check, filtered, referenced, whitener
 from n1codec.viewer.signals import BINS, EXACT, InPlace, Narrow, Signals, extremes, sampled_frames
 
@@ -59,6 +60,12 @@ _BATCH = 1 << 24
 """Samples that are processed at a time."""
 _WIDEST_READ = 512
 """The widest bins, in frames, whose every sample is read where the overview of a large recording has longer blocks."""
+_MOST_PROCESSED = 1 << 28
+"""Bytes of an overview of processed signals."""
+_KEPT = 4
+"""Overviews of processed signals that are kept."""
+_GLIMPSES = 24
+"""Tiles of samples that are kept until an overview is there."""
 
 
 class Compression(NamedTuple):
@@ -134,11 +141,13 @@ class Session:
             self.signals = InPlace(opened)
         self.jobs = Jobs()
         self._derived = folder / "derived"
-        self._overview = Overview(self.signals, self._derived) if isinstance(self.signals, InPlace) else None
+        self._overviews: dict[Processing, Overview] = {}
         self._trees: dict[tuple[str, str, str], order.Tree] = {}
         self._pyramid: Pyramid | None = None
         self._whiteners: dict[tuple[Processing, int], np.ndarray] = {}
-        self._busy = threading.Lock()
+        self._glimpsed: dict[tuple[Processing, int, int, bytes], np.ndarray] = {}
+        self._filling = ""
+        self._busy, self._opening = threading.Lock(), threading.Lock()
 
     @property
     def channels(self) -> int:
@@ -182,27 +191,63 @@ class Session:
 
         return self.jobs.start("prepare", "Preparing", work)
 
-    def read_all(self) -> Job | None:
-        """Return the job that makes the overview of a large recording exact; None for any other."""
-        overview = self._overview
+    def _overview(self, steps: Processing) -> Overview | None:
+        """Return the overview of what is done to the signals; None where the levels of the pyramid are one."""
+        if steps == Processing() and not self.large:
+            return None
+        with self._opening:
+            if steps not in self._overviews:
+                check(steps, self.rate)
+
+                def read(start: int, stop: int) -> np.ndarray:
+                    x = self.read(np.arange(self.channels), start, stop, steps)
+                    self.release()
+                    return x
+
+                most = None if steps == Processing() else _MOST_PROCESSED
+                shape, least = (self.channels, self.frames), 4 * steps.margin(self.rate)
+                self._overviews[steps] = Overview(shape, read, self._derived, steps.text, most, least)
+            return self._overviews[steps]
+
+    def read_all(self, steps: Processing = Processing()) -> Job | None:  # noqa: B008
+        """Return the job that makes an overview exact; None where it is exact without.
+
+        Of processed signals the one that was asked for last is made, and few are kept.
+
+        Raises:
+            CodecError: no such filter can be made.
+        """
+        overview = self._overview(steps)
         if overview is None:
             return None
+        name = f"overview {steps.text}"
+        if steps != Processing():
+            with self._opening:
+                if self._filling != name:
+                    self.jobs.cancel(self._filling)
+                    self._filling = name
+        job = self.jobs.get(name)
+        if job and job.cancelled.is_set():
+            self.jobs.forget(name)
 
         def work(progress: Callable[[float], None], cancel: threading.Event) -> None:
             self.prepare().wait()
-            overview.fill(progress, cancel)
-            folder = self._derived.parent
-            cache.bound(folder.parent, keep=folder.name)
+            try:
+                overview.fill(progress, cancel)
+            finally:
+                prune(self._derived, _KEPT)
+                folder = self._derived.parent
+                cache.bound(folder.parent, keep=folder.name)
 
-        return self.jobs.start("overview", "Overview", work)
+        return self.jobs.start(name, "Overview", work)
 
-    @property
-    def overview_read(self) -> float | None:
-        """How much of a large recording the overview has, from 0 to 1; None where it has not all and gets no more."""
-        if self._overview is None:
+    def overview_read(self, steps: Processing = Processing()) -> float | None:  # noqa: B008
+        """Return how much of a recording an overview has, from 0 to 1; None where it has not all and gets no more."""
+        overview = self._overview(steps)
+        if overview is None:
             return None
-        job = self.jobs.get("overview")
-        return self._overview.share if self._overview.share == 1 or (job and job.running) else None
+        job = self.jobs.get(f"overview {steps.text}")
+        return overview.share if overview.share == 1 or (job and job.running) else None
 
     @cached_property
     def centres(self) -> np.ndarray:
@@ -269,8 +314,8 @@ class Session:
             values = self._pyramid.level(level, channels, number * BINS, number * BINS + shape[1])
         elif width <= EXACT:
             values = extremes(self.read(channels, start, stop, steps), width)
-        elif steps == Processing() and self._overview is not None:
-            values, exact = self._surveyed(self._overview, channels, start, stop, width)
+        elif overview := self._overview(steps):
+            values, exact = self._surveyed(overview, channels, start, stop, width, steps)
         else:
             values, exact = self._glimpses(channels, start, shape[1], width, steps), False
         ends = -(-self.lengths[channels] // width) - number * BINS
@@ -280,13 +325,17 @@ class Session:
         return Tile(np.ascontiguousarray(values, "<i2"), scale, exact)
 
     def _surveyed(
-        self, overview: Overview, channels: np.ndarray, start: int, stop: int, width: int
+        self, overview: Overview, channels: np.ndarray, start: int, stop: int, width: int, steps: Processing
     ) -> tuple[np.ndarray, bool]:
-        """Return extremes of bins of a large recording, and whether those of all samples."""
-        if width < overview.block and width <= _WIDEST_READ:
+        """Return extremes of bins that an overview has, and whether those of all samples."""
+        if steps == Processing():
+            few = width <= _WIDEST_READ
+        else:
+            few = len(self._needed(channels, steps)) * (stop - start) <= _BATCH
+        if few and width < overview.block:
             step = max(_STRETCH_BYTES // (2 * self.channels) // width, 1) * width
             pieces = [
-                extremes(self.signals[channels, at : min(at + step, stop)], width) for at in range(start, stop, step)
+                extremes(self.read(channels, at, min(at + step, stop), steps), width) for at in range(start, stop, step)
             ]
             self.release()
             return np.concatenate(pieces, axis=1), True
@@ -295,11 +344,25 @@ class Session:
         values = overview.extremes(width, channels, first, first + ready)
         if ready == bins:
             return values, True
-        rest = self._glimpses(channels, start + ready * width, bins - ready, width, Processing())
+        rest = self._glimpses(channels, start, bins, width, steps)[:, ready:]
         return np.concatenate([values, rest], axis=1), False
 
     def _glimpses(self, channels: np.ndarray, start: int, bins: int, width: int, steps: Processing) -> np.ndarray:
-        """Return extremes of the first frames of each bin; of one in four, for all four, where they are processed."""
+        """Return extremes of the first frames of each bin; of one in four, for all four, where they are processed.
+
+        The page asks for them again and again until the overview is there: what was found last is kept.
+        """
+        key = steps, width, start, channels.tobytes()
+        made = self._glimpsed.get(key)
+        if made is None:
+            made = self._glimpse(channels, start, bins, width, steps)
+            with self._opening:
+                while len(self._glimpsed) >= _GLIMPSES:
+                    del self._glimpsed[next(iter(self._glimpsed))]
+                self._glimpsed[key] = made
+        return made
+
+    def _glimpse(self, channels: np.ndarray, start: int, bins: int, width: int, steps: Processing) -> np.ndarray:
         count, margin = sampled_frames(width), steps.margin(self.rate)
         every = 1 if steps == Processing() else 4
         starts = start + width * np.arange(0, bins, every)

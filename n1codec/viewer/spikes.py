@@ -117,6 +117,7 @@ def answer(session: Session, found: Crossings, focus: int, steps: Processing) ->
             waves[row] = session.read(rows, frame - before, frame + behind, found.steps)[0]
     rates = np.bincount(found.channels, minlength=session.channels) / found.seconds
     head = {
+        "focus": focus,
         "level": found.level,
         "seconds": found.seconds,
         "sampled": bool(found.seconds < 0.99 * session.frames / session.rate),

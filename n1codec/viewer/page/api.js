@@ -47,21 +47,27 @@ export const download = (values) => address("csv", values);
 export class Answers {
   constructor(arrived) {
     this.arrived = arrived;
-    this.known = new Map();
+    this.asked = new Map();
     this.pending = 0;
   }
 
   /** Return {value}, {error}, or {waiting} as far as it is known now. */
   get(path, values) {
     const name = address(path, values);
-    let found = this.known.get(name);
+    let found = this.asked.get(name);
     if (!found) {
       found = {};
-      this.known.set(name, found);
-      if (this.known.size > 60) this.known.delete(this.known.keys().next().value);
+      this.asked.set(name, found);
+      if (this.asked.size > 60) this.asked.delete(this.asked.keys().next().value);
       this.follow(name, path, values, found);
     }
     return found;
+  }
+
+  /** Return the answer if it is there; nothing is asked. */
+  known(path, values) {
+    const found = this.asked.get(address(path, values));
+    return (found && found.value) || null;
   }
 
   async follow(name, path, values, found) {
@@ -78,7 +84,7 @@ export class Answers {
         if (!answer.waiting.running) break;
         this.arrived();
         await new Promise((done) => setTimeout(done, 200));
-        if (this.known.get(name) !== found) break; // nobody looks at it any more
+        if (this.asked.get(name) !== found) break; // nobody looks at it any more
       }
     } catch (error) {
       found.error = error.message;
@@ -89,10 +95,10 @@ export class Answers {
 
   /** Forget what was cancelled or failed, so that it is asked for again. */
   retry() {
-    for (const [name, found] of this.known) if (!found.value) this.known.delete(name);
+    for (const [name, found] of this.asked) if (!found.value) this.asked.delete(name);
   }
 
   clear() {
-    this.known.clear();
+    this.asked.clear();
   }
 }

@@ -6,7 +6,7 @@ import { Controls, element, glyph } from "./controls.js";
 import { readDropped } from "./drop.js";
 import { Raster } from "./paint.js";
 import { byDepth, drawProbe, probeAt } from "./probe.js";
-import { DEFAULTS, fit, key as pressed, look, page, pan, parse, query, spread, VIEWS, visible, window_, zoom } from "./state.js";
+import { DEFAULTS, fit, focusOf, key as pressed, look, page, pan, parse, query, spread, VIEWS, visible, window_, zoom } from "./state.js";
 import { SvgContext } from "./svg.js";
 import { DARK, LIGHT } from "./theme.js";
 import { ranges, Tiles, widthFor } from "./tiles.js";
@@ -27,6 +27,7 @@ const KEYS = [
   ["r m", "next order, correlation"], ["s", "next kind of spectrum"], [", .", "channel in focus"], ["t", "seconds, hh:mm:ss"],
   ["g", "go to a time"], ["/", "find a channel"], ["p", "mouse: moves, draws a range"], ["d", "light, dark"], ["?", "these keys"],
 ];
+const REST = 120; // milliseconds without a move after which a range is at rest
 /** What tests and measurements wait for: counts of frames drawn, keys taken, requests under way. */
 const counters = { frames: 0, keys: 0, tiles: 0, pending: 0, first: 0, drawing: 0, settled: false };
 window.n1 = counters;
@@ -37,6 +38,7 @@ class App {
     this.session = null;
     this.memo = {};
     this.queued = false;
+    this.rangeMoved = -REST;
     this.answers = new Answers(() => this.dirty());
     this.orders = new Map();
     this.system = matchMedia("(prefers-color-scheme: dark)");
@@ -117,13 +119,14 @@ class App {
   about() {
     const { session } = this;
     const padded = session.lengths.filter((length) => length < session.frames).length;
+    const are = padded === 1 ? "is" : "are";
     const seconds = session.frames / session.rate;
     const lines = [
       element("b", {}, session.title),
       element("div", {}, `${session.channels.toLocaleString("en")} channel${session.channels === 1 ? "" : "s"}, ${seconds >= 60 ? clock(seconds, "hms", 1) : `${seconds.toFixed(3)} s`}`),
       element("div", {}, `${session.frames.toLocaleString("en")} samples at ${session.rate.toLocaleString("en")} Hz`),
     ];
-    if (padded) lines.push(element("div", {}, `${padded.toLocaleString("en")} are shorter; ${session.common.toLocaleString("en")} samples are common`));
+    if (padded) lines.push(element("div", {}, `${padded.toLocaleString("en")} ${are} shorter; ${session.common.toLocaleString("en")} samples are common`));
     if (session.large) lines.push(element("div", {}, "Read where it is, not copied"));
     if (session.notes.length) {
       const count = session.notes.length;
@@ -143,6 +146,7 @@ class App {
     const before = this.state;
     this.state = this.session ? fit(next, this.session) : next;
     if (next.data !== before.data) this.open();
+    if (this.state.start !== before.start || this.state.stop !== before.stop) this.rangeMoved = performance.now();
     const other = next.view !== before.view || next.data !== before.data;
     if (other && this.session) this.remember(true);
     else this.rememberSoon();
@@ -175,6 +179,12 @@ class App {
 
   rememberSoon() {
     if (!this.timer) this.timer = setTimeout(() => this.remember(), 150);
+  }
+
+  /** Return the channel that is so many rows below the one in focus. */
+  beside(rows) {
+    const order = this.order();
+    return order[(order.indexOf(focusOf(this.state)) + rows + order.length) % order.length];
   }
 
   /** Return what shows a channel, wherever it is in the order. */
@@ -245,12 +255,24 @@ class App {
     const scene = {
       app: this, state, session, theme, tiles, answers, dpr, width, height, memo, raster, order, first, last,
       shown: Array.from(order.subarray(first, last)), pen: new Pen(context, theme), wants: [], notes: [], waits: this.waits,
-      focused: this.focused, empty: "", tree: state.order && state.order !== "depth" ? this.tree : null,
+      focus: focusOf(state), begin: -1, empty: "", tree: state.order && state.order !== "depth" ? this.tree : null,
       /** Ask the server; what is not there yet is waited for and told on the page. */
       ask(path, values) {
         const found = answers.get(path, { data: session.key, ...values });
         if (!found.value) scene.waits.push(found);
         return found.value || null;
+      },
+      /** The same of what the server computes anew for each range: it is asked when the range has come to rest. */
+      askAtRest: (path, values) => {
+        const still = performance.now() - this.rangeMoved >= REST;
+        if (still) return scene.ask(path, values);
+        scene.restless = true;
+        scene.again(REST);
+        return answers.known(path, { data: session.key, ...values });
+      },
+      /** Draw again after so many milliseconds at the latest. */
+      again(milliseconds) {
+        if (milliseconds) scene.later = Math.min(milliseconds, scene.later || Infinity);
       },
     };
     return scene;
@@ -270,6 +292,7 @@ class App {
     const scene = this.scene(context);
     this.shown = scene;
     this.area = views[this.state.view].draw(scene);
+    if (scene.begin >= 0) this.change({ focus: scene.begin });
     pixels.getContext("2d").putImageData(this.raster.image, 0, 0);
     this.drawHand();
     this.drawStrip();
@@ -287,7 +310,7 @@ class App {
   }
 
   settle() {
-    counters.settled = counters.pending === 0 && !this.timer && !this.queued && !this.soon && !this.furnishing;
+    counters.settled = counters.pending === 0 && !this.timer && !this.queued && !this.soon && !this.furnishing && !(this.shown && this.shown.restless);
   }
 
   /** Return the tiles beside those that are shown, and the coarsest, so that there is something to see soon. */
@@ -408,12 +431,12 @@ class App {
     if (state.cursor >= 0) pen.line(at(state.cursor), 3, at(state.cursor), height - 3, theme.mark, 1.5);
     const decimals = session.frames / session.rate < 100 ? 2 : 0;
     pen.text(clock(0, state.clock, decimals), area.x - 8, height / 2, { align: "right" });
-    pen.text(clock(session.frames / session.rate, state.clock, decimals), area.x + area.w + 8, height / 2);
+    const end = clock(session.frames / session.rate, state.clock, decimals);
+    if (width - area.x - area.w > pen.width(end) + 12) pen.text(end, area.x + area.w + 8, height / 2);
   }
 
   stripArea(width) {
-    const x = this.area ? this.area.x : 96;
-    return { x, w: Math.max(60, (this.area ? Math.min(this.area.w, width - x - 70) : width - 170)) };
+    return this.area || { x: 96, w: width - 170 };
   }
 
   // -- input -----------------------------------------------------------------------------------------------------
@@ -458,9 +481,8 @@ class App {
     if (!this.session) return;
     const before = this.state;
     counters.keys++;
-    if (name === ", ." || name === "," || name === ".") this.focused = true;
-    this.go(pressed(before, name, this.session));
-    if (name === "," || name === ".") this.change(this.showing(this.state.focus));
+    if (name === "," || name === ".") this.change(this.showing(this.beside(name === "." ? 1 : -1)));
+    else this.go(pressed(before, name, this.session));
   }
 
   listen() {
@@ -492,10 +514,7 @@ class App {
       if (!map || event.target !== map) return;
       const box = map.getBoundingClientRect();
       const channel = probeAt(map, this.session, event.clientX - box.left, event.clientY - box.top);
-      if (channel >= 0) {
-        this.focused = true;
-        this.change(this.showing(channel));
-      }
+      if (channel >= 0) this.change(this.showing(channel));
     });
     byId("choose").addEventListener("click", () => byId("files").click());
     byId("files").addEventListener("change", (event) => this.send([...event.target.files].map((file) => [file.name, file])));
@@ -659,10 +678,7 @@ class App {
       this.go(look(this.state, frame(box.x), frame(box.x + box.w), session.frames));
     } else if (!grip.moved && event.type === "pointerup" && this.shown) {
       const values = views[this.state.view].click(this.shown, at.x, at.y);
-      if (values) {
-        this.focused = true;
-        this.change(values);
-      }
+      if (values) this.change(values);
     }
     this.drawHand();
   }
@@ -772,7 +788,7 @@ class App {
     const channels = this.shown.shown;
     return {
       data: session.key, view: state.view, channels: ranges(channels), start, stop, measure: state.measure, spectrum: state.spectrum,
-      focus: state.focus, codec: state.codec, results: state.results || session.results[0] || "", steps: state.steps, level: state.level,
+      focus: focusOf(state), codec: state.codec, results: state.results || session.results[0] || "", steps: state.steps, level: state.level,
     };
   }
 

@@ -43,7 +43,8 @@ export function number(value, step = 0) {
   const decimals = step > 0 ? Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)) : 3;
   const text = value.toFixed(Math.min(decimals, 8));
   const digits = Math.min(decimals, 8);
-  return Math.abs(value) >= 1e3 ? Number(text).toLocaleString("en", step > 0 ? { minimumFractionDigits: digits, maximumFractionDigits: digits } : {}) : text.replace(/^-(0(\.0*)?)$/, "$1");
+  const shown = Math.abs(value) >= 1e3 ? Number(text).toLocaleString("en", step > 0 ? { minimumFractionDigits: digits, maximumFractionDigits: digits } : {}) : text.replace(/^-(0(\.0*)?)$/, "$1");
+  return shown.replace("-", "−");
 }
 const trim = (text) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
 
@@ -83,9 +84,7 @@ export class Pen {
     c.textAlign = align;
     c.textBaseline = base;
     let shown = text;
-    if (most)
-      while (shown.length > 1 && c.measureText(shown).width > most)
-        shown = `${shown.replace(/…$/, "").slice(0, Math.max(1, shown.length - 2))}…`;
+    for (let kept = text.length - 1; most && kept > 0 && c.measureText(shown).width > most; kept--) shown = `${text.slice(0, kept)}…`;
     if (turn) {
       c.save();
       c.translate(x, y);
@@ -147,6 +146,16 @@ export class Pen {
     c.setLineDash([]);
   }
 
+  /** The area that points enclose. */
+  fill(points, colour) {
+    const { c } = this;
+    c.fillStyle = colour;
+    c.beginPath();
+    points.forEach(([x, y], i) => (i ? c.lineTo(x, y) : c.moveTo(x, y)));
+    c.closePath();
+    c.fill();
+  }
+
   box(x, y, width, height, colour) {
     this.c.fillStyle = colour;
     this.c.fillRect(x, y, width, height);
@@ -200,7 +209,7 @@ export class Pen {
   left(area, low, high, title, { format = number, count = Math.max(1, Math.floor(area.h / 34)), grid = true, titleAt = 14, inset = 0 } = {}) {
     const place = (value) => Math.round(area.y + area.h - ((value - low) / (high - low)) * area.h) + 0.5;
     const inside = (value) => place(value) >= area.y + inset && place(value) <= area.y + area.h - inset;
-    const found = two(low, high, count, area.h / 14, inside);
+    const found = two(low, high, count, area.h / 12, inside);
     for (const value of found.values.filter(inside)) {
       const y = place(value);
       if (grid) this.line(area.x, y, area.x + area.w, y);

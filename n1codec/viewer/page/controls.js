@@ -1,14 +1,14 @@
 // The sidebar: what can be chosen, built once, shown where it matters, and kept equal to the state.
 
-import { CHOICES, VIEWS, find, moment, toggled, visible, window_, look } from "./state.js";
+import { CHOICES, VIEWS, find, focusOf, moment, toggled, visible, window_, look } from "./state.js";
 import { clock } from "./axes.js";
 
 const WORDS = {
   separate: "a row each", overlaid: "overlaid", auto: "automatic", lines: "lines", density: "density",
   common: "common", own: "per channel", "": "as recorded", depth: "depth on the probe", single: "nearest point",
   average: "UPGMA", centroid: "UPGMC", ward: "Ward", "1-r": "1 − r", "1-|r|": "1 − |r|", robust: "robust",
-  channel: "per channel", full: "all", encode: "encoder", decode: "decoder", s: "seconds", hms: "hh:mm:ss",
-  move: "moves", zoom: "draws a range",
+  channel: "per channel", full: "all", encode: "encoder", decode: "decoder", s: "s", hms: "hh:mm:ss",
+  pearson: "Pearson", spearman: "Spearman", kendall: "Kendall", move: "moves", zoom: "draws a range",
 };
 const PATHS = {
   menu: "M3 5h12M3 9h12M3 13h12", help: "M6.5 6.7a2.6 2.6 0 1 1 3.6 2.4c-.8.3-1.1.8-1.1 1.6M9 13.6v.1", theme: "M9 2.5v13M9 2.5a6.5 6.5 0 1 0 0 13a6.5 6.5 0 1 0 0-13M9 5a4 4 0 0 1 0 8",
@@ -188,7 +188,7 @@ export class Controls {
     this.group("Distance", CHANNELS, this.choice("distance")).when = clusters;
     this.probe();
     this.group("In focus", "spectrum spikes compression", element("div", { className: "row" },
-      this.field("channel", (state) => String(state.focus), (text) => {
+      this.field("channel", (state) => String(focusOf(state)), (text) => {
         const channel = find(text, app.session.names);
         return channel < 0 ? null : { focus: channel };
       }, { label: "Channel in focus, by number or name" })));

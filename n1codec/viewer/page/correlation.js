@@ -1,6 +1,6 @@
 // The matrix of correlations with the clustering beside it, and two signals with their cross-correlogram.
 
-import { roundUp } from "./axes.js";
+import { number, roundUp } from "./axes.js";
 import { drawCursor, gather, paintRow, scales } from "./lines.js";
 import { paintCells } from "./paint.js";
 import { name } from "./signals.js";
@@ -37,7 +37,7 @@ export function draw(scene) {
   else labels(scene, area);
   labelsBelow(scene, area);
   if (width - right - area.x - area.w > 60) bar(scene, area);
-  const row = scene.shown.indexOf(state.focus);
+  const row = scene.shown.indexOf(scene.focus);
   const column = scene.shown.indexOf(state.other);
   if (detail && row >= 0 && column >= 0) {
     const cell = area.w / scene.shown.length;
@@ -100,9 +100,9 @@ function labels(scene, area) {
   const cell = area.h / shown.length;
   const every = Math.max(1, Math.ceil(12 / cell));
   shown.forEach((channel, row) => {
-    if (row % every && channel !== state.focus) return;
-    if (every > 1 && channel !== state.focus && Math.abs(row - shown.indexOf(state.focus)) < every) return;
-    pen.text(session.labels[channel], area.x - 6, area.y + (row + 0.5) * cell, { align: "right", most: area.x - 10, colour: channel === state.focus ? theme.ink : theme.soft, weight: channel === state.focus ? 650 : 400, size: 10.5 });
+    if (row % every && channel !== scene.focus) return;
+    if (every > 1 && channel !== scene.focus && Math.abs(row - shown.indexOf(scene.focus)) < every) return;
+    pen.text(session.labels[channel], area.x - 6, area.y + (row + 0.5) * cell, { align: "right", most: area.x - 10, colour: channel === scene.focus ? theme.ink : theme.soft, weight: channel === scene.focus ? 650 : 400, size: 10.5 });
   });
 }
 
@@ -129,7 +129,7 @@ function bar(scene, area) {
     const value = table[Math.round(((table.length - 1) / 2) * (1 + stretched(r)))];
     pen.box(x, area.y + (i * height) / steps, 11, height / steps + 0.7, `rgb(${value & 255}, ${(value >> 8) & 255}, ${(value >> 16) & 255})`);
   }
-  for (const r of [-1, -0.5, 0, 0.5, 1]) pen.text(String(r), x + 16, area.y + ((1 - r) / 2) * height);
+  for (const r of [-1, -0.5, 0, 0.5, 1]) pen.text(number(r, r % 1 ? 0.1 : 1), x + 16, area.y + ((1 - r) / 2) * height);
   const title = `${state.measure[0].toUpperCase()}${state.measure.slice(1)} correlation`;
   pen.text(title, x + 48, area.y + height / 2, { align: "center", turn: Math.PI / 2 });
 }
@@ -157,19 +157,19 @@ function dendrogram(scene, box, tree) {
   pen.line(box.x, box.y + box.h + 4, box.x + box.w, box.y + box.h + 4, theme.faint);
   pen.text(highest.toFixed(2), box.x, box.y + box.h + 14, { size: 10 });
   pen.text("0", box.x + box.w - 10, box.y + box.h + 14, { size: 10, align: "right" });
-  pen.text("distance", box.x + box.w / 2, box.y + box.h + 28, { size: 10, align: "center" });
+  pen.text("Distance", box.x + box.w / 2, box.y + box.h + 28, { size: 10, align: "center" });
 }
 
 function pair(scene, box) {
   const { state, session, theme, pen } = scene;
   const [start, stop] = window_(state, session.frames);
-  const both = [state.focus, state.other];
+  const both = [scene.focus, state.other];
   const w = box.w - 86;
   const tall = (box.h - 120) / 3;
   const x = box.x + 66;
   const areas = [0, 1].map((i) => ({ x, y: box.y + 12 + i * (tall + 16), w, h: tall }));
   const data = gather({ ...scene, state: { ...state, steps: "" } }, both, areas[0], "");
-  const rows = scales({ ...scene, state: { ...state, steps: "", scale: "own" } }, both, data, tall * 0.92).rows;
+  const rows = scales({ ...scene, state: { ...state, steps: "", scale: "own" } }, both, data, tall).rows;
   areas.forEach((area, i) => {
     const row = rows[i];
     pen.left(area, row.middle - row.half, row.middle + row.half, "", { grid: false, count: Math.max(1, Math.min(4, Math.floor(area.h / 28))), inset: 4 });

@@ -1,6 +1,6 @@
 // The image: channels by time, each pixel the sample that is farthest from its channel's median.
 
-import { drawCursor, frameAt, gather, momentText, centre, rowLabels, shadeBehind, unit, valueText } from "./lines.js";
+import { drawCursor, frameAt, gather, momentText, centre, labelRoom, rowLabels, shadeBehind, unit, valueText } from "./lines.js";
 import { name } from "./signals.js";
 import { number, roundUp } from "./axes.js";
 import { window_ } from "./state.js";
@@ -14,7 +14,8 @@ const quantile = (sorted, share) => (sorted.length ? sorted[Math.min(Math.floor(
 export function draw(scene) {
   const { shown: channels, session, state, theme, pen } = scene;
   const narrow = scene.width < 560;
-  const area = { x: narrow ? 58 : 96, y: 10, w: scene.width - (narrow ? 68 : 190), h: scene.height - 56 };
+  const left = labelRoom(scene, narrow);
+  const area = { x: left, y: 10, w: scene.width - left - (narrow ? 10 : 104), h: scene.height - 56 };
   const data = gather(scene, channels, area);
   Object.assign(last, { area, data });
   const zero = channels.map((channel) => centre(session, state, channel, data.scale));

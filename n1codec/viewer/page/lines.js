@@ -61,24 +61,23 @@ export function gather(scene, channels, area, steps = scene.state.steps) {
     finest = finest && found.finest;
     ranges.push([found.least, found.most]);
   });
-  const exact = candidates.every((choices) => choices.every(({ tile, shift }) => shift || tile.exact));
-  memo.gathered = { key, low, high, count, scale, columns, finest, exact, ranges };
+  const sampled = candidates.flat().filter(({ tile, shift }) => !shift && !tile.exact).map(({ tile }) => tile);
+  memo.gathered = { key, low, high, count, scale, columns, finest, sampled, ranges };
   tellStretches(scene, memo.gathered, steps);
   return memo.gathered;
 }
 
 /** Say whether every sample was looked at; where the server is about to, the picture is asked for again. */
-function tellStretches(scene, { exact, finest, columns }, steps) {
+function tellStretches(scene, { sampled, finest, columns }, steps) {
   const { session, tiles } = scene;
-  const width = columns.width.toLocaleString("en");
-  if (exact) {
-    if (session.large && finest && !steps && columns.width > 64) scene.notes.push("Overview of all samples.");
-  } else if (steps) scene.notes.push("Overview of stretches, because a filter or a reference is on: zoom in for all samples.");
-  else if (session.large) {
-    const rest = tiles.read === null ? "" : ` ${Math.floor(100 * tiles.read)} % of the recording is read so far, and shown with all samples.`;
-    scene.notes.push(`Overview from the first 64 of each ${width} frames: zoom in for all samples.${rest}`);
-    scene.later = tiles.patience;
-  }
+  if (sampled.length) scene.again(Math.max(...sampled.map((tile) => tiles.patience(tile, steps))));
+  if (!session.large && !steps) return;
+  if (sampled.length) {
+    const apart = (columns.width * (steps ? 4 : 1)).toLocaleString("en"); // see Session._glimpse
+    const share = Math.max(...sampled.map((tile) => tile.read ?? -1));
+    const rest = share < 0 ? "" : ` ${Math.floor(100 * share)} % of the recording is ${steps ? "processed" : "read"} so far, and shown with all samples.`;
+    scene.notes.push(`Overview from the first 64 of each ${apart} frames: zoom in for all samples.${rest}`);
+  } else if (finest && columns.width > 64) scene.notes.push("Overview of all samples.");
 }
 
 /** Return the lowest and the highest stored value of a channel's columns, [low, high]; low above high if there are none. */
@@ -171,7 +170,7 @@ export function valueText(scene, data, row, channel, area, x) {
   if (low > high) return "no samples here";
   const shown = unit(session, state, channel, data.scale);
   const digits = shown.factor >= 1 ? 0 : shown.factor >= 0.05 ? 1 : 2;
-  const text = (value) => (value * shown.factor + shown.offset).toLocaleString("en", { maximumFractionDigits: digits });
+  const text = (value) => (value * shown.factor + shown.offset).toLocaleString("en", { maximumFractionDigits: digits }).replace("-", "−");
   const one = text(low);
   const other = text(high);
   return one === other ? `${one} ${shown.name}` : `${one} to ${other} ${shown.name}`;
@@ -198,12 +197,18 @@ export function drawCursor(scene, area) {
   if (x >= area.x && x <= area.x + area.w) scene.pen.line(x, area.y, x, area.y + area.h, scene.theme.mark, 1, [4, 3]);
 }
 
+/** Return how much room labels of rows take on the left: less in a narrow window, if they are short. */
+export function labelRoom({ session, pen }, narrow) {
+  const longest = session.labels.reduce((most, label) => (label.length > most.length ? label : most), "");
+  return narrow ? Math.min(Math.max(58, pen.width(longest, 11, 650) + 26), 96) : 96;
+}
+
 /** Draw labels of rows on the left of an area, as many as there is room for. */
 export function rowLabels(scene, area, channels, least = 12) {
   const { pen, session, theme, state } = scene;
   const height = area.h / channels.length;
   const every = Math.max(1, Math.ceil(least / height));
-  const focus = channels.indexOf(state.focus);
+  const focus = channels.indexOf(scene.focus);
   channels.forEach((channel, row) => {
     const own = row === focus;
     if (row % every && !own) return;

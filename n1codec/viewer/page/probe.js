@@ -46,12 +46,13 @@ export function drawProbe(canvas, scene) {
   const shown = new Set(scene.shown);
   const places = layout(session, width - 64, height);
   const size = Math.max(2, Math.min(7, 900 / Math.max(places.length, 1) ** 0.75));
+  const colour = (channel) => (state.view === "signals" ? theme.channelText(channel) : channel === scene.focus ? theme.second : theme.accent);
   for (const { channel, x, y } of places)
-    if (channel !== state.focus) pen.box(x - size / 2, y - size / 2, size, size, shown.has(channel) ? theme.channelText(channel) : theme.faint);
+    if (channel !== scene.focus) pen.box(x - size / 2, y - size / 2, size, size, shown.has(channel) ? colour(channel) : theme.faint);
   for (const { channel, x, y } of places)
-    if (channel === state.focus) {
+    if (channel === scene.focus) {
       pen.box(x - size, y - size, 2 * size, 2 * size, theme.ink);
-      pen.box(x - size + 1.5, y - size + 1.5, 2 * size - 3, 2 * size - 3, theme.channelText(channel));
+      pen.box(x - size + 1.5, y - size + 1.5, 2 * size - 3, 2 * size - 3, colour(channel));
     }
   if (places.length) {
     pen.text(`${Math.round(places[0].high)} µm`, width - 6, 14, { align: "right" });

@@ -77,7 +77,7 @@ export function draw(scene) {
     pen.dot(point.px, point.py, onFront.has(i) ? 4.6 : 3.1, paint);
   });
   last.points = points;
-  if (!narrow) names(scene, area, best.map((i) => points[i]));
+  (narrow ? namesInside : names)(scene, area, best.map((i) => points[i]));
   return area;
 }
 
@@ -105,6 +105,19 @@ function names(scene, area, best) {
     pen.text(point.y.toFixed(3), x + besides(scene.width) - 28, y, { align: "right", size: 11 });
   }
   pen.text("none beats these in both", x, area.y - 14, { size: 11 });
+}
+
+/** Name those of the front that have room above them on the right, where no other point can be; high ratios first. */
+function namesInside(scene, area, best) {
+  const { pen, theme } = scene;
+  const placed = [];
+  for (const { row, px, py } of best) {
+    const room = area.x + area.w - px - 12;
+    const right = px + 12 + Math.min(pen.width(row.mode, 10.5), room);
+    if (room < 60 || py - 16 < area.y || placed.some((one) => px < one.right && right > one.px && Math.abs(py - one.py) < 16)) continue;
+    pen.tag(row.mode, px + 8, py - 9, { colour: theme.ink, size: 10.5, most: room });
+    placed.push({ px, py, right });
+  }
 }
 
 /** Draw the families in rows, and return how much room those beyond the first one take. */

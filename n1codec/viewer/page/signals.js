@@ -1,7 +1,7 @@
 // Signals: a row per channel over one time axis, or all on one axis, as lines or as density.
 
 import { nice, number } from "./axes.js";
-import { drawCursor, edges, FrontToBack, frameAt, gather, momentText, paintRow, placeOf, reach, rowLabels, scales, shadeBehind, unit, valueText } from "./lines.js";
+import { drawCursor, edges, FrontToBack, frameAt, gather, labelRoom, momentText, paintRow, placeOf, reach, rowLabels, scales, shadeBehind, unit, valueText } from "./lines.js";
 import { Density, paintOver, rowsOf } from "./paint.js";
 import { window_ } from "./state.js";
 
@@ -14,7 +14,8 @@ export const picksChannels = true;
 export function draw(scene) {
   const { state, width, height } = scene;
   const narrow = width < 560;
-  const area = { x: narrow ? 58 : 96, y: 10, w: width - (narrow ? 68 : 166), h: height - 56 };
+  const left = labelRoom(scene, narrow);
+  const area = { x: left, y: 10, w: width - left - (narrow ? 10 : 70), h: height - 56 };
   last.area = area;
   if (state.mode === "overlaid") overlaid(scene, area);
   else separate(scene, area);
@@ -38,7 +39,7 @@ function separate(scene, area) {
     if (index) pen.line(area.x, Math.round(y) + 0.5, area.x + area.w, Math.round(y) + 0.5, theme.grid);
     if (row.channel === state.focus && channels.length > 1) {
       const dpr = scene.dpr;
-      scene.raster.fill(Math.round(area.x * dpr), Math.round(y * dpr), Math.round(area.w * dpr), Math.round(height * dpr), theme.pixel.shade);
+      scene.raster.fill(Math.round(area.x * dpr), Math.round(y * dpr), Math.round(area.w * dpr), Math.round(height * dpr), theme.pixel.chosen);
     }
   });
   rows.forEach((row, index) => {
@@ -50,7 +51,7 @@ function separate(scene, area) {
       const inner = { x: area.x, y: area.y + index * height + height * 0.04, w: area.w, h: height * 0.92 };
       ticksOf(scene, inner, row);
       const name = `${session.labels[row.channel]}${row.sync ? " (sync)" : ""}`;
-      pen.tag(name, area.x + 8, inner.y + 8, { colour: theme.channelText(row.channel), weight: row.channel === state.focus ? 700 : 600, most: area.w / 2 });
+      pen.tag(name, area.x + 8, inner.y + 8, { colour: theme.channelText(row.channel), weight: row.channel === scene.focus ? 700 : 600, most: area.w / 2 });
     });
   else rowLabels(scene, area, channels);
   if (tall) {
@@ -131,7 +132,7 @@ function overlaid(scene, area) {
   const target = dense ? new Density(raster, x, data.count, least, most - least + 1) : new FrontToBack(raster, x, data.count);
   const { top, bottom } = edges(data.count);
   const thick = Math.max(1, Math.round(dpr));
-  const order = voltages.filter((row) => channels[row] === state.focus).concat(voltages.filter((row) => channels[row] !== state.focus).reverse());
+  const order = voltages.filter((row) => channels[row] === scene.focus).concat(voltages.filter((row) => channels[row] !== scene.focus).reverse());
   last.overlay = { low, high, units };
   const paint = (row, over) => {
     const { factor, offset } = units[row];
@@ -141,8 +142,8 @@ function overlaid(scene, area) {
   for (const row of order) paint(row, () => (dense ? target.add(top, bottom) : target.paint(top, bottom, theme.channelPixel(channels[row]))));
   if (dense) {
     target.paint(theme.density);
-    const focus = channels.indexOf(state.focus);
-    if (focus >= 0 && scene.focused) paint(focus, () => paintOver(raster, x, data.count, top, bottom, theme.pixel.second));
+    const focus = channels.indexOf(scene.focus);
+    if (focus >= 0 && state.focus >= 0) paint(focus, () => paintOver(raster, x, data.count, top, bottom, theme.pixel.second));
     if (scene.width >= 560) {
       const counts = [1, 10, 100, 1000, 10000].filter((lines) => lines * 2 < target.lines).concat(target.lines);
       const found = { step: 1, values: counts.map((lines) => target.share(lines)) };
@@ -150,8 +151,8 @@ function overlaid(scene, area) {
       pen.colourBar(area.x + area.w + 12, area.y + 4, Math.min(area.h - 8, 220), theme.density, 0, 1, "Channels that cross a pixel", { found, format });
     }
   }
-  if (scene.focused && channels.includes(state.focus))
-    pen.tag(session.labels[state.focus], area.x + 10, area.y + 12, { colour: dense ? theme.second : theme.channelText(state.focus), weight: 700 });
+  if (state.focus >= 0 && channels.includes(scene.focus))
+    pen.tag(session.labels[scene.focus], area.x + 10, area.y + 12, { colour: dense ? theme.second : theme.channelText(scene.focus), weight: 700 });
 }
 
 function rowAt(scene, x, y) {
@@ -186,7 +187,7 @@ export function readout(scene, x, y) {
   ];
 }
 
-export const name = (session, channel) => (session.names[channel] === String(channel) ? `channel ${channel}` : `${channel}  ${session.labels[channel]}`);
+export const name = (session, channel) => (session.labels[channel] === String(channel) ? `channel ${channel}` : `${channel}  ${session.labels[channel]}`);
 
 export function click(scene, x, y) {
   const row = rowAt(scene, x, y);

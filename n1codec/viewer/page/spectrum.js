@@ -51,9 +51,13 @@ function spectra(scene) {
   const { shift, title } = unitOf(session, ascending);
   const rowOf = new Map(ascending.map((channel, row) => [channel, row]));
   Object.assign(last, { channels, rowOf, shift, bins, high });
+  const lines = state.spectrum === "lines" && channels.length > STROKED;
   const values = [];
-  for (let row = 0; row < ascending.length; row++)
-    for (let bin = 1; bin < bins; bin += Math.max(1, bins >> 6)) values.push(power[row * bins + bin] + shift[row]);
+  for (let bin = 1; bin < bins - 1; bin += Math.max(1, bins >> 6)) {
+    if (lines) values.push(...quantiles(power, shift, ascending.length, bins, bin, [0.05, 0.95]));
+    for (let row = 0; row < ascending.length; row++)
+      if (!lines || ascending[row] === scene.focus) values.push(power[row * bins + bin] + shift[row]);
+  }
   values.sort((a, b) => a - b);
   const floor = values.filter((value) => value > -150);
   const low = (floor[Math.floor(0.005 * floor.length)] ?? -10) - 3;
@@ -76,24 +80,25 @@ function spectra(scene) {
   pen.below(area, 0, high, "Frequency (kHz)");
   const x = (bin) => area.x + (frequencies[bin] / 1000 / high) * area.w;
   const y = (value) => area.y + area.h - ((value - low) / (top - low)) * area.h;
-  const line = (of) => Array.from({ length: bins }, (_, bin) => [x(bin), y(of(bin))]).slice(1);
+  // The first bin and the last are of one side of the spectrum alone, so that their densities stand apart.
+  const line = (of) => Array.from({ length: bins }, (_, bin) => [x(bin), y(of(bin))]).slice(1, -1);
   pen.within(area, () => {
     if (channels.length <= STROKED)
       for (const channel of channels) {
         const row = rowOf.get(channel);
-        pen.path(line((bin) => power[row * bins + bin] + shift[row]), theme.channelText(channel), channel === state.focus ? 2.2 : 1);
+        pen.path(line((bin) => power[row * bins + bin] + shift[row]), theme.channelText(channel), channel === scene.focus ? 2.2 : 1);
       }
     else bands(pen, theme, power, shift, ascending.length, bins, line);
     if (channels.length > 2) pen.path(line((bin) => quantiles(power, shift, ascending.length, bins, bin, [0.5])[0]), theme.ink, 2);
-    if (channels.length > STROKED && rowOf.has(state.focus)) {
-      const row = rowOf.get(state.focus);
+    if (channels.length > STROKED && rowOf.has(scene.focus)) {
+      const row = rowOf.get(scene.focus);
       pen.path(line((bin) => power[row * bins + bin] + shift[row]), theme.second, 1.6);
     }
   });
   const labels = [];
   if (channels.length > 2) labels.push(["median", theme.ink]);
   if (channels.length > STROKED) labels.push(["half of the channels", theme.dark ? "#2b6ea6" : "#7fb4d8"], ["nine tenths", theme.dark ? "#1d3f5c" : "#cfe3f2"]);
-  if (rowOf.has(state.focus)) labels.push([session.labels[state.focus], channels.length > STROKED ? theme.second : theme.channelText(state.focus)]);
+  if (rowOf.has(scene.focus)) labels.push([session.labels[scene.focus], channels.length > STROKED ? theme.second : theme.channelText(scene.focus)]);
   labels.forEach(([text, colour], index) => {
     const at = area.y + 14 + 18 * index;
     pen.box(area.x + area.w - 18, at - 5, 10, 10, colour);
@@ -111,15 +116,8 @@ function quantiles(power, shift, rows, bins, bin, shares) {
 
 function bands(pen, theme, power, shift, rows, bins, line) {
   const all = Array.from({ length: bins }, (_, bin) => quantiles(power, shift, rows, bins, bin, [0.05, 0.25, 0.75, 0.95]));
-  for (const [least, most, colour] of [[0, 3, theme.dark ? "#1d3f5c" : "#cfe3f2"], [1, 2, theme.dark ? "#2b6ea6" : "#7fb4d8"]]) {
-    const { c } = pen;
-    c.fillStyle = colour;
-    c.beginPath();
-    const outline = [...line((bin) => all[bin][least]), ...line((bin) => all[bin][most]).reverse()];
-    outline.forEach(([x, y], index) => (index ? c.lineTo(x, y) : c.moveTo(x, y)));
-    c.closePath();
-    c.fill();
-  }
+  for (const [least, most, colour] of [[0, 3, theme.dark ? "#1d3f5c" : "#cfe3f2"], [1, 2, theme.dark ? "#2b6ea6" : "#7fb4d8"]])
+    pen.fill([...line((bin) => all[bin][least]), ...line((bin) => all[bin][most]).reverse()], colour);
 }
 
 function spectrogram(scene) {
@@ -128,15 +126,15 @@ function spectrogram(scene) {
   const narrow = width < 560;
   const area = { x: narrow ? 52 : 96, y: 10, w: width - (narrow ? 62 : 190), h: height - 56 };
   last.area = area;
-  const found = scene.ask("spectrogram", { focus: state.focus, start, stop, columns: Math.max(16, Math.min(Math.round(area.w), 2048)) });
+  const found = scene.askAtRest("spectrogram", { focus: scene.focus, start, stop, columns: Math.max(16, Math.min(Math.round(area.w), 2048)) });
   last.found = found || last.gram;
   last.gram = last.found;
   const shown = last.found;
-  scene.notes.push(`Channel ${session.names[state.focus]}. The keys , and . go to another one.`);
+  scene.notes.push(`Channel ${session.names[scene.focus]}. The keys , and . go to another one.`);
   if (!shown) return area;
   const { frequencies, seconds, power } = shown;
   const columns = seconds.length;
-  const { shift, title } = unitOf(session, [state.focus]);
+  const { shift, title } = unitOf(session, [scene.focus]);
   const sorted = Float32Array.from(power.filter((_, i) => i % Math.max(1, power.length >> 13) === 0)).sort();
   const [least, most] = [0.05, 0.995].map((share) => sorted[Math.floor(share * (sorted.length - 1))] + shift[0]);
   const table = theme.sequential;
@@ -168,7 +166,7 @@ export function readout(scene, x, y) {
   const { session } = scene;
   if (last.kind === "spectrogram") {
     const frequency = high * (1 - (y - area.y) / area.h);
-    return [name(session, scene.state.focus), momentText(scene, frameAt(scene, area, x)), `${frequency.toFixed(3)} kHz`];
+    return [name(session, scene.focus), momentText(scene, frameAt(scene, area, x)), `${frequency.toFixed(3)} kHz`];
   }
   const { channels, rowOf, shift, bins, range } = last;
   const bin = Math.round(((x - area.x) / area.w) * (bins - 1));

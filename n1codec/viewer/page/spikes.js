@@ -1,6 +1,6 @@
 // Threshold crossings: a raster, the rate of each channel, and the waveforms of the channel in focus.
 
-import { drawCursor, frameAt, momentText, rowLabels, unit } from "./lines.js";
+import { drawCursor, frameAt, labelRoom, momentText, rowLabels, unit } from "./lines.js";
 import { name } from "./signals.js";
 import { nice, roundUp } from "./axes.js";
 import { window_ } from "./state.js";
@@ -8,6 +8,8 @@ import { window_ } from "./state.js";
 export const inTime = true;
 export const picksChannels = true;
 const last = {};
+const LONGEST = 50; // milliseconds between crossings that the histogram of intervals shows at the most
+const REFRACTORY = 2; // milliseconds within which a neuron does not fire twice
 
 export function draw(scene) {
   const { state, session, theme, pen, width, height } = scene;
@@ -16,9 +18,10 @@ export function draw(scene) {
   const wave = narrow ? 0 : Math.min(330, width * 0.3);
   const rates = narrow ? 0 : 84;
   const below = narrow ? Math.min(200, height * 0.34) : 0;
-  const area = { x: narrow ? 58 : 96, y: 10, w: width - (narrow ? 66 : 96) - rates - wave - (narrow ? 0 : 30), h: height - 56 - below };
+  const left = labelRoom(scene, narrow);
+  const area = { x: left, y: 10, w: width - left - rates - wave - (narrow ? 8 : 30), h: height - 56 - below };
   last.area = area;
-  const found = scene.ask("spikes", { level: state.level, steps: state.steps, focus: state.focus });
+  const found = scene.ask("spikes", { level: state.level, steps: state.steps, focus: scene.focus });
   const shown = found || last.found;
   last.found = shown;
   pen.time(area, start, stop, session.rate, state.clock);
@@ -30,8 +33,15 @@ export function draw(scene) {
   if (head.sampled) scene.notes.push(`Found in ${head.seconds.toFixed(1)} s of ${(session.frames / session.rate).toFixed(0)} s, in stretches that are spread over the recording.`);
   raster(scene, area, shown);
   if (!narrow) rateBars(scene, { x: area.x + area.w + 22, y: area.y, w: rates - 28, h: area.h }, shown);
-  const box = narrow ? { x: 58, y: area.y + area.h + 66, w: width - 68, h: below - 70 } : { x: width - wave + 46, y: 10, w: wave - 56, h: Math.min(area.h, 320) };
-  waveforms(scene, box, shown);
+  const counts = crossings(scene, shown);
+  const busiest = scene.shown.reduce((best, channel) => (counts[channel] > counts[best] ? channel : best), scene.shown[0]);
+  if (state.focus < 0 && found && counts[busiest]) scene.begin = busiest;
+  else if (narrow) waveforms(scene, { x: area.x, y: area.y + area.h + 66, w: area.w, h: below - 24 }, shown, counts, busiest);
+  else {
+    const box = { x: width - wave + 46, y: 10, w: wave - 56, h: Math.min(0.56 * area.h, 320) };
+    waveforms(scene, box, shown, counts, busiest);
+    intervals(scene, { ...box, y: box.y + box.h + 26, h: Math.min(area.h - box.h - 26, 250) }, shown);
+  }
   drawCursor(scene, area);
   return area;
 }
@@ -49,7 +59,7 @@ function raster(scene, area, found) {
     const row = rowOf[channels[i]];
     if (row < 0 || frames[i] < start || frames[i] >= stop) continue;
     const x = Math.floor((area.x + ((frames[i] - start) / (stop - start)) * area.w) * dpr);
-    scene.raster.fill(x, Math.round(area.y * dpr + row * height + (height - tick) / 2), wide, tick, channels[i] === state.focus ? theme.pixel.second : theme.pixel.accent);
+    scene.raster.fill(x, Math.round(area.y * dpr + row * height + (height - tick) / 2), wide, tick, channels[i] === scene.focus ? theme.pixel.second : theme.pixel.accent);
   }
   scene.pen.frame(area.x - 0.5, area.y - 0.5, area.w + 1, area.h + 1);
 }
@@ -59,26 +69,37 @@ function rateBars(scene, box, found) {
   const most = roundUp(Math.max(...shown.map((channel) => found.rates[channel]), 0.1));
   const height = box.h / shown.length;
   shown.forEach((channel, row) => {
-    pen.box(box.x, box.y + row * height + height * 0.1, (found.rates[channel] / most) * box.w, Math.max(height * 0.8, 0.7), channel === state.focus ? theme.second : theme.soft);
+    pen.box(box.x, box.y + row * height + height * 0.1, (found.rates[channel] / most) * box.w, Math.max(height * 0.8, 0.7), channel === scene.focus ? theme.second : theme.soft);
   });
   pen.below(box, 0, most, "Rate (1/s)", { count: 2 });
 }
 
-function waveforms(scene, box, found) {
+/** Return how many crossings in view each channel has. */
+function crossings(scene, { frames, channels }) {
+  const [start, stop] = window_(scene.state, scene.session.frames);
+  const counts = new Int32Array(scene.session.channels);
+  for (let i = 0; i < frames.length; i++) if (frames[i] >= start && frames[i] < stop) counts[channels[i]]++;
+  return counts;
+}
+
+function waveforms(scene, box, found, counts, busiest) {
   const { pen, theme, session, state } = scene;
   const { head, waves } = found;
   const [count, length] = waves.shape;
-  pen.text(name(session, state.focus), box.x, box.y + 4, { colour: theme.ink, weight: 650, size: 12, most: box.w });
-  const rate = found.rates[state.focus];
-  pen.text(`${head.total.toLocaleString("en")} crossing${head.total === 1 ? "" : "s"}, ${rate.toFixed(2)} a second`, box.x, box.y + 21);
+  pen.text(name(session, scene.focus), box.x, box.y + 4, { colour: theme.ink, weight: 650, size: 12, most: box.w });
+  const rate = found.rates[scene.focus];
+  const seen = counts[scene.focus];
+  const rank = seen && seen === counts[busiest] ? " (the most here)" : "";
+  pen.text(`${seen.toLocaleString("en")} crossing${seen === 1 ? "" : "s"} in view${rank}, ${rate.toFixed(1)}/s`, box.x, box.y + 21, { most: box.w });
   const area = { x: box.x, y: box.y + 36, w: box.w, h: box.h - 76 };
-  if (area.h < 40) return;
+  if (area.h < 40 || head.focus !== scene.focus) return;
   if (!count) {
+    const where = counts[busiest] ? "click a channel that has some." : "none of these channels has one here.";
     pen.text("No crossing to show:", area.x, area.y + 12);
-    pen.text("click a channel that has some.", area.x, area.y + 28);
+    pen.text(where, area.x, area.y + 28);
     return;
   }
-  const { factor, name: unitName } = unit(session, { ...state, steps: state.steps || "300-" }, state.focus, head.scale);
+  const { factor, name: unitName } = unit(session, { ...state, steps: state.steps || "300-" }, scene.focus, head.scale);
   let lowest = 0;
   let highest = 0;
   for (const value of waves) {
@@ -86,10 +107,10 @@ function waveforms(scene, box, found) {
     highest = Math.max(highest, value);
   }
   const [low, high] = nice(lowest * factor, highest * factor);
-  pen.left(area, low, high, "", { count: 5 });
+  pen.left(area, low, high, `Amplitude (${unitName})`, { count: 5, titleAt: area.x - 54 });
   const from = (-1000 * head.before) / session.rate;
   const to = (1000 * (length - 1 - head.before)) / session.rate;
-  pen.below(area, from, to, `Time from the trough (ms), amplitude in ${unitName}`, { count: 4 });
+  pen.below(area, from, to, "Time from the trough (ms)", { count: 4 });
   const y = (value) => area.y + area.h - ((value - low) / (high - low)) * area.h;
   const mean = new Float64Array(length);
   pen.within(area, () => {
@@ -109,6 +130,29 @@ function waveforms(scene, box, found) {
     pen.line(area.x, y(threshold), area.x + area.w, y(threshold), theme.mark, 1, [4, 3]);
   });
   if (area.h > 90) pen.tag(count < head.total ? `mean and ${count} of ${head.total.toLocaleString("en")}` : "mean and all", area.x + area.w - 4, area.y + 10, { align: "right" });
+}
+
+/** Draw how long the intervals between crossings of the channel in focus are. */
+function intervals(scene, box, { frames, channels }) {
+  const { pen, theme, session } = scene;
+  const area = { x: box.x, y: box.y + 8, w: box.w, h: box.h - 8 };
+  const bars = new Int32Array(LONGEST);
+  let [before, all, short] = [NaN, 0, 0];
+  for (let i = 0; i < frames.length; i++) {
+    if (channels[i] !== scene.focus) continue;
+    const apart = (1000 * (frames[i] - before)) / session.rate;
+    before = frames[i];
+    if (Number.isNaN(apart)) continue;
+    all++;
+    if (apart < REFRACTORY) short++;
+    if (apart < LONGEST) bars[Math.floor(apart)]++;
+  }
+  if (!all || area.h < 60) return;
+  const most = roundUp(Math.max(...bars, 1));
+  pen.left(area, 0, most, "", { count: 3 });
+  pen.below(area, 0, LONGEST, "Interval between crossings (ms)", { count: 5 });
+  bars.forEach((count, i) => pen.box(area.x + (i / LONGEST) * area.w, area.y + area.h * (1 - count / most), area.w / LONGEST - 0.5, (area.h * count) / most, theme.accent));
+  pen.tag(`${short.toLocaleString("en")} of ${all.toLocaleString("en")} shorter than ${REFRACTORY} ms`, area.x + area.w - 4, area.y + 8, { align: "right" });
 }
 
 function rowAt(scene, x, y) {

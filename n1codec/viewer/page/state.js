@@ -21,7 +21,7 @@ export const CHOICES = {
 };
 export const DEFAULTS = {
   data: "", view: "signals", mode: "separate", look: "auto", scale: "common", gain: 0, first: 0, last: 0, start: 0,
-  stop: 0, measure: "pearson", order: "", distance: "1-r", colours: "robust", spectrum: "lines", focus: 0, other: -1,
+  stop: 0, measure: "pearson", order: "", distance: "1-r", colours: "robust", spectrum: "lines", focus: -1, other: -1,
   cursor: -1, steps: "", level: 45, codec: "remap|lpc|rans", against: "", line: "residual", speed: "encode",
   results: "", hidden: "", clock: "s", drag: "move",
 };
@@ -67,7 +67,7 @@ export function fit(state, session) {
     stop: stop === frames && start === 0 ? 0 : stop,
     last,
     first: clamp(state.first, 0, (last || channels) - 1),
-    focus: clamp(state.focus, 0, channels - 1),
+    focus: clamp(state.focus, -1, channels - 1),
     other: state.other >= 0 && state.other < channels ? state.other : -1,
     order: state.order === "depth" && !session.places ? "" : state.order,
     cursor: state.cursor >= 0 && state.cursor < frames ? state.cursor : -1,
@@ -75,6 +75,9 @@ export function fit(state, session) {
     level: clamp(state.level, 20, 200),
   };
 }
+
+/** Return the channel in focus: the first one where none was chosen. */
+export const focusOf = (state) => Math.max(state.focus, 0);
 
 /** Return the frames that are shown, [start, stop), a half-open range like all others. */
 export const window_ = (state, frames) => [state.start, state.stop || frames];
@@ -172,8 +175,6 @@ export function key(state, pressed, session) {
     case "f": return { ...state, steps: `${/^\d/.test(state.steps) ? "" : "300-6000"}${(state.steps.match(/\+.*/) || [""])[0]}` };
     case "c": return { ...state, steps: toggled(state.steps, "cmr") };
     case "w": return { ...state, steps: toggled(state.steps, "white") };
-    case ",": return { ...state, focus: (state.focus + channels - 1) % channels };
-    case ".": return { ...state, focus: (state.focus + 1) % channels };
     default: return state;
   }
 }

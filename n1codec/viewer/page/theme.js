@@ -36,8 +36,8 @@ const CIVIDIS = ["#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678
 function theme(dark) {
   const known = new Map();
   const colours = dark
-    ? { ink: "#e6eaf0", soft: "#a3aec0", faint: "#3a4557", grid: "#222b38", paper: "#141a23", shade: "#1b2330", mark: "#ffd166", accent: "#6cc0f5", second: "#ffb08a" }
-    : { ink: "#1b2330", soft: "#566072", faint: "#c3cad5", grid: "#eceff3", paper: "#ffffff", shade: "#f2f4f7", mark: "#a3003a", accent: "#0067a3", second: "#b34700" };
+    ? { ink: "#e6eaf0", soft: "#a3aec0", faint: "#3a4557", grid: "#222b38", paper: "#141a23", shade: "#1b2330", mark: "#ffd166", accent: "#6cc0f5", second: "#ffb08a", chosen: "#17293a" }
+    : { ink: "#1b2330", soft: "#566072", faint: "#c3cad5", grid: "#eceff3", paper: "#ffffff", shade: "#f2f4f7", mark: "#a3003a", accent: "#0067a3", second: "#b34700", chosen: "#eaf4fb" };
   return {
     dark,
     ...colours,

@@ -27,19 +27,20 @@ export class Tiles {
   constructor(session, arrived) {
     this.session = session;
     this.arrived = arrived;
-    this.tiles = new Map(); // "steps|width|number" -> {rows: [values of each channel], scale, exact, bytes, used, time}
+    // "steps|width|number" -> {rows: [values of each channel], scale, exact, read, bytes, used, time}; `read` is how much
+    // the server has for an overview of all samples, null where it has not all and gets no more.
+    this.tiles = new Map();
     this.flying = new Map();
     this.bytes = 0;
     this.clock = 0;
     this.version = 0;
     this.trouble = "";
-    this.read = null; // how much of a large recording the server has read for its overview; null where it has not all and reads no more
   }
 
   /** Return after how many milliseconds a sampled tile may be better, 0 where it gets no better. */
-  get patience() {
-    if (!this.session.large) return PROVISIONAL;
-    return this.read === null ? 0 : READING;
+  patience(tile, steps) {
+    if (!this.session.large && !steps) return PROVISIONAL;
+    return tile.read === null || tile.read >= 1 ? 0 : READING;
   }
 
   get(steps, width, number) {
@@ -56,7 +57,8 @@ export class Tiles {
     for (const { steps, width, number, channels } of list) {
       const name = `${steps}|${width}|${number}`;
       const tile = this.tiles.get(name);
-      const old = tile && !tile.exact && !steps && this.patience && now - tile.time > this.patience;
+      const patience = tile && !tile.exact && this.patience(tile, steps);
+      const old = patience && now - tile.time > patience;
       const missing = tile && !old ? channels.filter((channel) => !tile.rows[channel]) : channels;
       if (!missing.length) continue;
       wanted.add(name);
@@ -92,7 +94,7 @@ export class Tiles {
     let tile = this.tiles.get(name);
     if (!tile || (answer && answer.head.exact && !tile.exact)) {
       if (tile) this.bytes -= tile.bytes;
-      tile = { rows: new Array(this.session.channels), bytes: 0, scale: 1, exact: true };
+      tile = { rows: new Array(this.session.channels), bytes: 0, scale: 1, exact: true, read: null };
       this.tiles.set(name, tile);
     }
     tile.used = ++this.clock;
@@ -104,7 +106,7 @@ export class Tiles {
     }
     tile.scale = answer.head.scale;
     tile.exact = answer.head.exact;
-    this.read = answer.head.read;
+    tile.read = answer.head.read;
     const size = 2 * answer.values.shape[1];
     channels.forEach((channel, row) => {
       const more = 2 * size - (tile.rows[channel] ? tile.rows[channel].byteLength : 0);
