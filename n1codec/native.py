@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import threading
 from functools import cache
 from operator import index
 from pathlib import Path
@@ -30,6 +31,9 @@ _CORRUPT = -1
 _REASONS = {-2: "an array is too small", -3: "a number, a length or a table is not allowed"}
 _NOTHING = ctypes.c_char * 0
 _NUMBERS = range(-(1 << 63), 1 << 63)
+_KEPT = 1 << 28
+"""Bytes of scratch memory that a thread keeps at most."""
+_thread = threading.local()
 
 
 class KernelError(CodecError, ValueError):
@@ -61,6 +65,20 @@ def _load(path: Path) -> ctypes.CDLL:
             f"the C kernels have interface version {version}, and this program needs {VERSION} (run make install)"
         )
     return found
+
+
+def scratch(size: int) -> np.ndarray:
+    """Return scratch memory for a kernel, uint8 of shape (size,): the caller's until its thread asks again.
+
+    A thread keeps it for the next call. Memory that is new to a process has to be cleared by the system first, which
+    may take a fifth of a kernel's time.
+    """
+    memory: np.ndarray = getattr(_thread, "scratch", np.empty(0, np.uint8))
+    if len(memory) < size:
+        memory = np.empty(size, np.uint8)
+        if size <= _KEPT:
+            _thread.scratch = memory
+    return memory[:size]
 
 
 class Array(NamedTuple):

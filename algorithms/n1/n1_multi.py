@@ -17,7 +17,7 @@ import numpy as np
 
 from n1codec import profiles
 from n1codec.codec import Choice, FormatError, Int, Layout, ModelCoder, SpecError, Text
-from n1codec.native import SCRATCH, SIMD, Kernel, KernelError, reads, writes
+from n1codec.native import SCRATCH, SIMD, Kernel, KernelError, reads, scratch, writes
 from n1codec.varint import Reader, put_bytes
 
 _fit_work_size = Kernel("n1c_multi_fit_work_size", int, int)
@@ -27,8 +27,8 @@ _decode_work_size = Kernel("n1c_multi_decode_work_size", reads(np.uint8), int)
 _encode = Kernel("n1c_multi_encode", reads(np.int16), reads(np.uint8), int, SCRATCH, writes(np.uint8), int)
 _decode = Kernel("n1c_multi_decode", reads(np.uint8), reads(np.uint8), int, SCRATCH, writes(np.int16), int)
 
-_FITTED = 1 << 23
-"""Samples that a model is fitted to at most: more make it no better, only slower."""
+_COMPARED = 1 << 23
+"""Samples that are coded at most to learn which of two models is better."""
 _STRETCHES = 4
 """Stretches of a longer array that are looked at, spread evenly over it."""
 _NAMED = b"\3"
@@ -68,7 +68,7 @@ class N1Multi(ModelCoder):
         return _PACKETS, profiles.read(self.name, self.profile, profiles.OF_CHANNELS)
 
     def fit(self, x: np.ndarray, converters: np.ndarray | None = None) -> bytes:
-        every, x = x, _some(_signed(x.reshape(len(x), -1)))
+        x = _signed(x.reshape(len(x), -1))
         model = _fitted(x, converters, self.preset)
         if self.profile == "none":
             return model
@@ -76,14 +76,15 @@ class N1Multi(ModelCoder):
         try:
             if Reader(given[1:]).uint() != x.shape[1]:
                 return model
-            gain = _coded(x, model).size - _coded(x, given).size
+            some = _some(x)
+            gain = _coded(some, model).size - _coded(some, given).size
         except (FormatError, KernelError) as error:
             raise SpecError(f"n1_multi: profile {self.profile}: it is damaged (make one with n1codec train)") from error
         named = _NAMED + checksum.to_bytes(4, "little")
-        return named if len(named) <= len(model) + gain * every.size / x.size else model
+        return named if len(named) <= len(model) + gain * x.size / some.size else model
 
     def profile_of(self, x: np.ndarray, converters: np.ndarray | None = None) -> bytes:
-        x = _some(_signed(x.reshape(len(x), -1)))
+        x = _signed(x.reshape(len(x), -1))
         model = _fitted(x, converters, self.preset)
         return profiles.OF_CHANNELS + put_bytes(model) + _fitted(x, converters, "packets")
 
@@ -92,9 +93,8 @@ class N1Multi(ModelCoder):
 
     def decode_with(self, data: bytes, layout: Layout, model: bytes) -> np.ndarray:
         model = self._whole(model)
-        work = np.empty(_decode_work_size(model, layout.shape[0]), np.uint8)
         x = np.empty(layout.shape, np.int16)
-        _decode(data, model, layout.shape[0], work, x, SIMD)
+        _decode(data, model, layout.shape[0], scratch(_decode_work_size(model, layout.shape[0])), x, SIMD)
         return x if layout.dtype == np.int16 else (x.view(np.uint16) ^ np.uint16(1 << 15))
 
     def needs_with(self, model: bytes) -> str:
@@ -129,9 +129,10 @@ def _fitted(x: np.ndarray, converters: np.ndarray | None, preset: str) -> bytes:
     """Return the model of int16 samples of shape (frames, channels)."""
     channels = x.shape[1]
     groups = np.zeros(channels, np.int32) if converters is None else np.ascontiguousarray(converters, np.int32)
-    out = np.empty(2 * x.size + 64 * channels + 1024, np.uint8)
-    work = np.empty(_fit_work_size(len(x), channels), np.uint8)
-    size = _fit(x, groups, work, out, ("best", "fast", "packets").index(preset), SIMD)
+    most = 2 * x.size + 64 * channels + 1024
+    memory = scratch(most + _fit_work_size(len(x), channels))
+    out = memory[:most]
+    size = _fit(x, groups, memory[most:], out, ("best", "fast", "packets").index(preset), SIMD)
     return out[:size].tobytes()
 
 
@@ -148,10 +149,11 @@ def _checksum(model: bytes) -> int:
 
 
 def _coded(x: np.ndarray, model: bytes) -> np.ndarray:
-    """Return the bytes, uint8, of int16 samples of shape (frames, channels) or (frames,)."""
-    out = np.empty(2 * x.size + 1, np.uint8)
-    work = np.empty(_encode_work_size(model, len(x)), np.uint8)
-    return out[: _encode(x, model, len(x), work, out, SIMD)]
+    """Return the bytes, uint8, of int16 samples of shape (frames, channels) or (frames,), in scratch memory."""
+    most = 2 * x.size + 1
+    memory = scratch(most + _encode_work_size(model, len(x)))
+    out = memory[:most]
+    return out[: _encode(x, model, len(x), memory[most:], out, SIMD)]
 
 
 def _signed(x: np.ndarray) -> np.ndarray:
@@ -161,7 +163,7 @@ def _signed(x: np.ndarray) -> np.ndarray:
 
 def _some(x: np.ndarray) -> np.ndarray:
     """Return frames of an array of shape (frames, channels): all of them, or some stretches of a long one."""
-    length = _FITTED // x.shape[1] // _STRETCHES
+    length = _COMPARED // x.shape[1] // _STRETCHES
     if len(x) <= _STRETCHES * length or not length:
         return x
     starts = np.linspace(0, len(x) - length, _STRETCHES).astype(int)

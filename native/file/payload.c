@@ -200,40 +200,19 @@ static int decode_channel(const coder *c, n1c_reader in, int16_t *x, int64_t n) 
   return found == n ? 0 : N1C_E_CORRUPT;
 }
 
-/* Stretches of a longer array that a model is fitted to, as algorithms/n1/n1_multi.py chooses them. */
-#define FITTED ((int64_t)1 << 23)
-#define STRETCHES 4
-
-static int64_t frames_to_fit(const n1c_shape *s) {
-  const int64_t length = FITTED / s->channels / STRETCHES;
-  return s->frames > STRETCHES * length && length ? STRETCHES * length : s->frames;
-}
-
-static void some_frames(const int16_t *x, const n1c_shape *s, int64_t count, int16_t *y) {
-  const int64_t length = count / STRETCHES;
-  for (int k = 0; k < STRETCHES; k++) {
-    const double step = (double)(s->frames - length) / (STRETCHES - 1);
-    const int64_t start = k == STRETCHES - 1 ? s->frames - length : (int64_t)(k * step);
-    memcpy(y + k * length * s->channels, x + start * s->channels, (size_t)(2 * length * s->channels));
-  }
-}
-
 static int fit_multi(const int16_t *x, const n1c_shape *s, int preset, n1c_buffer *out) {
-  const int64_t frames = frames_to_fit(s), n = frames * s->channels;
-  const int64_t size = n1c_multi_fit_work_size(frames, s->channels), most = 2 * n + 64 * s->channels + 1024;
+  const int64_t n = size_of(s), size = n1c_multi_fit_work_size(s->frames, s->channels);
+  const int64_t most = 2 * n + 64 * s->channels + 1024;
   int32_t *converters;
-  int16_t *some = NULL;
   uint8_t *work, *at;
   int64_t length = N1C_E_MEMORY;
   if (size < 0) return N1C_E_ARGUMENT;
   converters = calloc((size_t)s->channels, sizeof *converters);
   work = n1c_allocate((uint64_t)size);
   at = n1c_reserve(out, (uint64_t)most);
-  if (frames < s->frames && (some = n1c_allocate(2 * (uint64_t)n))) some_frames(x, s, frames, some);
-  if (converters && work && at && (some || frames == s->frames))
-    length = n1c_multi_fit(some ? some : x, n, converters, s->channels, work, size, at, most, preset, SIMD);
+  if (converters && work && at)
+    length = n1c_multi_fit(x, n, converters, s->channels, work, size, at, most, preset, SIMD);
   if (length >= 0) out->length += length;
-  free(some);
   free(work);
   free(converters);
   return error_of(length);

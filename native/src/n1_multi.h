@@ -31,6 +31,8 @@
 #define MULTI_GUESS (1 << MULTI_GUESS_BITS)
 #define MULTI_STATE ((uint64_t)1 << 32)
 #define MULTI_SCALE_STEPS 4     /* starts of the variance are in so many steps per octave */
+#define MULTI_SUMS 5            /* of products that are made at a time */
+#define MULTI_MOST_PRODUCT 4095 /* of the numbers whose products they are: 128 of their squares are below 2^31 */
 #define MULTI_LEAST_VARIANCE (1.0f / 256)
 
 /* The lane in the r-th place of a register: those of 32-bit numbers come from unpacking rows of 16-bit ones. */
@@ -111,14 +113,14 @@ int64_t multi_parts_size(const multi_model *m);
 int8_t *multi_lay_out(multi_model *m, uint8_t *memory);
 /* Reads a model into memory of multi_model_size; NULL if it is none. */
 multi_model *multi_model_open(const uint8_t *bytes, int64_t length, void *memory);
-/* Sets up the tables of a model whose numbers are set; 0 if they are more than its head says. */
-int multi_model_tables(multi_model *m);
 /* Writes a model whose numbers are set; its length, or N1C_E_CAPACITY. */
 int64_t multi_model_store(multi_model *m, uint8_t *out, int64_t capacity);
 /* Cells of `near` that thresholds ask for. */
 int64_t multi_cells(const multi_group *g, const int32_t *threshold);
 /* Thresholds in 2^-MULTI_CENTRE_BITS of a code, counted from the lowest; codes + 1 of them, as if the outermost codes ended. */
 void multi_thresholds(const multi_group *g, int32_t *threshold);
+/* Thresholds and centres of a group's codes; `threshold` gets what multi_thresholds() gives. */
+void multi_levels(multi_group *g, int32_t *threshold);
 /* The distribution function of a normal residual with tails at the i-th of MULTI_SHAPE + 1 places. */
 uint32_t multi_shape(int32_t tail, int32_t i);
 
@@ -302,6 +304,8 @@ typedef struct {
                  int16_t *rows);
   void (*scatter)(const int16_t *rows, int64_t channels, int64_t from, int64_t to, const multi_lanes *l,
                   int16_t *samples);
+  /* sums[i] = sum of a times what is i steps before b, of so many rows of numbers up to MULTI_MOST_PRODUCT. */
+  void (*products)(const int16_t *a, const int16_t *b, int64_t step, int64_t rows, int64_t sums[MULTI_SUMS]);
 } multi_kernels;
 
 extern const multi_kernels multi_plain, multi_avx2;

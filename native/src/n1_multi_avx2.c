@@ -714,7 +714,36 @@ AVX2 static void scatter(const int16_t *rows, int64_t channels, int64_t from, in
   multi_plain.scatter(rows + blocks * size, channels, from + blocks, to, l, frames);
 }
 
-const multi_kernels multi_avx2 = {codes, samples, x, dot, mean, intervals, put, take, gather, scatter};
+/* -- sums of products ------------------------------------------------------------------------------------------------------------ */
+
+#  define SPAN 64 /* rows whose products are summed up in 32 bits, two of a row in each sum */
+
+AVX2 static void products(const int16_t *a, const int16_t *b, int64_t step, int64_t rows, int64_t sums[MULTI_SUMS]) {
+  ints total[MULTI_SUMS];
+  for (int i = 0; i < MULTI_SUMS; i++) total[i] = _mm256_setzero_si256();
+  for (int64_t start = 0; start < rows; start += SPAN) {
+    const int64_t end = start + SPAN < rows ? start + SPAN : rows;
+    ints sum[MULTI_SUMS];
+    for (int i = 0; i < MULTI_SUMS; i++) sum[i] = _mm256_setzero_si256();
+    for (int64_t t = start; t < end; t++) {
+      const ints v = load(a + t * MULTI_LANES);
+#  pragma GCC unroll 5
+      for (int i = 0; i < MULTI_SUMS; i++)
+        sum[i] = _mm256_add_epi32(sum[i], _mm256_madd_epi16(v, load(b + t * MULTI_LANES - i * step)));
+    }
+    for (int i = 0; i < MULTI_SUMS; i++) {
+      total[i] = _mm256_add_epi64(total[i], _mm256_cvtepi32_epi64(_mm256_castsi256_si128(sum[i])));
+      total[i] = _mm256_add_epi64(total[i], _mm256_cvtepi32_epi64(_mm256_extracti128_si256(sum[i], 1)));
+    }
+  }
+  for (int i = 0; i < MULTI_SUMS; i++) {
+    int64_t each[4];
+    store(each, total[i]);
+    sums[i] = each[0] + each[1] + each[2] + each[3];
+  }
+}
+
+const multi_kernels multi_avx2 = {codes, samples, x, dot, mean, intervals, put, take, gather, scatter, products};
 
 #else
 

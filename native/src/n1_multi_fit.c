@@ -1,101 +1,61 @@
 /* Fitting a model of n1_multi to a recording. docs/multi.md describes what is fitted and why.
  *
- * Sums of products are whole numbers and everything else is done in double in a fixed order: all machines that round as
- * IEEE 754 says write the same model. */
+ * Sums of products are whole numbers, and everything else is done in floating point in a fixed order: all machines that
+ * round as IEEE 754 says write the same model. */
 #include <math.h>
 #include <string.h>
 
-#include "avx2.h"
 #include "n1_mapping.h"
 #include "n1_model.h"
 #include "n1_multi.h"
 #include "n1c/multi.h"
 
-#define SPAN 256            /* products that are summed up in 32 bits */
-#define MOST_Y 2895         /* of the numbers whose products they are: SPAN of their squares are below 2^31 */
-#define Y_SHIFT 3           /* what they are coarser than x by, in bits */
-#define Y_PAD 64            /* zeros before and after a channel's numbers */
-#define PROBE 1024          /* frames that tell which channels belong together */
+#define MOST_FITTED ((int64_t)1 << 23) /* samples that are looked at: more make a model no better, only slower to fit */
+#define MOST_FITTED_FAST ((int64_t)1 << 21)
+#define LEAST_ROWS 16       /* that are looked at, however many channels there are */
+#define Y_SHIFT 3           /* what y is coarser than x by, in bits */
+#define CLOSE 128           /* rows that tell how large samples are, and how residuals are distributed */
+#define BLOCK 8             /* rows that tell what a channel's own past lets expect are spread in blocks of so many */
+#define PROBE 64            /* rows that tell which channels belong together */
+#define PROBE_PAD 4         /* rows before and after them */
 #define WINDOW 512          /* earlier channels that are looked at for that; fewer where there are thousands */
 #define LEAST_WINDOW 16
 #define MOST_VARIABLES MULTI_MOST_TAPS
+#define PULL 40             /* samples that what is expected of weights counts for, by what a channel's own past leaves */
 #define WIDTH_TRUST 6.0     /* samples that what is known of a width beforehand counts for */
-#define WIDTH_ROUNDS 2
 #define WIDTH_REACH 32      /* codes on either side among which a width is relative */
-#define MEANT 4096          /* samples of a channel that tell its mean and how far it reaches */
-#define EXPECTED 4096       /* samples of a channel that tell how often each code is expected */
-#define RESIDUALS 4096      /* of a channel, that tell how residuals are distributed */
 #define CODE_MARGIN 64
 
-/* -- sums of products ------------------------------------------------------------------------------------------------------ */
-
-#define LAGS 4 /* at a time */
-
-/* For LAGS lags from `lag` on the sums of a[t] b[t - lag] of SPAN numbers. */
-static inline void products_of(const int16_t *a, const int16_t *b, int32_t *sums) {
-  int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-  for (int k = 0; k < SPAN; k++) {
-    s0 += a[k] * b[k];
-    s1 += a[k] * b[k - 1];
-    s2 += a[k] * b[k - 2];
-    s3 += a[k] * b[k - 3];
-  }
-  sums[0] = s0, sums[1] = s1, sums[2] = s2, sums[3] = s3;
-}
-
-static void products_plain(const int16_t *a, const int16_t *b, int32_t *sums) { products_of(a, b, sums); }
-
-#ifdef N1C_AVX2
-AVX2 static void products_avx2(const int16_t *a, const int16_t *b, int32_t *sums) { products_of(a, b, sums); }
-#else
-#  define products_avx2 products_plain
-#endif
-
+/* What is known of a channel's samples. */
 typedef struct {
-  int64_t frames, stride; /* of y */
+  int16_t low, high, mean;
+  double deviation;
+} range;
+
+/* A recording is cut into lanes, as chunks are; what is looked at are the first rows of all lanes. */
+typedef struct {
+  const multi_kernels *k;
+  multi_lanes l;          /* with as many steps as are looked at */
+  int64_t size, numbers;  /* in the rows of a channel, and of those without what is before and after them */
+  int64_t close, probe;   /* the first of the rows that are looked at closely, and of those that tell of neighbours */
+  int64_t close_rows, probe_rows;
   int32_t channels;
-  int32_t simd;
-  int16_t *y;             /* of each channel, then that of the mean; distances from a channel's mean */
-  uint16_t *codes;        /* of each channel */
+  int16_t *rows;          /* of each channel its samples, then their codes, then y: distances from the channel's mean */
+  int16_t *mean;          /* y of the mean of channels */
+  int16_t *one;           /* and of some rows of a channel */
+  int32_t *sum, *total;   /* of one channel, and of those that are in the mean */
   multi_model *model;
   int32_t *converters;    /* of each channel */
   multi_place *place;     /* where each channel stands in the samples, and of which earlier ones it may know */
-  int16_t *low, *high;    /* least and greatest sample of each channel */
+  range *range;           /* of each channel */
 } fit;
 
-static int16_t *y_of(const fit *f, int64_t channel) { return f->y + channel * f->stride + Y_PAD; }
-
-/* sums[i] += sum of a[t] b[t - low - i] for all t, i = 0 .. lags - 1; lags up to a multiple of LAGS are written. */
-static void correlate(const fit *f, const int16_t *a, const int16_t *b, int32_t low, int32_t lags, int64_t frames,
-                      int64_t *sums) {
-  for (int32_t i = 0; i < lags; i += LAGS) {
-    int64_t total[LAGS] = {0};
-    for (int64_t t = 0; t < frames; t += SPAN) {
-      int32_t part[LAGS];
-      (f->simd ? products_avx2 : products_plain)(a + t, b + t - low - i, part);
-      for (int k = 0; k < LAGS; k++) total[k] += part[k];
-    }
-    for (int k = 0; k < LAGS; k++) sums[i + k] = total[k];
-  }
+/* Row 0 of a channel. */
+static int16_t *rows_of(const fit *f, int32_t channel) {
+  return f->rows + f->place[channel].channel * f->size + MULTI_ROW_0;
 }
 
 /* -- samples, codes and their mappings ------------------------------------------------------------------------------------- */
-
-#define BLOCK 32 /* frames and channels that are turned at a time: they stay in the cache */
-
-/* Samples channel by channel, where their codes will be. */
-static void turn_samples(const fit *f, const int16_t *x) {
-  int16_t *out = (int16_t *)f->codes;
-  for (int64_t start = 0; start < f->frames; start += BLOCK)
-    for (int64_t first = 0; first < f->channels; first += BLOCK)
-      for (int64_t c = first; c < first + BLOCK && c < f->channels; c++)
-        for (int64_t t = start; t < start + BLOCK && t < f->frames; t++)
-          out[c * f->frames + t] = x[t * f->channels + f->place[c].channel];
-}
-
-static const int16_t *samples_of(const fit *f, int64_t channel) {
-  return (const int16_t *)f->codes + channel * f->frames;
-}
 
 /* Whether samples are N1's codes of 10 bits, stretched to 16, and not all the same. */
 static int is_stretched(const int16_t *x, int64_t n) {
@@ -107,22 +67,23 @@ static int is_stretched(const int16_t *x, int64_t n) {
   return changes != 0;
 }
 
-static int is_constant(const int16_t *x, int64_t n) {
-  for (int64_t t = 1; t < n; t++)
-    if (x[t] != x[0]) return 0;
-  return 1;
-}
-
 /* N1's mapping is taken where all channels have it. */
 static int find_stretch(const fit *f) {
   int32_t some = 0;
   for (int32_t c = 0; c < f->channels; c++) {
-    const int16_t *x = samples_of(f, c);
-    if (is_stretched(x, f->frames)) some = 1;
-    else if (!is_constant(x, f->frames)) return 0;
+    const int16_t *x = rows_of(f, c);
+    if (is_stretched(x, f->numbers)) some = 1;
+    else if (f->range[c].low < f->range[c].high) return 0;
   }
   for (int32_t c = 0; some && c < f->channels; c++) f->model->channel[c].step = MULTI_STRETCH;
   return some;
+}
+
+/* Whether two samples side by side are as near as can be: then steps are 1. */
+static int is_fine(const int16_t *x, int64_t n) {
+  for (int64_t i = 1; i < n; i++)
+    if (x[i] - x[i - 1] == 1 || x[i - 1] - x[i] == 1) return 1;
+  return 0;
 }
 
 /* Steps of all channels, 0 where they are 1, and for now as their starts how many codes they ask for. */
@@ -130,11 +91,11 @@ static void find_steps(const fit *f, uint32_t *used) {
   if (find_stretch(f)) return;
   for (int32_t c = 0; c < f->channels; c++) {
     multi_channel *ch = f->model->channel + c;
+    const int16_t *x = rows_of(f, c);
     n1_steps steps;
     int64_t margin;
-    n1_find_steps(samples_of(f, c), f->frames < PROBE ? f->frames : PROBE, used, &steps);
-    if (steps.step == 1 << N1_STEP_BITS) continue;
-    n1_find_steps(samples_of(f, c), f->frames, used, &steps);
+    if (is_fine(x, f->numbers)) continue;
+    n1_find_steps(x, f->numbers, used, &steps);
     if (steps.step == 1 << N1_STEP_BITS || steps.codes < 3) continue;
     /* So that there are codes below the lowest seen, the mapping begins some steps earlier. */
     margin = (((int64_t)(steps.first + 32768) << N1_STEP_BITS) / steps.step) - 1;
@@ -175,8 +136,8 @@ static int32_t find_groups(const fit *f, int together) {
       for (same = 0; same < c && (is_stepped(m->channel + same) || (!together && f->converters[same] != f->converters[c])); same++) continue;
     ch->group = same < c ? m->channel[same].group : m->groups++;
     last = c;
-    low = f->low[c] < low ? f->low[c] : low;
-    high = f->high[c] > high ? f->high[c] : high;
+    low = f->range[c].low < low ? f->range[c].low : low;
+    high = f->range[c].high > high ? f->range[c].high : high;
   }
   low = low - CODE_MARGIN - 1 > -32768 ? low - CODE_MARGIN - 1 : -32768;
   high = high + CODE_MARGIN + 1 < 32767 ? high + CODE_MARGIN + 1 : 32767;
@@ -195,16 +156,31 @@ static int32_t find_groups(const fit *f, int together) {
   return stepped;
 }
 
+/* The means and deviations are those of some of the rows. */
 static void find_ranges(const fit *f) {
+  const int64_t every = (f->l.steps + CLOSE - 1) / CLOSE;
   for (int32_t c = 0; c < f->channels; c++) {
-    const int16_t *x = samples_of(f, c);
+    range *r = f->range + c;
+    const int16_t *x = rows_of(f, c);
     int16_t low = x[0], high = x[0];
-    for (int64_t t = 0; t < f->frames; t++) {
-      low = x[t] < low ? x[t] : low;
-      high = x[t] > high ? x[t] : high;
+    int64_t sum = 0, squares = 0, n = 0;
+    double mean, variance;
+    for (int64_t i = 0; i < f->numbers; i++) {
+      low = x[i] < low ? x[i] : low;
+      high = x[i] > high ? x[i] : high;
     }
-    f->low[c] = low;
-    f->high[c] = high;
+    for (int64_t t = 0; t < f->l.steps; t += every, n += MULTI_LANES)
+      for (int lane = 0; lane < MULTI_LANES; lane++) {
+        const int32_t v = x[t * MULTI_LANES + lane];
+        sum += v;
+        squares += v * v;
+      }
+    r->low = low;
+    r->high = high;
+    r->mean = (int16_t)(sum / n);
+    mean = (double)sum / (double)n;
+    variance = (double)squares / (double)n - mean * mean;
+    r->deviation = variance > 0 ? sqrt(variance) : 0;
   }
 }
 
@@ -213,94 +189,141 @@ static void map_samples(const fit *f) {
   for (int32_t c = 0; c < f->channels; c++) {
     const multi_channel *ch = f->model->channel + c;
     const multi_group *g = f->model->group + ch->group;
-    uint16_t *codes = f->codes + c * f->frames;
+    int16_t *rows = rows_of(f, c) - MULTI_ROW_0;
+    uint16_t *codes = (uint16_t *)rows;
     if (ch->step)
-      for (int64_t t = 0; t < f->frames; t++) codes[t] = (uint16_t)multi_code(ch, g, (int16_t)codes[t]);
+      for (int64_t i = 0; i < f->size; i++) codes[i] = (uint16_t)multi_code(ch, g, rows[i]);
     else
-      for (int64_t t = 0; t < f->frames; t++) codes[t] = (uint16_t)((int16_t)codes[t] - g->first);
+      f->k->codes(rows, g->first, g->codes, f->size / MULTI_LANES, codes);
   }
 }
 
-/* Means, shifts and y of all channels, from the centres of their codes. */
-static void map_codes(const fit *f) {
+/* Means and shifts of all channels, from the widths of their codes. */
+static void place_channels(const fit *f) {
   multi_model *m = f->model;
   m->common = MULTI_CENTRE_BITS;
   for (int32_t c = 0; c < f->channels; c++) {
     multi_channel *ch = m->channel + c;
     const multi_group *g = m->group + ch->group;
-    const multi_level *level = g->level;
-    const uint16_t *codes = f->codes + c * f->frames;
-    const int64_t every = f->frames / MEANT + 1;
-    int16_t *y = y_of(f, c);
-    int64_t sum = 0, n = 0;
-    double squares = 0, reach, most;
-    int32_t mean, down;
-    for (int64_t t = 0; t < f->frames; t += every, n++) sum += level[codes[t]].centre;
-    ch->mean = (int32_t)((sum / n) >> MULTI_CENTRE_BITS);
-    mean = ch->mean * (1 << MULTI_CENTRE_BITS);
-    for (int64_t t = 0; t < f->frames; t += every) {
-      const double d = level[codes[t]].centre - mean;
-      squares += d * d;
-    }
-    most = level[multi_nearest(ch, g, f->high[c])].centre - mean;
-    reach = mean - level[multi_nearest(ch, g, f->low[c])].centre;
-    most = most > reach ? most : reach;
-    reach = 8 * sqrt(squares / (double)n);
-    reach = (reach < most ? reach : most) / (1 << MULTI_CENTRE_BITS);
+    const range *r = f->range + c;
+    const int32_t mean = g->level[multi_nearest(ch, g, r->mean)].centre;
+    const int32_t up = g->level[multi_nearest(ch, g, r->high)].centre - mean;
+    const int32_t down = mean - g->level[multi_nearest(ch, g, r->low)].centre;
+    const double most = (double)(up > down ? up : down) / (1 << MULTI_CENTRE_BITS);
+    const double codes = ch->step == MULTI_STRETCH ? 1.0 / 64 : ch->step ? (double)(1 << N1_STEP_BITS) / ch->step : 1;
+    const double reach = 8 * r->deviation * codes < most ? 8 * r->deviation * codes : most;
+    ch->mean = mean >> MULTI_CENTRE_BITS;
     /* The finest unit in which samples so far from the mean fit 16 bits. */
     for (ch->shift = MULTI_CENTRE_BITS; ch->shift > -6 && ldexp(reach, ch->shift) > 32767;) ch->shift--;
     m->common = ch->shift < m->common ? ch->shift : m->common;
-    down = MULTI_CENTRE_BITS - ch->shift + Y_SHIFT;
-    for (int64_t t = 0; t < f->frames; t++)
-      y[t] = (int16_t)n1_clamp((level[codes[t]].centre - mean) >> down, -MOST_Y, MOST_Y);
   }
 }
 
-/* -- linear algebra: symmetric matrices, the lower half, row by row -------------------------------------------------------------- */
-
-/* Cholesky decomposition: a = l l', in place. */
-static void decompose(double *a, int32_t n) {
-  for (int32_t i = 0; i < n; i++)
-    for (int32_t k = 0; k <= i; k++) {
-      const double least = 1e-9 * a[i * n + i] + 1e-9;
-      double sum = a[i * n + k];
-      for (int32_t j = 0; j < k; j++) sum -= a[i * n + j] * a[k * n + j];
-      a[i * n + k] = k < i ? sum / a[k * n + k] : sqrt(sum > least ? sum : least);
-    }
+/* y of so many rows of codes. */
+static void map_codes(const fit *f, int32_t channel, const int16_t *codes, int64_t rows, int16_t *y) {
+  const multi_channel *ch = f->model->channel + channel;
+  multi_coder c;
+  c.group = f->model->group + ch->group;
+  c.x_mean = ch->mean * (1 << MULTI_CENTRE_BITS);
+  c.x_shift = MULTI_CENTRE_BITS - ch->shift + Y_SHIFT;
+  f->k->x(&c, (const uint16_t *)codes, rows, y);
+  for (int64_t i = 0; i < rows * MULTI_LANES; i++) y[i] = (int16_t)n1_clamp(y[i], -MULTI_MOST_PRODUCT, MULTI_MOST_PRODUCT);
 }
 
-/* Solves l l' x = b in place. */
-static void solve(const double *l, int32_t n, double *b) {
+/* -- linear algebra: symmetric matrices, the upper half, row by row -------------------------------------------------------------- */
+
+/* Cholesky decomposition: a = u' u, in place. */
+static void decompose(double *a, int32_t n) {
+  double least[MOST_VARIABLES];
+  for (int32_t i = 0; i < n; i++) least[i] = 1e-9 * a[i * n + i] + 1e-9;
+  for (int32_t k = 0; k < n; k++) {
+    double *row = a + k * n;
+    const double root = sqrt(row[k] > least[k] ? row[k] : least[k]), part = 1 / root;
+    row[k] = root;
+    for (int32_t j = k + 1; j < n; j++) row[j] *= part;
+    for (int32_t i = k + 1; i < n; i++)
+      for (int32_t j = i; j < n; j++) a[i * n + j] -= row[i] * row[j];
+  }
+}
+
+/* Solves u' u x = b in place. */
+static void solve(const double *u, int32_t n, double *b) {
   for (int32_t i = 0; i < n; i++) {
-    for (int32_t j = 0; j < i; j++) b[i] -= l[i * n + j] * b[j];
-    b[i] /= l[i * n + i];
+    b[i] /= u[i * n + i];
+    for (int32_t j = i + 1; j < n; j++) b[j] -= u[i * n + j] * b[i];
   }
   for (int32_t i = n; i-- > 0;) {
-    for (int32_t j = i + 1; j < n; j++) b[i] -= l[j * n + i] * b[j];
-    b[i] /= l[i * n + i];
+    for (int32_t j = i + 1; j < n; j++) b[i] -= u[i * n + j] * b[j];
+    b[i] /= u[i * n + i];
   }
 }
 
 /* -- each channel from its own past ------------------------------------------------------------------------------------------------ */
 
 #define OWN 4 /* samples that tell roughly what comes next */
+#define OWN_BITS 12
+#define ONE ((OWN + PROBE) * MULTI_LANES)
 
-/* Weights that predict a channel from its last OWN samples; the variance of what is left, in squares of y. */
-static double own_predictor(const fit *f, const int16_t *y, double *w) {
-  int64_t sums[OWN + LAGS];
-  double r[OWN * OWN], left;
-  correlate(f, y, y, 0, OWN + 1, f->frames, sums);
+/* to[i * stride] = sum of products of rows of a and those i before them in b, i = 0 .. lags - 1. */
+static void multiply_lags(const fit *f, const int16_t *a, const int16_t *b, int32_t lags, int64_t rows, double *to,
+                          int32_t stride) {
+  int64_t sums[MULTI_SUMS];
+  for (int32_t i = 0; i < lags; i += MULTI_SUMS) {
+    if (i + MULTI_SUMS > lags && lags > MULTI_SUMS) i = lags - MULTI_SUMS;
+    f->k->products(a, b - i * MULTI_LANES, MULTI_LANES, rows, sums);
+    for (int32_t k = 0; k < MULTI_SUMS && i + k < lags; k++) to[(i + k) * stride] = (double)sums[k];
+  }
+}
+
+static int32_t multiply_row(const int16_t *a, const int16_t *b) {
+  int32_t sum = 0;
+  for (int lane = 0; lane < MULTI_LANES; lane++) sum += a[lane] * b[lane];
+  return sum;
+}
+
+/* Sums of products of so many rows t: those of t - low - i in a and t - other_low - k in b at to[i * stride + k]; the upper
+ * half, where both are the same. Sums whose lags are both one more differ by the first and the last product. */
+static void multiply(const fit *f, const int16_t *a, int32_t low, int32_t lags, const int16_t *b, int32_t other_low,
+                     int32_t other_lags, int64_t rows, double *to, int32_t stride) {
+  a -= low * MULTI_LANES;
+  b -= other_low * MULTI_LANES;
+  multiply_lags(f, a, b, other_lags, rows, to, 1);
+  if (a != b) multiply_lags(f, b, a, lags, rows, to, stride);
+  for (int32_t i = 1; i < lags; i++)
+    for (int32_t k = a == b ? i : 1; k < other_lags; k++) {
+      const int16_t *first = a - i * MULTI_LANES, *other = b - k * MULTI_LANES;
+      to[i * stride + k] = to[(i - 1) * stride + k - 1] + multiply_row(first, other) -
+                           multiply_row(first + rows * MULTI_LANES, other + rows * MULTI_LANES);
+    }
+}
+
+/* The weights, in 2^-OWN_BITS, with which its last OWN samples predict a channel of which so many rows are here; the
+ * variance of what is left, in squares of y. */
+static double own_predictor(const fit *f, const int16_t *y, int64_t rows, int16_t *weights) {
+  double sums[OWN + 1][OWN + 1], r[OWN * OWN], w[OWN], left;
+  multiply(f, y, 0, OWN + 1, y, 0, OWN + 1, rows, *sums, OWN + 1);
   for (int i = 0; i < OWN; i++) {
-    for (int k = 0; k <= i; k++) r[i * OWN + k] = (double)sums[i - k];
-    r[i * OWN + i] = (double)sums[0] * (1 + 1e-6) + 1;
-    w[i] = (double)sums[i + 1];
+    for (int k = i; k < OWN; k++) r[i * OWN + k] = sums[i + 1][k + 1];
+    r[i * OWN + i] += 1e-6 * r[i * OWN + i] + 1;
+    w[i] = sums[0][i + 1];
   }
   decompose(r, OWN);
   solve(r, OWN, w);
-  left = (double)sums[0];
-  for (int i = 0; i < OWN; i++) left -= w[i] * (double)sums[i + 1];
-  left /= (double)f->frames;
+  left = sums[0][0];
+  for (int i = 0; i < OWN; i++) {
+    left -= w[i] * sums[0][i + 1];
+    weights[i] = (int16_t)floor((w[i] > -7 ? w[i] < 7 ? w[i] : 7 : -7) * (1 << OWN_BITS) + 0.5);
+  }
+  left /= (double)(rows * MULTI_LANES);
   return left > 0.05 ? left : 0.05;
+}
+
+/* The sums of what these weights make of rows before so many rows. */
+static void predict(const fit *f, const int16_t *weights, const int16_t *y, int64_t rows, int32_t *sum) {
+  multi_taps_of taps;
+  taps.count = OWN;
+  for (int i = 0; i < OWN; i++) taps.row[i] = y - (i + 1) * MULTI_LANES, taps.weight[i] = weights[i];
+  f->k->dot(&taps, 0, rows, sum);
 }
 
 /* -- widths of codes ------------------------------------------------------------------------------------------------------------------ */
@@ -334,38 +357,52 @@ typedef struct {
   double *width;          /* of each code, for all groups */
 } histograms;
 
-/* How often each code came, and how often samples were expected where it is: the predictions of each channel from its own
- * past, of some of the samples, smoothed by what they are off. */
+/* How often each code came. */
 static void count_codes(const fit *f, const histograms *h) {
   const multi_model *m = f->model;
-  const int64_t every = f->frames / EXPECTED + 1;
   memset(h->count, 0, (size_t)m->groups * (size_t)h->codes * sizeof *h->count);
+  for (int32_t c = 0; c < f->channels; c++) {
+    const uint16_t *codes = (const uint16_t *)rows_of(f, c);
+    uint32_t *count = h->count + (int64_t)m->channel[c].group * h->codes;
+    if (is_stepped(m->channel + c)) continue;
+    for (int64_t i = 0; i < f->numbers; i++) count[codes[i]]++;
+  }
+}
+
+/* How often samples were expected where codes are: the predictions of each channel from its own past, of some of the
+ * samples, smoothed by what they are off. */
+static void count_predictions(const fit *f, const histograms *h) {
+  const multi_model *m = f->model;
+  const int64_t block = f->l.steps < BLOCK ? f->l.steps : BLOCK, blocks = f->close_rows / block;
+  const int64_t numbers = block * blocks * MULTI_LANES;
   memset(h->density, 0, (size_t)m->groups * (size_t)h->places * sizeof *h->density);
   for (int32_t c = 0; c < f->channels; c++) {
     const multi_channel *ch = m->channel + c;
-    const uint16_t *codes = f->codes + c * f->frames;
-    const int16_t *y = y_of(f, c);
-    uint32_t *count = h->count + (int64_t)ch->group * h->codes;
+    const int16_t *codes = rows_of(f, c) - OWN * MULTI_LANES;
     double *density = h->density + (int64_t)ch->group * h->places;
-    const double unit = ch->shift > Y_SHIFT ? 1.0 / (1 << (ch->shift - Y_SHIFT)) : 1 << (Y_SHIFT - ch->shift);
-    double w[OWN], left;
+    const double unit = ldexp(1, Y_SHIFT - ch->shift), scale = unit / (1 << OWN_BITS);
+    double left;
+    int16_t weights[OWN], *y = f->one + OWN * MULTI_LANES;
     int32_t low = h->places, high = 0, reach;
     if (is_stepped(ch)) continue;
-    left = own_predictor(f, y, w) * unit * unit;
+    map_codes(f, c, codes + f->probe * MULTI_LANES, OWN + f->probe_rows, f->one);
+    left = own_predictor(f, y, f->probe_rows, weights) * unit * unit;
+    for (int64_t k = 0; k < blocks; k++) {
+      map_codes(f, c, codes + k * f->l.steps / blocks * MULTI_LANES, OWN + block, f->one);
+      predict(f, weights, y, block, f->sum + k * block * MULTI_LANES);
+    }
     memset(h->one, 0, (size_t)h->places * sizeof *h->one);
-    for (int64_t t = 0; t < f->frames; t += every) {
-      const double at = (w[0] * y[t - 1] + w[1] * y[t - 2] + w[2] * y[t - 3] + w[3] * y[t - 4]) * unit + ch->mean;
-      const int32_t place = n1_clamp((int32_t)at, 0, h->places - 1);
-      h->one[place] += (double)every;
+    for (int64_t i = 0; i < numbers; i++) {
+      const int32_t place = n1_clamp((int32_t)(f->sum[i] * scale + ch->mean), 0, h->places - 1);
+      h->one[place]++;
       low = place < low ? place : low;
       high = place > high ? place : high;
     }
-    for (int64_t t = 0; t < f->frames; t++) count[codes[t]]++;
     reach = n1_clamp((int32_t)(5 * sqrt(left)) + 4, 0, h->places);
     low = n1_clamp(low - reach, 0, h->places);
     high = n1_clamp(high + reach, 0, h->places - 1);
     smooth(h->one + low, h->other, high - low + 1, left);
-    for (int32_t i = low; i <= high; i++) density[i] += h->one[i];
+    for (int32_t i = low; i <= high; i++) density[i] += h->one[i] * (double)f->numbers / (double)numbers;
   }
 }
 
@@ -459,124 +496,123 @@ static double fit_widths(const fit *f, const histograms *h, int32_t stepped, int
 
 /* Squared correlations of what each channel's own past does not tell, lags -1 .. 1: the largest of earlier channels. */
 static void find_neighbours(const fit *f, int16_t *left, double *energy, int32_t most) {
-  const int64_t frames = f->frames < PROBE ? f->frames : PROBE, first = (f->frames - frames) / 2;
-  const int64_t stride = PROBE + 2 * Y_PAD + SPAN;
+  const int64_t stride = (PROBE + 2 * PROBE_PAD) * MULTI_LANES, numbers = f->probe_rows * MULTI_LANES;
   const int32_t window = n1_clamp(WINDOW * 1024 / f->channels, LEAST_WINDOW, WINDOW);
+  memset(left, 0, (size_t)(2 * MULTI_SUMS * stride)); /* in front of the first channel */
+  left += MULTI_SUMS * stride;
   for (int32_t c = 0; c < f->channels; c++) {
-    const int16_t *y = y_of(f, c) + first;
-    int16_t *e = left + c * stride;
-    double w[OWN];
-    own_predictor(f, y_of(f, c), w);
-    memset(e, 0, (size_t)stride * sizeof *e);
-    e += Y_PAD;
-    energy[c] = 1e-9;
-    for (int64_t t = 0; t < frames; t++) {
-      const double v = y[t] - (w[0] * y[t - 1] + w[1] * y[t - 2] + w[2] * y[t - 3] + w[3] * y[t - 4]);
-      e[t] = (int16_t)n1_clamp((int32_t)floor(v + 0.5), -MOST_Y, MOST_Y);
-      energy[c] += (double)e[t] * e[t];
-    }
+    const int16_t *y = rows_of(f, c) + f->probe * MULTI_LANES;
+    int16_t *e = left + c * stride, weights[OWN];
+    int64_t squares = 0;
+    own_predictor(f, y, f->probe_rows, weights);
+    y -= PROBE_PAD * MULTI_LANES;
+    predict(f, weights, y, f->probe_rows + 2 * PROBE_PAD, f->sum);
+    for (int64_t t = 0; t < f->probe_rows + 2 * PROBE_PAD; t++)
+      for (int r = 0; r < MULTI_LANES; r++) {
+        const int32_t expected = (f->sum[t * MULTI_LANES + r] + (1 << (OWN_BITS - 1))) >> OWN_BITS;
+        const int32_t v = y[t * MULTI_LANES + multi_lane_of[r]] - expected;
+        e[t * MULTI_LANES + r] = (int16_t)n1_clamp(v, -MULTI_MOST_PRODUCT, MULTI_MOST_PRODUCT);
+      }
+    e += PROBE_PAD * MULTI_LANES;
+    for (int64_t i = 0; i < numbers; i++) squares += e[i] * e[i];
+    energy[c] = (double)squares / (double)numbers + 1e-9;
   }
+  left += PROBE_PAD * MULTI_LANES;
   for (int32_t c = 0; c < f->channels; c++) {
     multi_channel *ch = f->model->channel + c;
+    const int32_t first = n1_clamp(c - window, f->place[c].first, c);
     double best[MULTI_MOST_NEIGHBOURS];
     ch->count = 0;
-    for (int32_t other = n1_clamp(c - window, f->place[c].first, c); other < f->place[c].known; other++) {
-      int64_t sums[LAGS];
-      double score = 0;
-      int32_t at;
-      correlate(f, left + c * stride + Y_PAD, left + other * stride + Y_PAD, -1, 3, frames, sums);
-      for (int i = 0; i < 3; i++) score += (double)sums[i] * (double)sums[i];
-      score /= energy[c] * energy[other];
-      if (score < 12.0 / (double)frames) continue;
-      for (at = ch->count; at > 0 && best[at - 1] < score; at--)
-        if (at < most) best[at] = best[at - 1], ch->neighbours[at] = ch->neighbours[at - 1];
-      if (at < most) best[at] = score, ch->neighbours[at] = other;
-      if (ch->count < most) ch->count++;
+    for (int32_t last = f->place[c].known - 1; last >= first; last -= MULTI_SUMS) {
+      int64_t sums[3][MULTI_SUMS];
+      for (int lag = -1; lag <= 1; lag++)
+        f->k->products(left + c * stride, left + last * stride - lag * MULTI_LANES, stride, f->probe_rows, sums[lag + 1]);
+      for (int32_t i = 0; i < MULTI_SUMS && last - i >= first; i++) {
+        double score = 0;
+        int32_t at = ch->count;
+        for (int lag = 0; lag < 3; lag++) score += (double)sums[lag][i] * (double)sums[lag][i];
+        score /= energy[c] * energy[last - i] * (double)numbers;
+        if (score < 12) continue;
+        for (; at > 0 && best[at - 1] < score; at--)
+          if (at < most) best[at] = best[at - 1], ch->neighbours[at] = ch->neighbours[at - 1];
+        if (at < most) best[at] = score, ch->neighbours[at] = last - i;
+        if (ch->count < most) ch->count++;
+      }
     }
   }
 }
 
 /* -- weights --------------------------------------------------------------------------------------------------------------------------------- */
 
-#define MOST_SIGNALS (MULTI_MOST_NEIGHBOURS + 2)
-#define MOST_DISTANCE (MULTI_MOST_ORDER + 2 * MULTI_MOST_REACH)
-
 typedef struct {
   int32_t order, neighbours, reach, mean;
 } shape_of_model;
 
+/* Regressors, by their places among those of the largest shape. */
 typedef struct {
-  int32_t count;
-  int32_t signal[MOST_VARIABLES], lag[MOST_VARIABLES];
+  int32_t count, at[MOST_VARIABLES];
 } variables;
 
-/* Sums of products of a channel, its neighbours and the mean: a[t] b[t - d] at sums[a][b][d + MOST_DISTANCE]. */
+#define MOST_SUMS (MOST_VARIABLES + 1)
+
+/* Sums of products of a channel, which is at place 0, and of its regressors, the upper half. */
 typedef struct {
-  int64_t sums[MOST_SIGNALS][MOST_SIGNALS][2 * MOST_DISTANCE + 1 + LAGS];
+  int32_t count;
+  double sums[MOST_SUMS * MOST_SUMS];
   double r[MOST_VARIABLES * MOST_VARIABLES];
   double w[MOST_VARIABLES], right[MOST_VARIABLES], expected[MOST_VARIABLES];
 } regression;
 
-/* Signals: 0 the channel, 1 .. its neighbours, the last one the mean. Lags reach as far as `s` asks for. */
-static void correlate_signals(const fit *f, int32_t channel, const shape_of_model *s, regression *r) {
+/* The rows of a channel's regressor: its own (-1), those of a neighbour, or those of the mean. */
+static const int16_t *signal_of(const fit *f, int32_t channel, int32_t i) {
   const multi_channel *ch = f->model->channel + channel;
-  const int16_t *y[MOST_SIGNALS];
-  const int32_t signals = 1 + ch->count + s->mean;
-  y[0] = y_of(f, channel);
-  for (int32_t i = 0; i < ch->count; i++) y[1 + i] = y_of(f, ch->neighbours[i]);
-  if (s->mean) y[signals - 1] = y_of(f, f->channels);
-  for (int32_t a = 0; a < signals; a++)
-    for (int32_t b = a; b < signals; b++) {
-      const int32_t low = a == b ? 0 : a ? -2 * s->reach : -s->reach - s->order;
-      const int32_t high = a == b ? (a ? 2 * s->reach : s->order) : a ? 2 * s->reach : s->reach;
-      int64_t *to = r->sums[a][b] + MOST_DISTANCE;
-      /* a[t] b[t - d]: from the own sample b is later by its lag, earlier by the own one's. */
-      correlate(f, y[a], y[b], low, high - low + 1, f->frames, to + low);
-      for (int32_t d = low; d <= high; d++) r->sums[b][a][MOST_DISTANCE - d] = to[d];
-    }
+  return i < 0 ? rows_of(f, channel) : i < ch->count ? rows_of(f, ch->neighbours[i]) : f->mean + MULTI_ROW_0;
 }
 
-static void list_variables(const multi_channel *ch, const shape_of_model *s, variables *v) {
-  int32_t n = 0;
-  for (int32_t i = 1; i <= s->order; i++) v->signal[n] = 0, v->lag[n++] = i;
-  for (int32_t i = 0; i < ch->count + s->mean; i++) {
-    if (i < ch->count && i >= s->neighbours) continue;
-    for (int32_t lag = -s->reach; lag <= s->reach; lag++) v->signal[n] = 1 + i, v->lag[n++] = lag;
-  }
-  v->count = n;
+/* Sums of products of all regressors of a shape: own lags, then each neighbour's, then those of the mean. */
+static void correlate_signals(const fit *f, int32_t channel, const shape_of_model *s, regression *r) {
+  const int32_t signals = f->model->channel[channel].count + s->mean, lags = 2 * s->reach + 1;
+  r->count = 1 + s->order + signals * lags;
+  for (int32_t a = -1, from = 0; a < signals; from += a++ < 0 ? 1 + s->order : lags)
+    for (int32_t b = a, to = from; b < signals; to += b++ < 0 ? 1 + s->order : lags)
+      multiply(f, signal_of(f, channel, a), a < 0 ? 0 : -s->reach, a < 0 ? 1 + s->order : lags, signal_of(f, channel, b),
+               b < 0 ? 0 : -s->reach, b < 0 ? 1 + s->order : lags, f->l.steps, r->sums + from * r->count + to, r->count);
 }
 
-static double product(const regression *r, const variables *v, int32_t i, int32_t k) {
-  return (double)r->sums[v->signal[i]][v->signal[k]][MOST_DISTANCE + v->lag[k] - v->lag[i]];
+/* The regressors of a shape that is a part of the one that sums of products are there for. */
+static void list_variables(const multi_channel *ch, const shape_of_model *whole, const shape_of_model *s, variables *v) {
+  v->count = 0;
+  for (int32_t i = 1; i <= s->order; i++) v->at[v->count++] = i;
+  for (int32_t i = 0; i < ch->count + s->mean; i++)
+    for (int32_t lag = -s->reach; lag <= s->reach && (i >= ch->count || i < s->neighbours); lag++)
+      v->at[v->count++] = 1 + whole->order + i * (2 * whole->reach + 1) + whole->reach + lag;
 }
 
-/* Least squares with a pull towards expected weights; what is left, in squares of y, of all frames. */
+/* Least squares with a pull towards expected weights; what is left, in squares of y. */
 static double regress(regression *r, const variables *v, double pull) {
-  double left = (double)r->sums[0][0][MOST_DISTANCE];
   const int32_t n = v->count;
-  for (int32_t i = 0; i < v->count; i++) {
-    r->right[i] = (double)r->sums[0][v->signal[i]][MOST_DISTANCE + v->lag[i]];
-    for (int32_t k = 0; k <= i; k++) r->r[i * n + k] = product(r, v, i, k);
-    r->r[i * n + i] += pull;
+  double left = r->sums[0];
+  for (int32_t i = 0; i < n; i++) r->w[i] = r->right[i] = r->sums[v->at[i]];
+  for (int32_t i = 0; i < n; i++) {
+    double *row = r->r + i * n;
+    for (int32_t k = i; k < n; k++) row[k] = r->sums[v->at[i] * r->count + v->at[k]];
+    r->w[i] -= row[i] * r->expected[i];
+    for (int32_t k = i + 1; k < n; k++) r->w[i] -= row[k] * r->expected[k], r->w[k] -= row[k] * r->expected[i];
+    row[i] += pull;
   }
-  for (int32_t i = 0; i < v->count; i++) {
-    double sum = r->right[i];
-    for (int32_t k = 0; k < v->count; k++) sum -= (i >= k ? r->r[i * n + k] : r->r[k * n + i]) * r->expected[k];
-    r->w[i] = sum + pull * r->expected[i];
-  }
-  decompose(r->r, v->count);
-  solve(r->r, v->count, r->w);
-  for (int32_t i = 0; i < v->count; i++) r->w[i] += r->expected[i], left -= r->w[i] * r->right[i];
+  decompose(r->r, n);
+  solve(r->r, n, r->w);
+  for (int32_t i = 0; i < n; i++) r->w[i] += r->expected[i], left -= r->w[i] * r->right[i];
   return left > 0 ? left : 0;
 }
 
-/* Squares that given weights leave. */
-static double left_by(const regression *r, const variables *v, const double *w) {
-  double left = (double)r->sums[0][0][MOST_DISTANCE];
-  for (int32_t i = 0; i < v->count; i++) {
-    double sum = -2 * r->right[i];
-    for (int32_t k = 0; k < v->count; k++) sum += w[k] * product(r, v, i, k);
-    left += w[i] * sum;
+/* Squares that these weights leave; r->r is what regress() made of the sums with this pull. */
+static double left_by(const regression *r, int32_t n, double pull) {
+  double left = r->sums[0];
+  for (int32_t i = 0; i < n; i++) {
+    double sum = 0;
+    for (int32_t k = i; k < n; k++) sum += r->r[i * n + k] * r->w[k];
+    left += sum * sum - r->w[i] * (2 * r->right[i] + pull * r->w[i]);
   }
   return left > 0 ? left : 0;
 }
@@ -588,7 +624,7 @@ static void round_weights(regression *r, int32_t n, int32_t bits, double varianc
   double off[MOST_VARIABLES];
   for (int32_t i = n; i-- > 0;) {
     double at = r->w[i], reach, v;
-    for (int32_t k = i + 1; k < n; k++) at += r->r[k * n + i] * off[k] / r->r[i * n + i];
+    for (int32_t k = i + 1; k < n; k++) at += r->r[i * n + k] * off[k] / r->r[i * n + i];
     reach = 0.35 * variance / (r->r[i * n + i] * r->r[i * n + i] * unit * unit);
     reach = reach < 0.45 ? reach : 0.45;
     v = (at - r->expected[i]) / unit;
@@ -609,23 +645,16 @@ static const shape_of_model packets[] = {{8, 4, 2, 1}, {0}};
 static const shape_of_model many[] = {{8, 4, 2, 1}, {8, 4, 1, 1}, {4, 2, 1, 1}, {0}};
 
 /* Makes the mean of the channels that a channel may know. `added`: the one behind the last that is in the sum. */
-static void mean_before(const fit *f, int32_t channel, int32_t *sum, int32_t *added) {
+static void mean_before(const fit *f, int32_t channel, int32_t *added) {
   const multi_place *p = f->place + channel;
-  int16_t *mean = y_of(f, f->channels);
-  float part;
   if (p->known == p->first) {
-    memset(sum, 0, (size_t)f->frames * sizeof *sum);
-    memset(mean, 0, (size_t)f->frames * sizeof *mean);
+    memset(f->total, 0, (size_t)f->size * sizeof *f->total);
+    memset(f->mean, 0, (size_t)f->size * sizeof *f->mean);
     *added = p->first;
   }
-  if (*added == p->known) return;
-  part = 1.0f / (float)(p->known - p->first);
-  for (; *added < p->known; ++*added) {
-    const int16_t *y = y_of(f, *added);
-    const int32_t shift = f->model->channel[*added].shift - f->model->common;
-    for (int64_t t = 0; t < f->frames; t++) sum[t] += y[t] >> shift;
-  }
-  for (int64_t t = 0; t < f->frames; t++) mean[t] = (int16_t)(int32_t)((float)sum[t] * part);
+  for (; *added < p->known; ++*added)
+    f->k->mean(rows_of(f, *added) - MULTI_ROW_0, f->model->channel[*added].shift - f->model->common, 1,
+               p->known - p->first, f->size / MULTI_LANES, f->total, f->mean);
 }
 
 /* The bits that a weight takes, when it is as exact as so many frames ask for. */
@@ -634,22 +663,22 @@ static int32_t weight_bits(int64_t frames) {
 }
 
 /* The shape with which samples and weights take the fewest bits, by a part of the channels. */
-static const shape_of_model *choose_shape(const fit *f, const shape_of_model *shapes, regression *r, int32_t *sum) {
+static const shape_of_model *choose_shape(const fit *f, const shape_of_model *shapes, regression *r) {
   const int32_t every = f->channels > 32 ? f->channels / 16 : 1;
-  const double per_weight = weight_bits(f->frames) - 1.5;
+  const double per_weight = weight_bits(f->l.frames) - 1.5;
   double bits[8] = {0};
   int32_t best = 0, added = 0;
   memset(r->expected, 0, sizeof r->expected);
-  for (int32_t c = 0; c < f->channels; c++) {
-    if (shapes->mean) mean_before(f, c, sum, &added);
+  for (int32_t c = 0; shapes[1].order && c < f->channels; c++) {
+    if (shapes->mean) mean_before(f, c, &added);
     if (c % every == every - 1 || every == 1) {
       correlate_signals(f, c, shapes, r);
       for (int32_t i = 0; shapes[i].order; i++) {
         variables v;
         double left;
-        list_variables(f->model->channel + c, shapes + i, &v);
-        left = regress(r, &v, 1 + (double)r->sums[0][0][MOST_DISTANCE] / (double)f->frames) / (double)f->frames;
-        bits[i] += 0.5 * (double)f->frames * log2(left + 0.1) + per_weight * v.count;
+        list_variables(f->model->channel + c, shapes, shapes + i, &v);
+        left = regress(r, &v, 1 + r->sums[0] / (double)f->numbers) / (double)f->numbers;
+        bits[i] += 0.5 * (double)f->l.frames * log2(left + 0.1) + per_weight * v.count;
       }
     }
   }
@@ -676,43 +705,57 @@ static const int32_t gains[] = {58, 61, 64, 67, 70}, tails[] = {1, 2, 3, 5, 8, 1
 #define TAILS (int)(sizeof tails / sizeof *tails)
 
 /* In which cells of the distribution function residuals lie, for each gain, as the running means would scale them. */
-static void count_residuals(const fit *f, int32_t channel, const variables *v, const double *w, double variance,
-                            uint32_t cells[GAINS][MULTI_SHAPE]) {
-  const multi_channel *ch = f->model->channel + channel;
-  const int64_t frames = f->frames < RESIDUALS ? f->frames : RESIDUALS;
-  double a1 = variance, a2 = variance, a3 = variance;
-  for (int64_t t = 0; t < frames; t++) {
-    double e = y_of(f, channel)[t], sigma;
-    for (int32_t i = 0; i < v->count; i++) {
-      const int32_t s = v->signal[i];
-      e -= w[i] * y_of(f, s == 0 ? channel : s <= ch->count ? ch->neighbours[s - 1] : f->channels)[t - v->lag[i]];
+static void count_residuals(const fit *f, int32_t channel, double variance, uint32_t cells[GAINS][MULTI_SHAPE]) {
+  const multi_model *m = f->model;
+  const multi_channel *ch = m->channel + channel;
+  const int16_t *y = rows_of(f, channel) + f->close * MULTI_LANES;
+  const float unit = 1.0f / (float)(1 << m->bits);
+  float a1[MULTI_LANES], a2[MULTI_LANES], a3[MULTI_LANES], z[MULTI_LANES];
+  multi_taps_of taps;
+  taps.count = 0;
+  for (int32_t i = -1; i < ch->count + m->mean; i++)
+    for (int32_t lag = i < 0 ? 1 : -m->reach; lag <= (i < 0 ? m->order : m->reach); lag++, taps.count++) {
+      taps.row[taps.count] = signal_of(f, channel, i) + (f->close - lag) * MULTI_LANES;
+      taps.weight[taps.count] = ch->weights[taps.count];
     }
-    sigma = sqrt(0.3125 * a1 + 0.5625 * a2 + 0.125 * a3);
+  taps.row[taps.count] = y; /* what a pair's other half reads */
+  f->k->dot(&taps, 0, f->close_rows, f->sum);
+  for (int r = 0; r < MULTI_LANES; r++) a1[r] = a2[r] = a3[r] = (float)variance;
+  for (int64_t t = 0; t < f->close_rows; t++) {
+    const int16_t *now = y + t * MULTI_LANES;
+    for (int r = 0; r < MULTI_LANES; r++) {
+      const int32_t off = (int32_t)(((uint32_t)now[multi_lane_of[r]] << m->bits) - (uint32_t)f->sum[t * MULTI_LANES + r]);
+      const float e = (float)off * unit, square = e * e > 0.05f ? e * e : 0.05f;
+      z[r] = 0.5f * e / sqrtf((a1[r] * 0.3125f + a2[r] * 0.5625f) + a3[r] * 0.125f);
+      if (m->fast) continue; /* one scale serves a whole chunk */
+      a1[r] += (square - a1[r]) * (1.0f / 4096);
+      a2[r] += (square - a2[r]) * (1.0f / 128);
+      a3[r] += (square - a3[r]) * (1.0f / 8);
+    }
     for (int i = 0; i < GAINS; i++)
-      cells[i][n1_clamp((int32_t)floor(0.5 * gains[i] * e / sigma) + MULTI_SHAPE / 2, 0, MULTI_SHAPE - 1)]++;
-    e = e * e > 0.05 ? e * e : 0.05;
-    if (f->model->fast) continue; /* one scale serves a whole chunk */
-    a1 += (e - a1) / 4096;
-    a2 += (e - a2) / 128;
-    a3 += (e - a3) / 8;
+      for (int r = 0; r < MULTI_LANES; r++) {
+        const float cell = (float)gains[i] * z[r] + (float)(MULTI_SHAPE / 2);
+        cells[i][cell > 0 ? cell < MULTI_SHAPE ? (int32_t)cell : MULTI_SHAPE - 1 : 0]++;
+      }
   }
 }
 
 /* The tail and the gain with which these residuals take the fewest bits. */
 static void choose_distribution(multi_model *m, uint32_t cells[GAINS][MULTI_SHAPE]) {
-  double least = 0;
-  for (int tail = 0; tail < TAILS; tail++)
-    for (int gain = 0; gain < GAINS; gain++) {
-      double bits = 0;
-      for (int i = 0; i < MULTI_SHAPE; i++) {
-        const uint32_t rise = multi_shape(tails[tail], i + 1) - multi_shape(tails[tail], i);
-        bits -= cells[gain][i] * log2((rise + 1e-3) * gains[gain]);
-      }
-      if (bits < least || (!tail && !gain)) m->tail = tails[tail], m->gain = gains[gain], least = bits;
+  double least = 0, gained[GAINS];
+  for (int gain = 0; gain < GAINS; gain++) gained[gain] = log2(gains[gain]);
+  for (int tail = 0; tail < TAILS; tail++) {
+    double bits[GAINS] = {0};
+    for (int i = 0; i < MULTI_SHAPE; i++) {
+      const double rise = log2((multi_shape(tails[tail], i + 1) - multi_shape(tails[tail], i)) + 1e-3);
+      for (int gain = 0; gain < GAINS; gain++) bits[gain] -= cells[gain][i] * (rise + gained[gain]);
     }
+    for (int gain = 0; gain < GAINS; gain++)
+      if (bits[gain] < least || (!tail && !gain)) m->tail = tails[tail], m->gain = gains[gain], least = bits[gain];
+  }
 }
 
-static void fit_weights(const fit *f, const shape_of_model *s, regression *r, int32_t *sum) {
+static void fit_weights(const fit *f, const shape_of_model *s, const double *energy, regression *r) {
   const int32_t every = f->channels > 32 ? f->channels / 16 : 1;
   uint32_t cells[GAINS][MULTI_SHAPE] = {{0}};
   multi_model *m = f->model;
@@ -723,22 +766,22 @@ static void fit_weights(const fit *f, const shape_of_model *s, regression *r, in
     multi_channel *ch = m->channel + c;
     const double unit = 1.0 / (1 << m->bits);
     int32_t guess[MULTI_MOST_TAPS];
-    double variance;
+    double variance, pull;
     variables v;
-    if (s->mean) mean_before(f, c, sum, &added);
+    if (s->mean) mean_before(f, c, &added);
     sort_neighbours(ch, s->neighbours);
     correlate_signals(f, c, s, r);
-    list_variables(ch, s, &v);
+    list_variables(ch, s, s, &v);
     multi_expect(&expected, m, c, guess);
     for (int32_t i = 0; i < v.count; i++) r->expected[i] = guess[i] * unit;
-    variance = regress(r, &v, 1) / (double)f->frames + 0.1; /* then with a pull as strong as a hundred samples */
-    variance = regress(r, &v, 100 * variance) / (double)f->frames + 0.1;
+    pull = PULL * (energy[c] + 0.1);
+    variance = regress(r, &v, pull) / (double)f->numbers + 0.1;
     round_weights(r, v.count, m->bits, variance);
     for (int32_t i = 0; i < v.count; i++) ch->weights[i] = (int16_t)(r->w[i] * (1 << m->bits));
-    variance = left_by(r, &v, r->w) / (double)f->frames + 0.1;
+    variance = left_by(r, v.count, pull) / (double)f->numbers + 0.1;
     ch->start = (int32_t)floor(MULTI_SCALE_STEPS * (log2(variance) + 2 * (Y_SHIFT - ch->shift)) + 0.5);
     ch->start = n1_clamp(ch->start, -8 * MULTI_SCALE_STEPS, 36 * MULTI_SCALE_STEPS);
-    if (c % every == every - 1) count_residuals(f, c, &v, r->w, variance, cells);
+    if (c % every == every - 1) count_residuals(f, c, variance, cells);
     multi_learn(&expected, m, c);
   }
   choose_distribution(m, cells);
@@ -748,7 +791,13 @@ static void fit_weights(const fit *f, const shape_of_model *s, regression *r, in
 
 #define MOST_GROUP_CODES ((int64_t)1 << 18) /* of all groups together; where it would be more, they share their widths */
 
-static int64_t stride_of(int64_t frames) { return (frames + SPAN - 1) / SPAN * SPAN + 2 * Y_PAD; }
+/* Rows that are looked at. */
+static multi_lanes rows_to_fit(int64_t frames, int64_t channels, int32_t fast) {
+  multi_lanes l = multi_lanes_of(frames);
+  const int64_t most = (fast ? MOST_FITTED_FAST : MOST_FITTED) / MULTI_LANES / channels;
+  if (l.steps > LEAST_ROWS && l.steps > most) l.steps = most > LEAST_ROWS ? most : LEAST_ROWS;
+  return l;
+}
 
 static void head_of_parts(multi_model *m, int64_t channels) {
   memset(m, 0, sizeof *m);
@@ -765,13 +814,18 @@ static void head_of_parts(multi_model *m, int64_t channels) {
 int64_t n1c_multi_fit_work_size(int64_t frames, int64_t channels) {
   const int64_t codes = MOST_GROUP_CODES + 2 * MULTI_MOST_CODES;
   multi_model m;
+  multi_lanes l;
+  int64_t size;
   if (frames < 1 || frames > (int64_t)1 << 31 || channels < 1 || channels > MULTI_MOST_CHANNELS) return N1C_E_ARGUMENT;
   head_of_parts(&m, channels);
-  return N1C_SLACK + N1C_ROUND64(sizeof m) + multi_parts_size(&m) + N1C_ROUND64(2 * (channels + 1) * stride_of(frames)) +
-         N1C_ROUND64(2 * channels * frames) + N1C_ROUND64(4 * N1_STEPS_WORK) + N1C_ROUND64(4 * frames) +
-         N1C_ROUND64(sizeof(regression)) + N1C_ROUND64(2 * channels * (PROBE + 2 * Y_PAD + SPAN)) +
-         N1C_ROUND64(8 * channels) + N1C_ROUND64(4 * channels) +
-         N1C_ROUND64(channels * (int64_t)sizeof(multi_place)) + 2 * N1C_ROUND64(2 * channels) + N1C_ROUND64(4 * codes) + 3 * N1C_ROUND64(16 * codes) + 3 * N1C_ROUND64(8 * codes);
+  l = rows_to_fit(frames, channels, 0);
+  size = multi_row_size(&l);
+  return N1C_SLACK + N1C_ROUND64(sizeof m) + multi_parts_size(&m) + N1C_ROUND64(2 * channels * size) +
+         N1C_ROUND64(2 * size) + N1C_ROUND64(2 * ONE) + 2 * N1C_ROUND64(4 * size) + N1C_ROUND64(4 * N1_STEPS_WORK) +
+         N1C_ROUND64(sizeof(regression)) + N1C_ROUND64(2 * (channels + MULTI_SUMS) * (PROBE + 2 * PROBE_PAD) * MULTI_LANES) +
+         N1C_ROUND64(8 * channels) + N1C_ROUND64(4 * channels) + N1C_ROUND64(channels * (int64_t)sizeof(multi_place)) +
+         N1C_ROUND64(channels * (int64_t)sizeof(range)) + N1C_ROUND64(4 * codes) + 3 * N1C_ROUND64(16 * codes) +
+         3 * N1C_ROUND64(8 * codes);
 }
 
 static void *take_memory(uint8_t **memory, int64_t bytes) {
@@ -780,14 +834,19 @@ static void *take_memory(uint8_t **memory, int64_t bytes) {
   return at;
 }
 
-static int set_tables(multi_model *m) {
+/* Thresholds and centres of all codes; 0 if a decoder's tables would be too large. */
+static int set_levels(multi_model *m) {
+  multi_level *level = (multi_level *)m->tables;
   m->codes = m->cells = 0;
   for (int32_t i = 0; i < m->groups; i++) {
-    multi_thresholds(m->group + i, m->scratch);
-    m->codes += m->group[i].codes;
-    m->cells += multi_cells(m->group + i, m->scratch);
+    multi_group *g = m->group + i;
+    g->level = level;
+    multi_levels(g, m->scratch);
+    level += g->codes + 1;
+    m->codes += g->codes;
+    m->cells += multi_cells(g, m->scratch);
   }
-  return m->cells <= 32 * (MOST_GROUP_CODES + 2 * MULTI_MOST_CODES) && multi_model_tables(m);
+  return m->cells <= 32 * (MOST_GROUP_CODES + 2 * MULTI_MOST_CODES);
 }
 
 /* Groups of converters and the widths of their codes, as far as these save more than they take. */
@@ -795,15 +854,15 @@ static void fit_codes(const fit *f, int8_t *widths, uint8_t *memory) {
   multi_model *m = f->model;
   histograms h;
   int32_t stepped = find_groups(f, m->fast), learns;
-  int together = 0;
+  int together = 0, again;
   if (m->groups > (stepped >= 0) && (int64_t)m->group[stepped == 0].codes * m->groups > MOST_GROUP_CODES) {
     stepped = find_groups(f, 1);
     together = 1;
   }
   learns = !m->fast && m->groups > (stepped >= 0) ? (stepped == 0) : -1; /* a group that learns */
-  set_tables(m);
+  set_levels(m);
   map_samples(f);
-  map_codes(f);
+  place_channels(f);
   if (learns < 0) return;
   h.codes = m->group[learns].codes;
   h.places = 2 * h.codes + 64;
@@ -813,28 +872,27 @@ static void fit_codes(const fit *f, int8_t *widths, uint8_t *memory) {
   h.one = take_memory(&memory, 8 * (int64_t)h.places);
   h.other = take_memory(&memory, 8 * (int64_t)h.places);
   h.width = take_memory(&memory, 8 * (int64_t)h.codes);
-  for (int round = 0; round < WIDTH_ROUNDS; round++) {
+  do {
     double shared, apart;
+    again = 0;
     count_codes(f, &h);
+    count_predictions(f, &h);
     expect_codes(f, &h);
     widths_of_all(f, &h, stepped, &shared);
     for (int32_t g = 0; g < m->groups; g++) m->group[g].widths = g == stepped ? NULL : widths + (int64_t)g * h.codes;
     apart = fit_widths(f, &h, stepped, together);
     if (apart <= 0 && shared <= 0) {
       find_groups(f, 1);
-      round = WIDTH_ROUNDS;
     } else if (!together && apart < shared) {
       stepped = find_groups(f, 1);
-      together = 1;
-      round = -1;
+      together = again = 1;
     }
-    if (!set_tables(m)) {
+    if (!set_levels(m)) {
       find_groups(f, 1);
-      round = WIDTH_ROUNDS;
-      set_tables(m);
+      set_levels(m);
     }
-    map_codes(f);
-  }
+    place_channels(f);
+  } while (again);
 }
 
 int64_t n1c_multi_fit(const int16_t *x, int64_t n, const int32_t *converters, int64_t channels, void *work,
@@ -848,7 +906,6 @@ int64_t n1c_multi_fit(const int16_t *x, int64_t n, const int32_t *converters, in
   multi_model *m;
   fit f;
   regression *r;
-  int32_t *sum;
   uint32_t *used;
   int16_t *left;
   double *energy;
@@ -858,35 +915,42 @@ int64_t n1c_multi_fit(const int16_t *x, int64_t n, const int32_t *converters, in
   head_of_parts(m, channels);
   widths = multi_lay_out(m, memory);
   memory += N1C_ROUND64(multi_parts_size(m));
-  f.frames = frames;
-  f.stride = stride_of(frames);
+  f.k = simd && n1_avx2() ? &multi_avx2 : &multi_plain;
+  f.l = rows_to_fit(frames, channels, preset == MULTI_FAST);
+  f.size = multi_row_size(&f.l);
+  f.numbers = f.l.steps * MULTI_LANES;
+  f.close_rows = f.l.steps < CLOSE ? f.l.steps : CLOSE;
+  f.probe_rows = f.l.steps < PROBE ? f.l.steps : PROBE;
+  f.close = (f.l.steps - f.close_rows) / 2;
+  f.probe = (f.l.steps - f.probe_rows) / 2;
   f.channels = (int32_t)channels;
-  f.simd = simd && n1_avx2();
   f.model = m;
-  f.y = take_memory(&memory, 2 * (channels + 1) * f.stride);
-  f.codes = take_memory(&memory, 2 * channels * frames);
+  f.rows = take_memory(&memory, 2 * channels * f.size);
+  f.mean = take_memory(&memory, 2 * f.size);
+  f.one = take_memory(&memory, 2 * ONE);
+  f.sum = take_memory(&memory, 4 * f.size);
+  f.total = take_memory(&memory, 4 * f.size);
   used = take_memory(&memory, 4 * N1_STEPS_WORK);
-  sum = take_memory(&memory, 4 * frames);
   r = take_memory(&memory, sizeof *r);
-  left = take_memory(&memory, 2 * channels * (PROBE + 2 * Y_PAD + SPAN));
+  left = take_memory(&memory, 2 * (channels + MULTI_SUMS) * (PROBE + 2 * PROBE_PAD) * MULTI_LANES);
   energy = take_memory(&memory, 8 * channels);
   f.converters = take_memory(&memory, 4 * channels);
   f.place = take_memory(&memory, channels * (int64_t)sizeof *f.place);
-  f.low = take_memory(&memory, 2 * channels);
-  f.high = take_memory(&memory, 2 * channels);
-  memset(f.y, 0, (size_t)(2 * (channels + 1) * f.stride));
+  f.range = take_memory(&memory, channels * (int64_t)sizeof *f.range);
   m->preset = (int32_t)preset;
   m->fast = preset == MULTI_FAST;
   multi_places(m, f.place);
   for (int32_t c = 0; c < f.channels; c++) f.converters[c] = converters[f.place[c].channel];
-  m->tail = 3; /* for the tables until residuals are known */
-  m->gain = 64;
-  turn_samples(&f, x);
-  find_steps(&f, used);
+  f.k->gather(x, channels, 0, channels, &f.l, f.rows);
   find_ranges(&f);
+  find_steps(&f, used);
   fit_codes(&f, widths, memory);
+  for (int32_t c = 0; c < f.channels; c++) {
+    int16_t *rows = rows_of(&f, c) - MULTI_ROW_0;
+    map_codes(&f, c, rows, f.size / MULTI_LANES, rows);
+  }
   find_neighbours(&f, left, energy, shapes->neighbours);
-  s = choose_shape(&f, shapes, r, sum);
+  s = choose_shape(&f, shapes, r);
   m->order = s->order;
   m->neighbours = s->neighbours;
   m->reach = s->reach;
@@ -897,6 +961,6 @@ int64_t n1c_multi_fit(const int16_t *x, int64_t n, const int32_t *converters, in
     int16_t *weights = m->channel[0].weights;
     for (int32_t c = 0; c < m->channels; c++) m->channel[c].weights = weights + c * taps;
   }
-  fit_weights(&f, s, r, sum);
+  fit_weights(&f, s, energy, r);
   return multi_model_store(m, out, capacity);
 }

@@ -344,16 +344,20 @@ int64_t multi_cells(const multi_group *g, const int32_t *threshold) {
   return g->widths ? ((int64_t)threshold[g->codes] * 8 >> MULTI_CENTRE_BITS) + 1 : g->codes;
 }
 
+void multi_levels(multi_group *g, int32_t *threshold) {
+  multi_thresholds(g, threshold);
+  for (int32_t k = 0; k <= g->codes; k++) {
+    g->level[k].threshold = (float)threshold[k] * (1.0f / (1 << MULTI_CENTRE_BITS));
+    g->level[k].centre = k < g->codes ? (threshold[k] + threshold[k + 1]) >> 1 : 0;
+  }
+}
+
 static void open_group(const multi_model *m, multi_group *g, uint8_t **memory) {
-  const int32_t *thresholds = m->scratch;
   const uint32_t mass = (uint32_t)(MULTI_PROB - g->codes);
   g->level = take_memory(memory, 8 * ((int64_t)g->codes + 1));
   g->near = take_memory(memory, 4 * (int64_t)g->cells);
   g->shape = take_memory(memory, 8 * (MULTI_SHAPE + 1));
-  for (int32_t k = 0; k <= g->codes; k++) {
-    g->level[k].threshold = (float)thresholds[k] * (1.0f / (1 << MULTI_CENTRE_BITS));
-    g->level[k].centre = k < g->codes ? (thresholds[k] + thresholds[k + 1]) >> 1 : 0;
-  }
+  multi_levels(g, m->scratch);
   g->cells_per_code = g->widths ? 8.0f : 1.0f;
   for (int32_t i = 0, b = 1; i < g->cells; i++) {
     const float middle = ((float)i + 0.5f) / g->cells_per_code;
@@ -382,7 +386,8 @@ static void open_guess(multi_model *m) {
   }
 }
 
-int multi_model_tables(multi_model *m) {
+/* Sets up the tables of a model whose numbers are set; 0 if they are more than its head says. */
+static int open_tables(multi_model *m) {
   int64_t codes = 0, cells = 0;
   uint8_t *memory = m->tables;
   m->common = MULTI_CENTRE_BITS;
@@ -422,5 +427,5 @@ multi_model *multi_model_open(const uint8_t *bytes, int64_t length, void *memory
   n.widths = multi_lay_out(m, (uint8_t *)memory + N1C_ROUND64(sizeof *m));
   n1c_decoder_start(&n.in, r.at, r.end - r.at);
   model_numbers(&n, m);
-  return !n.bad && multi_model_tables(m) ? m : NULL;
+  return !n.bad && open_tables(m) ? m : NULL;
 }

@@ -196,4 +196,19 @@ static void scatter(const int16_t *rows, int64_t channels, int64_t from, int64_t
       }
 }
 
-const multi_kernels multi_plain = {codes, samples, x, dot, mean, intervals, put, take, gather, scatter};
+#define SPAN 128 /* products that are summed up in 32 bits */
+
+static void products(const int16_t *a, const int16_t *b, int64_t step, int64_t rows, int64_t sums[MULTI_SUMS]) {
+  for (int i = 0; i < MULTI_SUMS; i++, b -= step) {
+    int64_t k = 0;
+    sums[i] = 0;
+    for (; k + SPAN <= rows * MULTI_LANES; k += SPAN) {
+      int32_t sum = 0;
+      for (int j = 0; j < SPAN; j++) sum += a[k + j] * b[k + j];
+      sums[i] += sum;
+    }
+    for (; k < rows * MULTI_LANES; k++) sums[i] += a[k] * b[k];
+  }
+}
+
+const multi_kernels multi_plain = {codes, samples, x, dot, mean, intervals, put, take, gather, scatter, products};

@@ -40,7 +40,7 @@ void n1_find_steps(const int16_t *x, int64_t n, uint32_t *used, n1_steps *out) {
     const int64_t from = (int64_t)(gap - 1) << N1_STEP_BITS, to = (int64_t)(gap + 1) << N1_STEP_BITS;
     for (int64_t s = from + 1; s < to; s++) {
       int64_t least = 0, most = (1 << N1_STEP_BITS) - 1; /* phases that no value so far rules out */
-      for (int32_t i = 0; i < values && least <= most; i++) {
+      for (int32_t i = values; i-- > 0 && least <= most;) { /* the far ones rule out most */
         const int64_t at = (int64_t)(list[i] - list[0]) << N1_STEP_BITS, rest = at - (at + s / 2) / s * s;
         if (rest > least) least = rest;
         if (rest + (1 << N1_STEP_BITS) - 1 < most) most = rest + (1 << N1_STEP_BITS) - 1;
