@@ -403,7 +403,7 @@ _COLUMNS = (
     ("decode", "decode xRT", "seconds of recording per second of decoding, more is faster"),
     ("encodeRate", "encode MB/s", "millions of bytes of the recordings per second of encoding"),
     ("decodeRate", "decode MB/s", "millions of bytes of the recordings per second of decoding"),
-    ("memory", "memory", "the most memory of the codec's own work, in MB"),
+    ("memory", "memory MB", "the most memory of the codec's own work, in MB"),
     ("encodeInstructions", "encode instr.", "instructions per sample"),
     ("decodeInstructions", "decode instr.", "instructions per sample"),
     ("p50", "single files", "ratios of single files: 5 %, median, 95 %"),
@@ -511,7 +511,10 @@ def _stats_section(stats: dict[str, Any] | None) -> str:
     names = {name: about for section in tables.ABOUT.values() for name, about in section.items()}
 
     def plain(value: Any) -> str:
-        return "" if value is None else escape(tables.exact(value))
+        if isinstance(value, float) and not isnan(value):
+            short = f"{value:.5g}" if abs(value) < 1e4 else f"{value:,.0f}"
+            return f'<span title="{tables.exact(value)}">{short}</span>'
+        return f"{value:,}" if isinstance(value, int) else escape(tables.exact(value))
 
     rows = [
         (f'<code>{name}</code> <span class="note">{escape(about)}</span>', plain(stats["total"][name]))

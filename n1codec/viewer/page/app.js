@@ -430,9 +430,9 @@ class App {
     if (wide > 18) for (const x of [left + 4, left + wide - 4]) pen.line(x, height / 2 - 3, x, height / 2 + 3, theme.paper, 1.5);
     if (state.cursor >= 0) pen.line(at(state.cursor), 3, at(state.cursor), height - 3, theme.mark, 1.5);
     const decimals = session.frames / session.rate < 100 ? 2 : 0;
-    pen.text(clock(0, state.clock, decimals), area.x - 8, height / 2, { align: "right" });
-    const end = clock(session.frames / session.rate, state.clock, decimals);
-    if (width - area.x - area.w > pen.width(end) + 12) pen.text(end, area.x + area.w + 8, height / 2);
+    const [begin, end] = [0, session.frames / session.rate].map((seconds) => clock(seconds, state.clock, decimals));
+    if (area.x > pen.width(begin) + 8) pen.text(begin, area.x - 8, height / 2, { align: "right" });
+    if (width - area.x - area.w > pen.width(end) + 8) pen.text(end, area.x + area.w + 8, height / 2);
   }
 
   stripArea(width) {

@@ -144,7 +144,11 @@ export class Controls {
       const at = moment(text, app.session.rate);
       return Number.isNaN(at) ? NaN : at;
     };
-    const shownTime = (frame, state) => clock(frame / app.session.rate, state.clock, 4);
+    // Hours are left out of a field, which is narrow, where there are none.
+    const shownTime = (frame, state) => {
+      const { rate, frames } = app.session;
+      return state.clock === "s" ? clock(frame / rate, "s", 4) : clock(frame / rate, "hms", 3).slice(frames < 3600 * rate ? 3 : 0);
+    };
     this.group("Time shown", TIMED,
       element("div", { className: "row" },
         this.field("from", (state) => shownTime(state.start, state), (text) => {
@@ -204,10 +208,11 @@ export class Controls {
         return level >= 20 && level <= 200 ? { level } : null;
       }, { label: "Threshold, times the noise, from 2 to 20", bare: true })));
     this.codec();
-    this.group("Speed of the", "results", this.choice("speed"));
+    const measured = (state, session) => session.results.length > 0;
+    this.group("Speed of the", "results", this.choice("speed")).when = measured;
     const sets = this.select("results", [""], "Data set");
     this.sets = sets;
-    this.group("Data set", "results", sets.made);
+    this.group("Data set", "results", sets.made).when = measured;
     this.group("Mouse", TIMED, this.choice("drag"));
     const kinds = ["png", "svg", "csv"].map((kind) => {
       const made = element("button", { type: "button", id: kind, "aria-label": `This view as ${kind.toUpperCase()}` }, kind.toUpperCase());

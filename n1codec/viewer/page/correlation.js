@@ -85,6 +85,7 @@ function markGroups(scene, area, groups) {
 }
 
 function aboutGroups(session, groups) {
+  if (session.channels === 1) return "There is one channel, and nothing to compare it with.";
   const members = groups.reduce((sum, group) => sum + group.length, 0);
   const alone = session.channels - members;
   if (groups.length === 1 && !alone) return "All channels are of one recording, simultaneous by construction. Click a cell to see the two.";

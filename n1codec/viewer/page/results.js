@@ -30,13 +30,14 @@ export const speed = (power) => (power >= 5 ? Number((10 ** power).toPrecision(2
 
 export function draw(scene) {
   const { state, theme, pen, width, height } = scene;
-  const found = scene.ask("results", { results: state.results || scene.session.results[0] || "" });
+  const { results } = scene.session;
+  const found = results.length ? scene.ask("results", { results: state.results || results[0] }) : null;
   const narrow = width < 760;
   const area = { x: 64, y: 34, w: width - 64 - (narrow ? 12 : besides(width)), h: height - 84 };
   last.area = area;
   last.points = [];
   if (!found) {
-    if (!scene.session.results.length) scene.empty = "There are no results.\nRun n1codec grid, or name a folder with --results.";
+    if (!results.length) scene.empty = "There are no results.\nRun n1codec grid, or name a folder with --results.";
     return area;
   }
   const column = SPEED[state.speed];

@@ -49,7 +49,7 @@ function separate(scene, area) {
   if (tall)
     rows.forEach((row, index) => {
       const inner = { x: area.x, y: area.y + index * height + height * 0.04, w: area.w, h: height * 0.92 };
-      ticksOf(scene, inner, row);
+      if (row.known) ticksOf(scene, inner, row);
       const name = `${session.labels[row.channel]}${row.sync ? " (sync)" : ""}`;
       pen.tag(name, area.x + 8, inner.y + 8, { colour: theme.channelText(row.channel), weight: row.channel === scene.focus ? 700 : 600, most: area.w / 2 });
     });

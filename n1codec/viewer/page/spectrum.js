@@ -11,6 +11,7 @@ export let inTime = false;
 export const usesTime = true;
 export let picksChannels = true;
 const last = {};
+const NAMED = 12; // lines that are named each; of more, the one in focus is
 const STROKED = 64; // lines that are drawn one by one; of more, quantiles are shown
 
 /** Return how densities in dB of squared stored units become those of squared microvolts, and their unit. */
@@ -98,11 +99,12 @@ function spectra(scene) {
   const labels = [];
   if (channels.length > 2) labels.push(["median", theme.ink]);
   if (channels.length > STROKED) labels.push(["half of the channels", theme.dark ? "#2b6ea6" : "#7fb4d8"], ["nine tenths", theme.dark ? "#1d3f5c" : "#cfe3f2"]);
-  if (rowOf.has(scene.focus)) labels.push([session.labels[scene.focus], channels.length > STROKED ? theme.second : theme.channelText(scene.focus)]);
-  labels.forEach(([text, colour], index) => {
+  if (channels.length <= NAMED) labels.push(...channels.map((channel) => [session.labels[channel], theme.channelText(channel), channel === scene.focus]));
+  else if (rowOf.has(scene.focus)) labels.push([session.labels[scene.focus], channels.length > STROKED ? theme.second : theme.channelText(scene.focus), true]);
+  labels.forEach(([text, colour, focus], index) => {
     const at = area.y + 14 + 18 * index;
     pen.box(area.x + area.w - 18, at - 5, 10, 10, colour);
-    pen.text(text, area.x + area.w - 24, at, { align: "right", colour: theme.ink });
+    pen.text(text, area.x + area.w - 24, at, { align: "right", colour: theme.ink, weight: focus ? 650 : 400 });
   });
   return area;
 }

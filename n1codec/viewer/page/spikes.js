@@ -71,7 +71,7 @@ function rateBars(scene, box, found) {
   shown.forEach((channel, row) => {
     pen.box(box.x, box.y + row * height + height * 0.1, (found.rates[channel] / most) * box.w, Math.max(height * 0.8, 0.7), channel === scene.focus ? theme.second : theme.soft);
   });
-  pen.below(box, 0, most, "Rate (1/s)", { count: 2 });
+  pen.below(box, 0, most, "Rate (1/s)", { found: { step: most, values: [0, most] } });
 }
 
 /** Return how many crossings in view each channel has. */
@@ -94,7 +94,7 @@ function waveforms(scene, box, found, counts, busiest) {
   const area = { x: box.x, y: box.y + 36, w: box.w, h: box.h - 76 };
   if (area.h < 40 || head.focus !== scene.focus) return;
   if (!count) {
-    const where = counts[busiest] ? "click a channel that has some." : "none of these channels has one here.";
+    const where = counts[busiest] ? "click a channel that has some." : "nothing here falls below the threshold.";
     pen.text("No crossing to show:", area.x, area.y + 12);
     pen.text(where, area.x, area.y + 28);
     return;
