@@ -3,7 +3,8 @@
 // The last byte that was not 0xFF is held back with the number of 0xFF bytes behind it, of each section. Nearly
 // every entry takes one clock: behind no run those that do not end with two bytes of 0xFF, behind a run those of nothing but
 // 0xFF, and those that do not end with 0xFF and make three bytes at most with the run. For the others one step is done in a
-// clock; of a run that leaves, a clock takes three bytes. No carry ever reaches beyond a section's first byte.
+// clock; of a run that leaves, a clock takes three bytes. No carry ever reaches beyond a section's first byte. Bytes leave in
+// the clock that does the step, and stay until `out_ready`.
 
 module n1_carry #(
     parameter SECTIONS = 2

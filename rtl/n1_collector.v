@@ -9,8 +9,8 @@ module n1_collector #(
     input  wire            rst,
     input  wire      [1:0] count, // bytes that come
     input  wire     [23:0] bytes, // the first one on top
-    input  wire            is_end,
-    output wire            ready,
+    input  wire            is_end, // the section's last byte is among them
+    output wire            ready,  // they are taken
     // The sender reads the words of the section that waits.
     output reg             waits,
     output reg  [BITS+1:0] length,      // of it, in bytes

@@ -1,4 +1,8 @@
-// The encoder with its memories.
+// The encoder with its memories: codes in, bytes of the range coder out.
+//
+// A slot is taken in each clock with `in_valid` and `in_ready`, and a clock in which `out_ready` meets bytes or an end takes
+// those; until then they stay. What a slot pushes out is there in the tenth clock, the one that takes the slot being the
+// first, if no carry takes longer; a section's last byte always waits for its end.
 
 module n1_core #(
     parameter CHANNEL_BITS = 10,
@@ -11,14 +15,14 @@ module n1_core #(
     input  wire              [9:0] in_code,
     input  wire [CHANNEL_BITS-1:0] in_channel,
     input  wire                    in_section,
-    input  wire                    in_first,
-    input  wire                    in_start,
-    input  wire                    in_end,
+    input  wire                    in_first,    // the channel restarts
+    input  wire                    in_start,    // the section's coder begins with this code
+    input  wire                    in_end,      // no code: the section ends
     input  wire                    out_ready,
     output wire              [1:0] out_count,
-    output wire             [23:0] out_bytes,
+    output wire             [23:0] out_bytes,   // the first one on top
     output wire                    out_section,
-    output wire                    out_end
+    output wire                    out_end      // the section's last byte is among them
 );
 
   wire                    state_read, state_write, edges_read, shape_read;

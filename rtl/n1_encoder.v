@@ -2,7 +2,8 @@
 //
 // Memories stand outside: the state of the channels (one read and one write per clock, never of the same bank, which is
 // the channel's lowest bit), the edges of codes and the shape of the residual, all read within a clock. docs/silicon.md
-// shows the stages. What leaves are the bytes of the range coder, up to three a clock, of one or two sections.
+// shows the stages: n1_scale to n1_low have no registers, those are here. What leaves are the bytes of the range coder, up
+// to three a clock, of one or two sections. n1_core says when.
 
 `include "n1_constants.vh"
 

@@ -1,4 +1,5 @@
-// A queue in registers, first in, first out. Whoever pushes into a full one loses what was pushed: `count` tells in time.
+// A queue in registers, first in, first out: what is pushed is at `out` in the next clock, if nothing is before it. Whoever
+// pushes into a full one loses what was pushed: `count` tells in time.
 
 module n1_fifo #(
     parameter WIDTH = 8,

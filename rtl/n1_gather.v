@@ -1,4 +1,5 @@
-// One to four bytes at a time become words of four; the last word of a packet may have fewer.
+// One to four bytes at a time become words of four; the last word of a packet may have fewer. A word is there in the clock
+// after its last byte came, and stays until `out_ready`.
 
 module n1_gather (
     input  wire        clk,

@@ -1,28 +1,30 @@
 // Sends packets: the head, then each section behind its length. The checksum stands before the sections, so that all is
-// read twice: for the checksum, then for the receiver.
+// read twice: for the checksum, then for the receiver. It begins when all collectors have a whole section.
 
 module n1_sender #(
     parameter SECTIONS = 2,
     parameter BITS = 13,
     parameter [31:0] SEED = 32'd0 // checksum of tables and settings
 ) (
-    input  wire                       clk,
-    input  wire                       rst,
-    input  wire        [SECTIONS-1:0] waits,
+    input  wire                         clk,
+    input  wire                         rst,
+    // Sections, as n1_collector has them
+    input  wire          [SECTIONS-1:0] waits,
     input  wire [SECTIONS*(BITS+2)-1:0] lengths,
-    input  wire   [SECTIONS*BITS-1:0] froms,
-    input  wire        [SECTIONS-1:0] keys,
-    output reg                        sent,
-    output reg                 [31:0] sequence_number,
-    output reg         [SECTIONS-1:0] read,
-    output wire            [BITS-1:0] read_at,
-    input  wire        [SECTIONS-1:0] read_taken,
-    input  wire     [SECTIONS*32-1:0] words,
-    output wire                       out_valid,
-    input  wire                       out_ready,
-    output wire                [31:0] out_word,
-    output wire                 [2:0] out_count,
-    output wire                       out_last
+    input  wire     [SECTIONS*BITS-1:0] froms,
+    input  wire          [SECTIONS-1:0] keys,            // which of them restart
+    output reg                          sent,            // one clock: the packet has left
+    output reg                   [31:0] sequence_number, // of the packet
+    output reg           [SECTIONS-1:0] read,
+    output wire              [BITS-1:0] read_at,
+    input  wire          [SECTIONS-1:0] read_taken,
+    input  wire       [SECTIONS*32-1:0] words,
+    // The packet
+    output wire                         out_valid,
+    input  wire                         out_ready,
+    output wire                  [31:0] out_word,
+    output wire                   [2:0] out_count,
+    output wire                         out_last
 );
 
   localparam [2:0] IDLE = 3'd0, KIND = 3'd1, NUMBER = 3'd2, CHECKSUM = 3'd3, LENGTH = 3'd4, WORDS = 3'd5;

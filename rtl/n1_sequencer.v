@@ -1,5 +1,6 @@
 // Codes of all channels, frame by frame, become slots of the encoder: each code with its channel, and one more slot at the
 // end of each section of a packet. A section restarts with the first packet, once in a period, and where that is asked for.
+// A code passes in the clock that takes it; one clock before each packet, and one at the end of each section, none is taken.
 
 module n1_sequencer #(
     parameter CHANNELS = 1024,
@@ -11,7 +12,7 @@ module n1_sequencer #(
 ) (
     input  wire                    clk,
     input  wire                    rst,
-    input  wire                    restart, // the next packet is a key to all channels
+    input  wire                    restart, // the packet behind the one whose codes come is a key to all channels
     input  wire                    in_valid,
     output wire                    in_ready,
     output wire                    out_valid,

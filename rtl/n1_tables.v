@@ -1,6 +1,6 @@
 // Written by tools/rtl_tables.py from native/src/n1_implant_tables.c.
 
-// Edges of each code, 1/64 of a code: the upper one in the upper half, the lower one.
+// Edges of each code, 1/64 of a code: the upper one in the upper half, the lower one; a clock later.
 module n1_edges_rom (
     input  wire        clk,
     input  wire        enable,
@@ -1045,7 +1045,7 @@ module n1_edges_rom (
 
 endmodule
 
-// Shape of the residual: its distribution function (22 bits) and its rise to the next cell (16 bits).
+// Shape of the residual: its distribution function (22 bits), its rise to the next cell (16 bits).
 module n1_shape_rom (
     input  wire        clk,
     input  wire        enable,

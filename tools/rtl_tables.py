@@ -80,9 +80,9 @@ def files(t: dict[str, list[int]]) -> dict[str, str]:
     weights = sum((w & 0xFFFF) << 16 * i for i, w in enumerate(t["weights"]))
     memory = struct.pack(LAYOUT, *(value for name in COUNTS for value in t[name]))
     modules = [
-        "// Edges of each code, 1/64 of a code: the upper one in the upper half, the lower one.",
+        "// Edges of each code, 1/64 of a code: the upper one in the upper half, the lower one; a clock later.",
         rom("n1_edges_rom", 1, 32, [b << 16 | a for a, b in pairwise(edges)]),
-        "// Shape of the residual: its distribution function (22 bits) and its rise to the next cell (16 bits).",
+        "// Shape of the residual: its distribution function (22 bits), its rise to the next cell (16 bits).",
         rom("n1_shape_rom", 2, 38, [a << 16 | rise for a, rise in zip(shape, rises, strict=False)]),
         "// 2^9 / 5 sigma for the mantissa of a scale, about.",
         "module n1_recip_rom (\n    input  wire [4:0] mantissa,\n    output reg  [6:0] recip\n);\n\n"
