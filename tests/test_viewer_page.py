@@ -566,6 +566,32 @@ def test_an_error_is_told_on_the_page(browser: Any, address: str) -> None:
     shown.close()
 
 
+def test_the_page_goes_on_when_the_viewer_is_back(browser: Any, opened: Session, tmp_path: Path) -> None:
+    def listen(port: int) -> Any:
+        made = server.listen(server.create(Sessions(opened, tmp_path), RESULTS), "127.0.0.1", port)
+        threading.Thread(target=made.serve_forever, daemon=True).start()
+        return made
+
+    listening = listen(0)
+    port = listening.server_port
+    shown = Page(browser, f"http://127.0.0.1:{port}/")
+    listening.shutdown()
+    listening.server_close()
+    shown.press(*"+++++", "ArrowRight")
+    assert shown.text("note") == "The viewer does not answer: it may have been stopped where it was started."
+    assert shown.ink() > 1000  # what is there stands in
+    shown.press("4")
+    assert shown.text("note").count("does not answer") == 1
+    listening = listen(port)
+    until(shown.page, "document.getElementById('note').textContent === ''")
+    shown.press("1")
+    until(shown.page, "document.getElementById('note').textContent === ''")
+    shown.errors.clear()  # the browser tells of what was not answered
+    shown.close()
+    listening.shutdown()
+    listening.server_close()
+
+
 def test_nothing_leaves_the_machine(browser: Any, address: str) -> None:
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     elsewhere: list[str] = []

@@ -20,6 +20,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,19 @@ class Row:
 
     def __str__(self) -> str:
         return f"{self.what:<44}{self.value:<44}{'' if self.good is None else 'good' if self.good else 'TOO SLOW'}"
+
+
+@contextmanager
+def viewer(data: list[str]) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Start the viewer of some recordings, and stop it; give its address and its process."""
+    command = [sys.executable, "-m", "n1codec", "view", *data, "--port", "0", "--no-browser"]
+    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert server.stderr is not None
+    try:
+        yield next(line.split(" at ")[1].split()[0] for line in server.stderr if "The viewer is at " in line), server
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def until(page: Any, expression: str, seconds: float = 90) -> None:
@@ -169,17 +183,9 @@ def main() -> int:
     given = parser.parse_args()
     from playwright.sync_api import sync_playwright
 
-    command = [sys.executable, "-m", "n1codec", "view", *given.data, "--port", "0", "--no-browser"]
     began = time.monotonic()
-    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    assert server.stderr is not None
-    address = ""
-    for line in server.stderr:
-        if "The viewer is at " in line:
-            address = line.split(" at ")[1].split()[0]
-            break
     bad = 0
-    try:
+    with viewer(given.data) as (address, server):
         print(Row("processes that wanted a core, last minute", f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"))
         print(Row("command to address", f"{time.monotonic() - began:.2f} s"))
         with sync_playwright() as playwright:
@@ -193,9 +199,6 @@ def main() -> int:
         row = Row("server, peak resident memory", f"{peak} MiB", peak < 500)
         print(row)
         bad += row.good is False
-    finally:
-        server.terminate()
-        server.wait()
     return int(bad > 0)
 
 

@@ -2,8 +2,15 @@
 
 const ARRAYS = { int16: Int16Array, int32: Int32Array, float32: Float32Array, float64: Float64Array, uint8: Uint8Array };
 
-/** What went wrong, in a line that a person can read. */
-export class Trouble extends Error {}
+/** What went wrong, in a line that a person can read; `lost` if the server did not answer, which it may do later. */
+export class Trouble extends Error {
+  constructor(message, lost = false) {
+    super(message);
+    this.lost = lost;
+  }
+}
+
+export const AGAIN = 3000; // milliseconds after which a server that did not answer is asked again
 
 /** Return {head, name: array, ...} of an answer in bytes; arrays are little-endian, as all browsers' are. */
 export function unpack(buffer) {
@@ -33,7 +40,7 @@ export async function ask(path, values, options = {}) {
     answer = await fetch(address(path, values), options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Trouble("The viewer does not answer: it may have been stopped where it was started.");
+    throw new Trouble("The viewer does not answer: it may have been stopped where it was started.", true);
   }
   if (!answer.ok) throw new Trouble(await answer.text());
   if (answer.status === 202) return { waiting: await answer.json() };
@@ -51,11 +58,11 @@ export class Answers {
     this.pending = 0;
   }
 
-  /** Return {value}, {error}, or {waiting} as far as it is known now. */
+  /** Return {value}, {error}, or {waiting} as far as it is known now; `lost` is when the server did not answer. */
   get(path, values) {
     const name = address(path, values);
     let found = this.asked.get(name);
-    if (!found) {
+    if (!found || performance.now() - found.lost > AGAIN) {
       found = {};
       this.asked.set(name, found);
       if (this.asked.size > 60) this.asked.delete(this.asked.keys().next().value);
@@ -88,6 +95,7 @@ export class Answers {
       }
     } catch (error) {
       found.error = error.message;
+      if (error.lost) found.lost = performance.now();
     }
     this.pending -= 1;
     this.arrived();

@@ -1,6 +1,6 @@
 // The page: input changes the state, the state is drawn once a frame, and nothing else draws.
 
-import { Answers, ask, download, Trouble } from "./api.js";
+import { AGAIN, Answers, ask, download, Trouble } from "./api.js";
 import { clock, Pen } from "./axes.js";
 import { Controls, element, glyph } from "./controls.js";
 import { readDropped } from "./drop.js";
@@ -354,8 +354,8 @@ class App {
       this.chips = key;
       byId("chips").replaceChildren(...chips.map((chip) => element("span", { className: "chip" }, chip)));
     }
-    const errors = [...new Set(scene.waits.map((found) => found.error).filter(Boolean))];
-    if (this.tiles.trouble) errors.push(this.tiles.trouble);
+    const errors = [...new Set([...scene.waits.map((found) => found.error), scene.wants.length && this.tiles.trouble].filter(Boolean))];
+    if (errors.length) scene.again(AGAIN);
     const note = errors.length ? errors.join("\n") : scene.notes.join(" ");
     if (byId("note").textContent !== note) byId("note").textContent = note;
     byId("note").classList.toggle("trouble", errors.length > 0);

@@ -258,7 +258,7 @@ function histogram(scene, area, one, other, what) {
   });
   pen.below(area, low, high, what === "value" ? "Value (codes)" : "Residual (codes)", { count: 4, format: (value, step) => (Math.max(high, -low) >= 10000 ? short(value) : number(value, step)) });
   pen.tag(`samples of each ${what}`, area.x + 6, area.y + 8, { colour: theme.ink });
-  if (drawn.length > 1) pen.tag(`dashed: ${scene.state.against}`, area.x + 6, area.y + 25, { colour: theme.accent, most: area.w / 2 - 10 });
+  if (drawn.length > 1) pen.tag(`dashed: ${scene.state.against}`, area.x + 6, area.y + 25, { colour: theme.accent, size: 10.5, most: 0.5 * area.w });
 }
 
 export function readout(scene, x, y) {

@@ -83,7 +83,7 @@ export class Controls {
   choice(name, values = CHOICES[name]) {
     const made = element("div", { className: "choice" });
     for (const value of values) {
-      const input = element("input", { type: "radio", name, value });
+      const input = element("input", { type: "radio", name, value, ...(value === "s" ? { "aria-label": "seconds" } : {}) });
       input.addEventListener("change", () => this.change({ [name]: value }));
       made.append(element("label", {}, input, WORDS[value] ?? value));
       this.updates.push((state) => (input.checked = state[name] === value));

@@ -1,6 +1,6 @@
 // Minima and maxima of the signals in tiles of 512 bins, as they are needed, and columns of pixels made of them.
 
-import { ask } from "./api.js";
+import { AGAIN, ask } from "./api.js";
 
 export const BINS = 512;
 const AT_ONCE = 3; // requests under way
@@ -31,6 +31,7 @@ export class Tiles {
     // the server has for an overview of all samples, null where it has not all and gets no more.
     this.tiles = new Map();
     this.flying = new Map();
+    this.failed = new Map(); // name -> when it may be asked for again
     this.bytes = 0;
     this.clock = 0;
     this.version = 0;
@@ -60,7 +61,7 @@ export class Tiles {
       const patience = tile && !tile.exact && this.patience(tile, steps);
       const old = patience && now - tile.time > patience;
       const missing = tile && !old ? channels.filter((channel) => !tile.rows[channel]) : channels;
-      if (!missing.length) continue;
+      if (!missing.length || this.failed.get(name) > now) continue;
       wanted.add(name);
       if (!this.flying.has(name)) todo.push({ name, steps, width, number, missing });
     }
@@ -79,11 +80,12 @@ export class Tiles {
       const channels = ranges(missing.slice().sort((a, b) => a - b));
       const answer = await ask("tile", { data: this.session.key, steps, width, tile: number, channels }, { signal: flight.signal });
       this.trouble = "";
+      this.failed.clear();
       this.put(name, answer, missing.slice().sort((a, b) => a - b));
     } catch (error) {
       if (error.name !== "AbortError") {
         this.trouble = error.message;
-        this.put(name, null, missing);
+        this.failed.set(name, error.lost ? performance.now() + AGAIN : Infinity);
       }
     }
     if (this.flying.get(name) === flight) this.flying.delete(name);
@@ -92,7 +94,7 @@ export class Tiles {
 
   put(name, answer, channels) {
     let tile = this.tiles.get(name);
-    if (!tile || (answer && answer.head.exact && !tile.exact)) {
+    if (!tile || (answer.head.exact && !tile.exact)) {
       if (tile) this.bytes -= tile.bytes;
       tile = { rows: new Array(this.session.channels), bytes: 0, scale: 1, exact: true, read: null };
       this.tiles.set(name, tile);
@@ -100,10 +102,6 @@ export class Tiles {
     tile.used = ++this.clock;
     tile.time = performance.now();
     this.version++;
-    if (!answer) {
-      for (const channel of channels) tile.rows[channel] = NOTHING;
-      return;
-    }
     tile.scale = answer.head.scale;
     tile.exact = answer.head.exact;
     tile.read = answer.head.read;
@@ -126,8 +124,6 @@ export class Tiles {
     }
   }
 }
-
-const NOTHING = new Int16Array(0);
 
 /** The bins of each pixel column of a view: made once, used for every channel. */
 export class Columns {
