@@ -235,34 +235,32 @@ static uint32_t fingerprint(const chunk *c, const int16_t *rows) {
   return h;
 }
 
-/* What kind of channel each is, and its mean. */
-static void look_at_channels(const chunk *c, uint32_t *prints) {
-  for (int64_t i = 0; i < c->channels; i++) {
-    const int16_t *rows = rows_of(c, i);
-    const multi_channel *ch = c->model->channel + i;
-    const multi_group *g = c->model->group + ch->group;
-    side *s = c->side + i;
-    memset(s, 0, sizeof *s);
-    prints[i] = fingerprint(c, rows);
-    if (is_constant(c, rows)) {
-      s->kind = KIND_CONSTANT;
-      s->value = rows[0];
-      continue;
+/* What kind of channel it is, and its mean. */
+static void look_at_channel(const chunk *c, int64_t i, uint32_t *prints) {
+  const int16_t *rows = rows_of(c, i);
+  const multi_channel *ch = c->model->channel + i;
+  const multi_group *g = c->model->group + ch->group;
+  side *s = c->side + i;
+  memset(s, 0, sizeof *s);
+  prints[i] = fingerprint(c, rows);
+  if (is_constant(c, rows)) {
+    s->kind = KIND_CONSTANT;
+    s->value = rows[0];
+    return;
+  }
+  for (int64_t other = i > COPIES ? i - COPIES : 0; other < i; other++)
+    if (prints[other] == prints[i] && c->side[other].kind != KIND_CONSTANT && same_rows(c, rows_of(c, other), rows)) {
+      s->kind = KIND_COPY;
+      s->value = (int32_t)other;
+      s->mean = ch->mean;
+      return;
     }
-    for (int64_t other = i > COPIES ? i - COPIES : 0; other < i; other++)
-      if (prints[other] == prints[i] && c->side[other].kind != KIND_CONSTANT && same_rows(c, rows_of(c, other), rows)) {
-        s->kind = KIND_COPY;
-        s->value = (int32_t)other;
-        s->mean = ch->mean;
-        break;
-      }
-    if (s->kind == KIND_CODED) {
-      int64_t sum = 0;
-      const int16_t *at = rows + MULTI_ROW_0;
-      const int64_t n = c->l.steps * MULTI_LANES;
-      for (int64_t k = 0; k < n; k++) sum += at[k];
-      s->mean = (int32_t)(g->level[multi_nearest(ch, g, (int32_t)(sum / n))].centre >> MULTI_CENTRE_BITS);
-    }
+  {
+    int64_t sum = 0;
+    const int16_t *at = rows + MULTI_ROW_0;
+    const int64_t n = c->l.steps * MULTI_LANES;
+    for (int64_t k = 0; k < n; k++) sum += at[k];
+    s->mean = (int32_t)(g->level[multi_nearest(ch, g, (int32_t)(sum / n))].centre >> MULTI_CENTRE_BITS);
   }
 }
 
@@ -423,8 +421,8 @@ static int64_t encode_chunk(chunk *c, encoder *e, uint32_t *prints, const int16_
   int32_t counted = 0, any = 0;
   uint8_t *at = out, *const top = e->words;
   c->k->gather(samples, c->channels, 0, c->channels, &c->l, c->rows);
-  look_at_channels(c, prints);
   for (int64_t i = 0; i < c->channels; i++) {
+    look_at_channel(c, i, prints);
     map_rows(c, i);
     map_codes(c, i);
     if (counts(c, i)) count_channel(c, i, 1, ++counted);

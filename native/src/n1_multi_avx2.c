@@ -677,14 +677,16 @@ INLINE void transpose(ints *v) {
   }
 }
 
-#  define TOGETHER 8 /* rows that are transposed at a time: few pages of memory are visited in turn */
+/* Rows that are transposed at a time: what is visited in turn is read again soon, in few pages of memory. */
+#  define GATHERED 32
+#  define SCATTERED 8
 
 AVX2 static void gather(const int16_t *frames, int64_t channels, int64_t from, int64_t to, const multi_lanes *l,
                         int16_t *rows) {
   const int64_t size = multi_row_size(l), blocks = (to - from) / MULTI_LANES * MULTI_LANES;
-  for (int64_t t = -MULTI_PAD; t < l->steps + MULTI_PAD; t += TOGETHER)
+  for (int64_t t = -MULTI_PAD; t < l->steps + MULTI_PAD; t += GATHERED)
     for (int64_t channel = from; channel < from + blocks; channel += MULTI_LANES)
-      for (int64_t k = t; k < t + TOGETHER && k < l->steps + MULTI_PAD; k++) {
+      for (int64_t k = t; k < t + GATHERED && k < l->steps + MULTI_PAD; k++) {
         ints v[MULTI_LANES];
         for (int lane = 0; lane < MULTI_LANES; lane++) {
           const int64_t i = multi_lane_start(l, lane) + k;
@@ -700,9 +702,9 @@ AVX2 static void gather(const int16_t *frames, int64_t channels, int64_t from, i
 AVX2 static void scatter(const int16_t *rows, int64_t channels, int64_t from, int64_t to, const multi_lanes *l,
                          int16_t *frames) {
   const int64_t size = multi_row_size(l), blocks = (to - from) / MULTI_LANES * MULTI_LANES;
-  for (int64_t t = 0; t < l->steps; t += TOGETHER)
+  for (int64_t t = 0; t < l->steps; t += SCATTERED)
     for (int64_t channel = from; channel < from + blocks; channel += MULTI_LANES)
-      for (int64_t k = t; k < t + TOGETHER && k < l->steps; k++) {
+      for (int64_t k = t; k < t + SCATTERED && k < l->steps; k++) {
         const int32_t active = k < l->length ? MULTI_LANES : l->longer;
         ints v[MULTI_LANES];
         for (int i = 0; i < MULTI_LANES; i++)
