@@ -15,10 +15,12 @@
 #define LEAST_ROWS 16       /* that are looked at, however many channels there are */
 #define Y_SHIFT 3           /* what y is coarser than x by, in bits */
 #define CLOSE 128           /* rows that tell how large samples are, and how residuals are distributed */
+#define CLOSE_OF_FEW 4096   /* and of so many channels together, where they are few */
 #define BLOCK 8             /* rows that tell what a channel's own past lets expect are spread in blocks of so many */
 #define PROBE 64            /* rows that tell which channels belong together */
 #define PROBE_PAD 4         /* rows before and after them */
-#define WINDOW 512          /* earlier channels that are looked at for that; fewer where there are thousands */
+#define WINDOW 128          /* earlier channels that are looked at for that */
+#define MOST_PAIRS (1 << 19) /* of channels; where there are thousands, fewer earlier ones are looked at */
 #define LEAST_WINDOW 16
 #define MOST_VARIABLES MULTI_MOST_TAPS
 #define PULL 40             /* samples that what is expected of weights counts for, by what a channel's own past leaves */
@@ -158,7 +160,7 @@ static int32_t find_groups(const fit *f, int together) {
 
 /* The means and deviations are those of some of the rows. */
 static void find_ranges(const fit *f) {
-  const int64_t every = (f->l.steps + CLOSE - 1) / CLOSE;
+  const int64_t every = (f->l.steps + f->close_rows - 1) / f->close_rows;
   for (int32_t c = 0; c < f->channels; c++) {
     range *r = f->range + c;
     const int16_t *x = rows_of(f, c);
@@ -338,13 +340,9 @@ static void smooth(double *v, double *other, int32_t n, double variance) {
     const int32_t half = pass < (int)(count + 0.5) ? low : low + 1;
     const double part = 1.0 / (2 * half + 1);
     double sum = 0;
-    for (int32_t i = 0; i < half && i < n; i++) sum += v[i];
-    for (int32_t i = 0; i < n; i++) {
-      if (i + half < n) sum += v[i + half];
-      if (i - half - 1 >= 0) sum -= v[i - half - 1];
-      other[i] = sum * part;
-    }
-    memcpy(v, other, (size_t)n * sizeof *v);
+    for (int32_t i = 0; i < n; i++) other[i] = sum += v[i];
+    for (int32_t i = 0; i < n; i++)
+      v[i] = (other[i + half < n ? i + half : n - 1] - (i > half ? other[i - half - 1] : 0)) * part;
   }
 }
 
@@ -438,9 +436,12 @@ static void expect_codes(const fit *f, const histograms *h) {
   }
 }
 
+/* A width in eighths of an octave. One that few samples tell of stays near to what is expected. */
 static int8_t stored_width(double width, double trust, int32_t guess) {
-  const double exact = 8 * log2(width > 1e-3 ? width : 1e-3), reach = 100 / (trust + 1);
-  double off = exact - guess; /* a width that few samples tell of stays near to what is expected */
+  double off, reach;
+  if (!(trust > 0)) return (int8_t)guess;
+  off = 8 * log2(width > 1e-3 ? width : 1e-3) - guess;
+  reach = 100 / (trust + 1);
   off = off > reach ? off - reach : off < -reach ? off + reach : 0;
   return (int8_t)n1_clamp((int32_t)floor(guess + off + 0.5), -64, 32);
 }
@@ -484,8 +485,8 @@ static double fit_widths(const fit *f, const histograms *h, int32_t stepped, int
       if (g == stepped) continue;
       m->group[g].widths[k] =
           stored_width(outermost ? 1 : width, count + density, seen ? (int32_t)floor((double)sum / seen + 0.5) : 0);
-      stored = exp2(m->group[g].widths[k] / 8.0);
-      gain += count * log2(stored) - (stored - 1) * density * 1.4426950408889634 - (density > 1 ? 3.5 : 0);
+      stored = m->group[g].widths[k] / 8.0;
+      gain += count * stored - (exp2(stored) - 1) * density * 1.4426950408889634 - (density > 1 ? 3.5 : 0);
       if (seen < 100) sum += m->group[g].widths[k], seen++;
     }
   }
@@ -497,7 +498,7 @@ static double fit_widths(const fit *f, const histograms *h, int32_t stepped, int
 /* Squared correlations of what each channel's own past does not tell, lags -1 .. 1: the largest of earlier channels. */
 static void find_neighbours(const fit *f, int16_t *left, double *energy, int32_t most) {
   const int64_t stride = (PROBE + 2 * PROBE_PAD) * MULTI_LANES, numbers = f->probe_rows * MULTI_LANES;
-  const int32_t window = n1_clamp(WINDOW * 1024 / f->channels, LEAST_WINDOW, WINDOW);
+  const int32_t window = n1_clamp(MOST_PAIRS / f->channels, LEAST_WINDOW, WINDOW);
   memset(left, 0, (size_t)(2 * MULTI_SUMS * stride)); /* in front of the first channel */
   left += MULTI_SUMS * stride;
   for (int32_t c = 0; c < f->channels; c++) {
@@ -569,14 +570,17 @@ static const int16_t *signal_of(const fit *f, int32_t channel, int32_t i) {
   return i < 0 ? rows_of(f, channel) : i < ch->count ? rows_of(f, ch->neighbours[i]) : f->mean + MULTI_ROW_0;
 }
 
-/* Sums of products of all regressors of a shape: own lags, then each neighbour's, then those of the mean. */
-static void correlate_signals(const fit *f, int32_t channel, const shape_of_model *s, regression *r) {
+/* Sums of products of all regressors of a shape, from one row up to another: own lags, then each neighbour's, then those of
+ * the mean. */
+static void correlate_signals(const fit *f, int32_t channel, const shape_of_model *s, int64_t from, int64_t to,
+                              regression *r) {
   const int32_t signals = f->model->channel[channel].count + s->mean, lags = 2 * s->reach + 1;
   r->count = 1 + s->order + signals * lags;
-  for (int32_t a = -1, from = 0; a < signals; from += a++ < 0 ? 1 + s->order : lags)
-    for (int32_t b = a, to = from; b < signals; to += b++ < 0 ? 1 + s->order : lags)
-      multiply(f, signal_of(f, channel, a), a < 0 ? 0 : -s->reach, a < 0 ? 1 + s->order : lags, signal_of(f, channel, b),
-               b < 0 ? 0 : -s->reach, b < 0 ? 1 + s->order : lags, f->l.steps, r->sums + from * r->count + to, r->count);
+  for (int32_t a = -1, i = 0; a < signals; i += a++ < 0 ? 1 + s->order : lags)
+    for (int32_t b = a, k = i; b < signals; k += b++ < 0 ? 1 + s->order : lags)
+      multiply(f, signal_of(f, channel, a) + from * MULTI_LANES, a < 0 ? 0 : -s->reach, a < 0 ? 1 + s->order : lags,
+               signal_of(f, channel, b) + from * MULTI_LANES, b < 0 ? 0 : -s->reach, b < 0 ? 1 + s->order : lags, to - from,
+               r->sums + i * r->count + k, r->count);
 }
 
 /* The regressors of a shape that is a part of the one that sums of products are there for. */
@@ -644,17 +648,20 @@ static const shape_of_model fast[] = {{2, 2, 1, 0}, {0}};
 static const shape_of_model packets[] = {{8, 4, 2, 1}, {0}};
 static const shape_of_model many[] = {{8, 4, 2, 1}, {8, 4, 1, 1}, {4, 2, 1, 1}, {0}};
 
-/* Makes the mean of the channels that a channel may know. `added`: the one behind the last that is in the sum. */
-static void mean_before(const fit *f, int32_t channel, int32_t *added) {
+/* Makes the mean of the channels that a channel may know, from one row up to another. `added`: the one behind the last that
+ * is in the sum. */
+static void mean_before(const fit *f, int32_t channel, int64_t from, int64_t to, int32_t *added) {
   const multi_place *p = f->place + channel;
+  const int64_t start = from * MULTI_LANES, numbers = (to - from) * MULTI_LANES;
+  int16_t *mean = f->mean + MULTI_ROW_0 + start;
   if (p->known == p->first) {
-    memset(f->total, 0, (size_t)f->size * sizeof *f->total);
-    memset(f->mean, 0, (size_t)f->size * sizeof *f->mean);
+    memset(f->total, 0, (size_t)numbers * sizeof *f->total);
+    memset(mean, 0, (size_t)numbers * sizeof *mean);
     *added = p->first;
   }
   for (; *added < p->known; ++*added)
-    f->k->mean(rows_of(f, *added) - MULTI_ROW_0, f->model->channel[*added].shift - f->model->common, 1,
-               p->known - p->first, f->size / MULTI_LANES, f->total, f->mean);
+    f->k->mean(rows_of(f, *added) + start, f->model->channel[*added].shift - f->model->common, 1, p->known - p->first,
+               to - from, f->total, mean);
 }
 
 /* The bits that a weight takes, when it is as exact as so many frames ask for. */
@@ -662,24 +669,28 @@ static int32_t weight_bits(int64_t frames) {
   return n1_clamp((int32_t)(0.5 * log2((double)frames / 12) + 1.2), 5, 13);
 }
 
-/* The shape with which samples and weights take the fewest bits, by a part of the channels. */
+/* What least squares leave of so many samples that weights are fitted to, in parts of what they leave of others. */
+static double fitted_part(int32_t weights, double n) { return weights < n / 2 ? 1 - weights / n : 0.5; }
+
+/* The shape with which samples and weights take the fewest bits, by a part of the channels and rows. */
 static const shape_of_model *choose_shape(const fit *f, const shape_of_model *shapes, regression *r) {
   const int32_t every = f->channels > 32 ? f->channels / 16 : 1;
-  const double per_weight = weight_bits(f->l.frames) - 1.5;
+  const int64_t from = f->close, to = f->close + f->close_rows;
+  const double per_weight = weight_bits(f->l.frames) - 1.5, n = (double)((to - from) * MULTI_LANES);
   double bits[8] = {0};
   int32_t best = 0, added = 0;
   memset(r->expected, 0, sizeof r->expected);
   for (int32_t c = 0; shapes[1].order && c < f->channels; c++) {
-    if (shapes->mean) mean_before(f, c, &added);
-    if (c % every == every - 1 || every == 1) {
-      correlate_signals(f, c, shapes, r);
-      for (int32_t i = 0; shapes[i].order; i++) {
-        variables v;
-        double left;
-        list_variables(f->model->channel + c, shapes, shapes + i, &v);
-        left = regress(r, &v, 1 + r->sums[0] / (double)f->numbers) / (double)f->numbers;
-        bits[i] += 0.5 * (double)f->l.frames * log2(left + 0.1) + per_weight * v.count;
-      }
+    if (shapes->mean) mean_before(f, c, from - MULTI_MOST_REACH, to + MULTI_MOST_REACH, &added);
+    if (c % every < every - 1) continue;
+    correlate_signals(f, c, shapes, from, to, r);
+    for (int32_t i = 0; shapes[i].order; i++) {
+      variables v;
+      double left;
+      list_variables(f->model->channel + c, shapes, shapes + i, &v);
+      left = regress(r, &v, 1 + r->sums[0] / n) / n + 0.1;
+      left *= fitted_part(v.count, (double)f->numbers) / fitted_part(v.count, n);
+      bits[i] += 0.5 * (double)f->l.frames * log2(left) + per_weight * v.count;
     }
   }
   for (int32_t i = 0; shapes[i].order; i++)
@@ -768,9 +779,9 @@ static void fit_weights(const fit *f, const shape_of_model *s, const double *ene
     int32_t guess[MULTI_MOST_TAPS];
     double variance, pull;
     variables v;
-    if (s->mean) mean_before(f, c, &added);
+    if (s->mean) mean_before(f, c, -MULTI_PAD, f->l.steps + MULTI_PAD, &added);
     sort_neighbours(ch, s->neighbours);
-    correlate_signals(f, c, s, r);
+    correlate_signals(f, c, s, 0, f->l.steps, r);
     list_variables(ch, s, s, &v);
     multi_expect(&expected, m, c, guess);
     for (int32_t i = 0; i < v.count; i++) r->expected[i] = guess[i] * unit;
@@ -919,7 +930,8 @@ int64_t n1c_multi_fit(const int16_t *x, int64_t n, const int32_t *converters, in
   f.l = rows_to_fit(frames, channels, preset == MULTI_FAST);
   f.size = multi_row_size(&f.l);
   f.numbers = f.l.steps * MULTI_LANES;
-  f.close_rows = f.l.steps < CLOSE ? f.l.steps : CLOSE;
+  f.close_rows = channels < CLOSE_OF_FEW / CLOSE ? CLOSE_OF_FEW / channels : CLOSE;
+  f.close_rows = f.close_rows < f.l.steps ? f.close_rows : f.l.steps;
   f.probe_rows = f.l.steps < PROBE ? f.l.steps : PROBE;
   f.close = (f.l.steps - f.close_rows) / 2;
   f.probe = (f.l.steps - f.probe_rows) / 2;
