@@ -51,14 +51,32 @@ def test_neurons_of_one_electrode_are_told_apart() -> None:
     assert pairs[0][0] != pairs[1][0]
 
 
-def test_one_neuron_that_is_louder_and_softer_is_not_torn() -> None:
-    random = np.random.default_rng(3)
+@pytest.mark.parametrize("seed", range(4))
+def test_one_neuron_that_is_louder_and_softer_is_not_torn(seed: int) -> None:
+    random = np.random.default_rng(seed)
     planted = a_channel(())
     x = planted.samples.astype(float)
-    t = (np.arange(90) - 30) / RATE * 1e3
     for frame in planted.frames:
-        x[frame - 30 : frame + 60] += 200 * random.normal(1, 0.1) * generate.shape(t, np.random.default_rng(40))
+        t = (np.arange(90) - 30 - random.uniform(-0.5, 0.5)) / RATE * 1e3
+        x[frame - 30 : frame + 60] += 400 * random.normal(1, 0.1) * generate.shape(t, np.random.default_rng(40 + seed))
     assert len(templates.learn(heard(x), RATE)) == 1
+
+
+def test_what_rings_behind_a_spike_is_no_neuron(monkeypatch: pytest.MonkeyPatch) -> None:
+    planted = a_channel((), 12.0)
+    x = planted.samples.astype(float)
+    t = (np.arange(120) - 30) / RATE * 1e3
+    wave = 50 * generate.shape(t, np.random.default_rng(40)) - 48 * np.exp(-(((t - 1.3) / 0.1) ** 2) / 2)
+    for frame in planted.frames:
+        x[frame - 30 : frame + 90] += wave
+    assert len(templates.learn(heard(x), RATE)) == 1
+    monkeypatch.setattr(templates, "ECHO", 1.1)
+    assert len(templates.learn(heard(x), RATE)) == 2
+
+
+def test_three_neurons_of_few_spikes_are_three() -> None:
+    for seed in range(6):
+        assert len(templates.learn(heard(a_channel((8.0, 12.0, 18.0), 1.6, seed).samples), RATE)) == 3
 
 
 def test_spikes_that_overlap_are_both_found() -> None:

@@ -32,11 +32,17 @@ LEAST = 8
 """Spikes of a neuron from which it is learned."""
 MOST = 12
 """Neurons of a channel."""
-APART = 3.7
+APART = 2.85
 """Standard deviations between two clusters, below which they are taken for one neuron."""
+OFF = 0.5
+"""Samples by which noise moves troughs, so that waveforms of a neuron are that far from lying on each other."""
 ALONE = 2e-3
 """Seconds between spikes to learn from: nearer troughs may belong to the ringing of a deeper one."""
+ECHO = 0.8
+"""Normalised correlation, in whitened samples, from which one waveform is found in what is around another."""
 _COMPONENTS = 5
+_STARTS = 6
+"""Of k-means, of which the best counts: from a single one it often takes two neurons for one."""
 _ROUNDS = 3
 _RIDGE = 0.05
 """Of the noise's power, below which no direction of it is believed to be: the band pass leaves some almost empty."""
@@ -88,7 +94,8 @@ def learn(x: np.ndarray, rate: float, most: int = MOST) -> np.ndarray:
     """Return the mean waveforms of the neurons that a channel hears, the most frequent first.
 
     Troughs below ``detect.DEPTH`` times the noise are clustered by k-means on principal components of their whitened
-    waveforms, and clusters that are not ``APART`` become one. Those of few spikes are left out.
+    waveforms, and clusters that are not ``APART`` become one. Those of few spikes are left out, and those that follow
+    another neuron's spikes.
 
     Args:
         x: filtered samples, shape (frames,).
@@ -99,44 +106,89 @@ def learn(x: np.ndarray, rate: float, most: int = MOST) -> np.ndarray:
         float64 of shape (neurons, samples), of :func:`size`, in the unit of x.
     """
     samples, before = size(rate)
+    reach = round(ALONE * rate)
     at = detect.troughs(x, rate, apart=ALONE)
-    cut = align.cut(x[:, None], at, np.zeros(at.size, np.int64), samples, before)[0][:, 0].astype(np.float64)
-    if len(cut) < LEAST:
+    noise = noise_of(x, at, samples)
+    wide = align.cut(x[:, None], at, np.zeros(at.size, np.int64), samples + 2 * reach, before + reach)[0][:, 0]
+    if len(wide) < LEAST:
         return np.zeros((0, samples))
-    white = cut @ noise_of(x, at, samples).whitening
-    features = white @ principal(white - white.mean(axis=0))[:_COMPONENTS].T
-    of = _merged(features, nearest(features, k_means(features, min(most, max(1, len(cut) // (2 * LEAST))))))
+    cut = wide[:, reach : reach + samples].astype(np.float64)
+    white = cut @ noise.whitening
+    onto = noise.whitening @ principal(white - white.mean(axis=0))[:_COMPONENTS].T
+    of = _merged(cut @ onto, OFF * np.gradient(cut, axis=1) @ onto, _clusters(cut @ onto, most))
     counts = np.bincount(of)
-    order = [unit for unit in np.argsort(-counts, kind="stable") if counts[unit] >= LEAST]
-    return np.stack([cut[of == unit].mean(axis=0) for unit in order]) if order else np.zeros((0, samples))
+    units = [unit for unit in np.argsort(-counts, kind="stable") if counts[unit] >= LEAST]
+    if not units:
+        return np.zeros((0, samples))
+    means = np.stack([wide[of == unit].mean(axis=0, dtype=np.float64) for unit in units])
+    return means[~_echoes(means, samples, before, noise), reach : reach + samples]
 
 
-def _merged(features: np.ndarray, of: np.ndarray) -> np.ndarray:
+def _clusters(features: np.ndarray, most: int) -> np.ndarray:
+    """Return the cluster of each spike by k-means, int64 of shape (spikes,)."""
+    count = min(most, max(1, len(features) // LEAST))
+    best, found = np.inf, np.zeros(len(features), np.int64)
+    for seed in range(_STARTS):
+        words = k_means(features, count, seed=seed)
+        of = nearest(features, words)
+        if (away := float(((features - words[of]) ** 2).sum())) < best:
+            best, found = away, of
+    return found
+
+
+def _merged(features: np.ndarray, slopes: np.ndarray, of: np.ndarray) -> np.ndarray:
     """Return clusters that are apart: the two that are least so become one, and so on.
 
     Two clusters are as far apart as their means are, in standard deviations of either along the line between them, and
-    of the noise at least. Halves of a normal cluster are 2.7 apart, neighbouring parts of an even one 3.5.
+    these are at least what a neuron's spikes differ by: noise, ``LOUDNESS``, and troughs that are ``OFF``. Halves of a
+    normal cluster are 2.7 apart.
 
     Args:
         features: whitened, shape (spikes, some).
+        slopes: what features change by where a trough is ``OFF``, of the same shape.
         of: the cluster of each, int64 of shape (spikes,); that of the result.
     """
     of = of.copy()
     while len(left := np.unique(of)) > 1:
         best, pair = APART, None
+        means = {one: features[of == one].mean(axis=0) for one in left}
         for place, a in enumerate(left):
             for b in left[:place]:
-                between = features[of == a].mean(axis=0) - features[of == b].mean(axis=0)
-                away = float(np.linalg.norm(between))
-                along = [
-                    max(1.0, float((features[of == one] @ between).var()) / max(away, 1e-9) ** 2) for one in (a, b)
-                ]
-                if (apart := away / np.sqrt(np.mean(along))) < best:
+                away = float(np.linalg.norm(means[a] - means[b]))
+                line = (means[a] - means[b]) / max(away, 1e-9)
+                along = []
+                for one in (a, b):
+                    off, louder = slopes[of == one].mean(axis=0) @ line, LOUDNESS * means[one] @ line
+                    along.append(max(1 + off**2 + louder**2, ((features[of == one] - means[one]) @ line).var()))
+                if (apart := away / float(np.sqrt(np.mean(along)))) < best:
                     best, pair = apart, (a, b)
         if pair is None:
             break
         of[of == pair[0]] = pair[1]
     return of
+
+
+def _echoes(means: np.ndarray, samples: int, before: int, noise: Noise) -> np.ndarray:
+    """Return which clusters follow another neuron's spikes: around their mean is its waveform, and stronger.
+
+    A causal filter rings behind a spike, and where noise lifts the spike and not the ringing, this is what is found.
+
+    Args:
+        means: of the clusters, with as many samples more on either side as an echo may be away, (clusters, long).
+
+    Returns:
+        bool of shape (clusters,).
+    """
+    windows = np.lib.stride_tricks.sliding_window_view(means, samples, axis=1)
+    middle = windows.shape[1] // 2
+    white = windows @ noise.whitening
+    energy = (white**2).sum(axis=2)
+    alike = np.einsum("cls,us->clu", white, white[:, middle])
+    alike /= np.maximum(np.sqrt(energy[:, :, None] * energy[:, middle]), float(np.finfo(float).tiny))
+    alike[np.arange(len(means)), :, np.arange(len(means))] = 0
+    elsewhere = np.abs(np.arange(windows.shape[1]) - middle) > before
+    stronger = elsewhere & (energy > energy[:, middle, None])
+    return np.asarray((stronger & (alike.max(axis=2) > ECHO)).any(axis=1))
 
 
 def match(x: np.ndarray, rate: float, waveforms: np.ndarray, factor: float = FACTOR) -> Matched:
