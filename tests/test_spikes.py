@@ -477,6 +477,8 @@ def test_one_channel_goes_by_the_model_of_the_package(run: Run, tmp_path: Path) 
         (("train", "--generated", "--neighbours", 5, "-o", "x.safetensors"), 2, "have 4 channels (--neighbours)"),
         (("evaluate", "--factor", 1000), 1, "no spikes were found"),
         (("evaluate", "--model", "README.md"), 1, "README.md: it is no model of spikes"),
+        (("evaluate", "--model", SHIPPED[0]), 1, "the model is for 1 x 64 samples, these spikes have 4 x 64"),
+        (("encode", "--model", SHIPPED[0], "-o", "x.n1s"), 1, "the model is for 1 x 64 samples"),
         (("encode", "--method", "vqae", "--neighbours", 3, "-o", "x.n1s"), 1, "no model for such waveforms"),
     ],
 )
@@ -490,11 +492,25 @@ def test_errors_are_one_line(
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("how", [("--methods", "vqae"), ("--robust",)])
+def test_models_of_other_waveforms_are_refused_for_generated_ones(run: Run, how: tuple[str, ...]) -> None:
+    done = run("n1codec", "spikes", "evaluate", "--generated", *how, "--model", SHIPPED[0])
+    assert done.returncode == 1
+    assert done.stderr == (
+        "n1codec: the model is for 1 x 64 samples, these spikes have 4 x 64 (n1codec spikes train makes another one)\n"
+    )
+
+
 def test_short_recordings_are_told(run: Run, tmp_path: Path) -> None:
     np.zeros((50, 4), np.int16).tofile(tmp_path / "short.raw")
     done = run("n1codec", "spikes", "evaluate", tmp_path / "short.raw", *FLAT)
     assert done.returncode == 1
     assert "fewer than a waveform needs" in done.stderr
+    np.zeros((20, 4), np.int16).tofile(tmp_path / "short.raw")
+    done = run("n1codec", "spikes", "detect", tmp_path / "short.raw", *FLAT, "--json")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith("short.raw: no channel has a band of spikes: there are too few frames, or the rate is "
+                                "too low or not known (--rate)\n")  # fmt: skip
     (tmp_path / "other.n1s").write_bytes(b"something")
     done = run("n1codec", "spikes", "decode", tmp_path / "other.n1s", "-o", tmp_path / "a.npz")
     assert "other.n1s: it is no file of spikes" in done.stderr

@@ -63,7 +63,8 @@ def _found(data: str | None, reading: Reading, detector: str, factor: float | No
 def _model(path: Path | None, waveforms: Any) -> Network | None:
     from n1codec.spikes import network
 
-    return network.load(path) if path else network.shipped(*waveforms.shape[1:])
+    channels, samples = waveforms.shape[1:]
+    return network.load(path).fitting(channels, samples) if path else network.shipped(channels, samples)
 
 
 @click.group()
@@ -117,6 +118,7 @@ def detect(
     import numpy as np
 
     from n1codec import files
+    from n1codec.codec import CodecError
     from n1codec.datasets import dataset
     from n1codec.recordings.columns import columns, names, signals
     from n1codec.spikes import hits, templates
@@ -148,6 +150,9 @@ def detect(
             row |= {"spikes": units.size, "rate": units.size / recording.seconds,
                     "ratio": SAMPLE_BITS * len(x) / bits if bits else None}  # fmt: skip
             rows.append(row | {"bits": bits, "samples": len(x)})
+    if not rows:
+        raise CodecError(f"{data or 'the data set'}: no channel has a band of spikes: there are too few frames, or the "
+                         "rate is too low or not known (--rate)")  # fmt: skip
     if keep:
         with files.writing(keep) as target:
             np.savez(target, **kept)
@@ -160,9 +165,7 @@ def detect(
         click.echo(
             f"{row['channel']}: noise {row['noise']:.9g}, {row['spikes']} spikes{apart}, {row['rate']:.9g} a second"
         )
-    if not rows:
-        click.echo("no channel has a band of spikes, or its rate is not known")
-    elif bits:
+    if bits:
         ratio = SAMPLE_BITS * samples / bits
         click.echo(
             f"times of spikes{', and their neurons,' if shapes else ''} take {ratio:.9g} times less than samples"
@@ -286,10 +289,11 @@ def _show_detectors(data: str | None, generated: bool, as_json: bool, quiet: boo
 
 def _show_robustness(methods: list[str], model: Path | None, as_json: bool, quiet: bool) -> None:
     from n1codec.cli._progress import progress
-    from n1codec.spikes import network, robust
+    from n1codec.spikes import generate, network, robust
 
+    of_model = network.load(model).fitting(generate.CHANNELS, generate.SAMPLES) if model else None
     with progress(robust.CONDITIONS, "conditions", quiet=quiet or as_json) as advance:
-        rows = robust.run(methods, network.load(model) if model else None, advance=advance)
+        rows = robust.run(methods, of_model, advance=advance)
     if as_json:
         click.echo(json.dumps([row._asdict() for row in rows], indent=2))
         return

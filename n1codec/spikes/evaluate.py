@@ -151,12 +151,8 @@ def run(
     Raises:
         CodecError: there are too few spikes, or the model is for other waveforms.
     """
-    shape = spikes.waveforms.shape[1:]
-    if model and (model.channels, model.samples) != shape:
-        raise CodecError(
-            f"the model is for {model.channels} x {model.samples} samples, these spikes have {shape[0]} x {shape[1]} "
-            "(n1codec spikes train makes another one)"
-        )
+    if model:
+        model.fitting(*spikes.waveforms.shape[1:])
     parts = split(spikes.waveforms)
     return run_split(parts, parts, spikes.noise, time_bits(spikes), methods, model, advance)
 

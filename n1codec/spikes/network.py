@@ -41,6 +41,19 @@ class Network(NamedTuple):
     def stages(self) -> int:
         return len(self.weights["codewords"])
 
+    def fitting(self, channels: int, samples: int) -> Network:
+        """Return itself, if it is for such waveforms.
+
+        Raises:
+            CodecError: it is for others.
+        """
+        if (self.channels, self.samples) != (channels, samples):
+            raise CodecError(
+                f"the model is for {self.channels} x {self.samples} samples, these spikes have {channels} x {samples} "
+                "(n1codec spikes train makes another one)"
+            )
+        return self
+
     def encode(self, x: np.ndarray) -> np.ndarray:
         """Return the codewords of waveforms, uint8 of shape (spikes, stages).
 
