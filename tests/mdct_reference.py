@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from itertools import pairwise
 
 from entropy_reference import Encoder
 from format_reference import Range
@@ -126,34 +127,49 @@ def number(d: Range, model: Model, size: int, odd: int) -> int:
     return -magnitude if magnitude and d.even(1) else magnitude
 
 
+def coefficient(halves: int, step: int) -> int:
+    size = abs(halves) * step * 1024 // 512
+    return size if halves >= 0 else -size
+
+
+class Samples:
+    """Samples of blocks of coefficients, which overlap."""
+
+    def __init__(self, n: int) -> None:
+        self.n, self.blocks, self.rest = n, 0, [0] * BLOCK
+        self.out: list[int] = []
+
+    def add(self, coefficients: list[int]) -> None:
+        x, half = transform(coefficients), BLOCK // 2
+        w = [0] * (2 * BLOCK)
+        for i in range(half):
+            w[i], w[BLOCK - 1 - i] = x[half + i], -x[half + i]
+            w[3 * half - 1 - i] = w[3 * half + i] = -x[i]
+        if self.blocks:
+            self.out += [self.rest[i] + scaled(w[i] * sine(2 * i + 1)) + 512 >> 10 for i in range(BLOCK)]
+            del self.out[self.n :]
+        self.rest = [scaled(w[BLOCK + i] * sine(2 * (BLOCK - 1 - i) + 1)) for i in range(BLOCK)]
+        self.blocks += 1
+
+
 def decode(payload: bytes, step: int, n: int, events: Counter[str] | None = None) -> list[int]:
     """Return what the kernel gives back: n numbers around 0; count what is rare."""
-    d, model, state = Range(payload), Model(), 0
-    rest, out = [0] * BLOCK, []
-    for block in range(-(-n // BLOCK) + 1):
+    d, model, state, samples = Range(payload), Model(), 0, Samples(n)
+    for _ in range(-(-n // BLOCK) + 1):
         coefficients, sizes = [], []
         for i in range(BLOCK):
             odd = state >> 1
             near, far = (sizes[i - back] if i >= back else 0 for back in (1, 2))
             k = number(d, model, model.expected(i, near, far), odd)
             halves = 2 * k - (odd and (k > 0) - (k < 0))
-            scaled_up = abs(halves) * step * 1024 // 512
-            coefficients.append(scaled_up if halves >= 0 else -scaled_up)
+            coefficients.append(coefficient(halves, step))
             sizes.append(min(abs(halves), 1 << 20))
             state = NEXT[state][k & 1]
         model.learn(sizes)
-        x = transform(coefficients)
-        half = BLOCK // 2
-        w = [0] * (2 * BLOCK)
-        for i in range(half):
-            w[i], w[BLOCK - 1 - i] = x[half + i], -x[half + i]
-            w[3 * half - 1 - i] = w[3 * half + i] = -x[i]
-        if block:
-            out += [rest[i] + scaled(w[i] * sine(2 * i + 1)) + 512 >> 10 for i in range(BLOCK)]
-        rest = [scaled(w[BLOCK + i] * sine(2 * (BLOCK - 1 - i) + 1)) for i in range(BLOCK)]
+        samples.add(coefficients)
     if events is not None:
         events += model.events
-    return out[:n]
+    return samples.out
 
 
 # -- the encoder -------------------------------------------------------------------------------------------------------
@@ -276,23 +292,51 @@ def put_number(e: Encoder, model: Model, size: int, odd: int, k: int) -> None:
         put_raw(e, k < 0, 1)
 
 
-def encode(x: list[int], step: int, bit_price: int) -> bytes:
-    """Return the kernel's payload of numbers around 0."""
+def foretold(halves: list[int], noise: bool) -> int:
+    """Return what share of all noise or length a block has, in any unit."""
+    sizes = [abs(v) for v in halves]
+    coded = [size for size in sizes if size >= 307]
+    if not noise:
+        return sum(max((min(size, 1 << 30) >> 7).bit_length(), 4) for size in coded)
+    squares = sum((size - (size + 205) // 512 * 512) ** 2 for size in sizes)
+    return squares * (9 * 36 - 2 * min(max(len(coded) - 51, 0), 36))
+
+
+def price_in(bit_price: int, octaves: float) -> int:
+    e = int((min(max(octaves, -2), 2) + 2) * 256)
+    return (bit_price * (256 + (e & 255)) << (e >> 8)) >> 10
+
+
+def encode(x: list[int], step: int, bit_price: int, noise: int = 0, length: int = 0) -> bytes:
+    """Return the kernel's payload of numbers around 0, with about so much noise or so many bytes."""
     e, model, state, n = Encoder(), Model(), 0, len(x)
-    mirrored = x + x[::-1]
-    for block in range(-(-n // BLOCK) + 1):
+    mirrored, blocks = x + x[::-1], -(-n // BLOCK) + 1
+    given, samples, price = [], Samples(n), bit_price
+    for block in range(blocks):
         places = range((block - 1) * BLOCK, (block + 1) * BLOCK)
         folded = fold([mirrored[(-1 - i if i < 0 else i) % (2 * n)] << 10 for i in places])
-        given = [v << 7 for v in transform(folded)]
-        halves = [v // step if v >= 0 else -(-v // step) for v in given]
+        scaled_up = [v << 7 for v in transform(folded)]
+        given.append([v // step if v >= 0 else -(-v // step) for v in scaled_up])
+    parts = [foretold(halves, bool(noise)) for halves in given]
+    if noise:
+        parts = [0] + [before + part for before, part in pairwise(parts)]
+    for block, halves in enumerate(given):
         prices, first = Prices(model), state
-        numbers, state = choose(model, prices, bit_price, halves, first)
-        sizes: list[int] = []
+        numbers, state = choose(model, prices, price, halves, first)
+        sizes, restored = [], []
         for i, k in enumerate(numbers):
             odd = first >> 1
             near, far = (sizes[i - back] if i >= back else 0 for back in (1, 2))
             put_number(e, model, model.expected(i, near, far), odd, k)
             sizes.append(min(max(2 * abs(k) - (odd if k else 0), 0), 1 << 20))
+            restored.append(coefficient(2 * k - odd * ((k > 0) - (k < 0)), step))
             first = NEXT[first][k & 1]
         model.learn(sizes)
+        samples.add(restored)
+        if (noise or length) and sum(parts):
+            lost = sum((a - b) ** 2 for a, b in zip(x, samples.out, strict=False))
+            taken = lost / noise if noise else (8 * e.bytes_out + 64 - e.size.bit_length()) / 8 / length
+            over = (taken - sum(parts[: block + 1]) / sum(parts)) * blocks
+            octaves = over / max((blocks - 1 - block) / 24, 4)
+            price = price_in(bit_price, -octaves if noise else octaves)
     return e.end().ljust(n // 65536, b"\0")

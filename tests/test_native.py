@@ -200,6 +200,9 @@ def calls() -> dict[str, tuple[int, list[native.Array | type[int]], list[object]
 
     wide, r = SAMPLES.astype(np.int32), reads(np.int32)
     found["mdct_encode"] = (size_of("mdct_encode"), [r, int, int, o, w], [wide, 256, 90, np.empty(9792, np.uint8)])
+    to: list[native.Array | type[int]] = [r, int, int, int, int, o, writes(np.int32), w]
+    room = np.empty(9792, np.uint8), np.empty_like(wide)
+    found["mdct_encode_to"] = (size_of("mdct_encode"), to, [wide, 256, 90, 50, 0, *room])
     found["mdct_decode"] = (size_of("mdct_decode"), [b, int, writes(np.int32), w], [b"", 256, np.empty_like(wide)])
 
     converters, fit = np.zeros(2, np.int32), [i, reads(np.int32), w, o, int, int]

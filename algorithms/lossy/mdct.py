@@ -12,7 +12,8 @@ from __future__ import annotations
 import struct
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from math import ceil, floor, inf, log2, log10, sqrt
+from functools import cache, cached_property
+from math import ceil, erfc, floor, inf, log2, log10, sqrt
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,10 @@ from n1codec.varint import Reader, put_uint
 _encode_work_size = Kernel("n1c_mdct_encode_work_size")
 _decode_work_size = Kernel("n1c_mdct_decode_work_size")
 _encode = Kernel("n1c_mdct_encode", reads(np.int32), int, int, writes(np.uint8), SCRATCH)
+_encode_to = Kernel(
+    "n1c_mdct_encode_to", reads(np.int32), int, int, int, int, writes(np.uint8), writes(np.int32), SCRATCH
+)
+_count_sizes = Kernel("n1c_mdct_sizes", reads(np.int32), writes(np.int64))
 _decode = Kernel("n1c_mdct_decode", reads(np.uint8), int, writes(np.int32), SCRATCH)
 
 _BIT_PRICE = 90
@@ -38,18 +43,23 @@ _LEAST_EXPONENT = -1022
 _LARGEST = 2.0**1000
 _FINEST = 1 / 4
 """The least step, in the unit of what the kernel gets."""
-_CLOSE_DB = 0.1
-_CLOSE_RATE = 0.02
-"""How much better than asked for a search may end: in dB, and as a logarithm of the bytes to the base 2."""
-_MOST_TRIES = 12
+_CLOSE_DB, _AIM_DB = 0.1, 0.015
+_CLOSE_RATE, _AIM_RATE = 0.02, 0.003
+"""How much better than asked for a search may end, and should: in dB, and as a logarithm of the bytes to the base 2."""
+_MOST = 1 << 62
+"""Of noise or length that the kernel is asked for."""
+_MOST_TRIES, _ENOUGH_TRIES, _NEAR = 12, 4, 10
+"""After some tries it may end so many times farther off: of few numbers each counts."""
 _NARROW = 1 / 64
-"""Octaves between two steps that are as good as the same."""
-_ROUGHLY = 4
-"""How many times that a first guess may be off, and how much less close it may be."""
-_APART = 0.25
-"""Octaves between two steps that say how fast a function falls."""
-_STRETCHES, _STRETCH = 4, 2048
-"""What a search begins with in the place of all samples, which costs little: for a rate as one, for what is learned."""
+"""Octaves between two goals that are as good as the same."""
+_CLASSES = 128
+"""Of coefficients' sizes, as the kernel counts them."""
+_ZERO, _LEAST_BITS = 0.6, 4
+"""What part of a step is coded at all, in a quantiser that foretells noise and bits; bits of a number that is not 0."""
+_DEPENDENT = (0.005, 0.012, 0.1, 0.2, 0.35), (0.16, 0.02, -0.08, -0.07, -0.42)
+"""How much more noise the kernel has than that: a logarithm to the base 2, by the share of numbers that are not 0."""
+_ADAPTIVE = (0.8, 1.5, 2.5, 5), (1, 1.07, 1, 1.07)
+"""How many times its bits, by bits a coefficient. Both were measured on N1 files at steps from 2 to 48."""
 
 
 class Mdct(Coder):
@@ -90,48 +100,45 @@ class Mdct(Coder):
         return Promise(rms=self.step * converter.distance(form, 1))
 
     def encode(self, x: np.ndarray) -> bytes:
-        signal = _Signal.of(x, self.step)
         if self.snr:
-            return signal.payload(self._step_for_snr(x, signal))
+            return self._with_snr(x, _Signal.of(x))
         if self.rate:
-            return signal.payload(self._step_for_rate(x, signal))
-        return signal.payload(signal.kernel_step(self.step))
+            return self._with_rate(x, _Signal.of(x))
+        signal = _Signal.of(x, self.step)
+        step = signal.kernel_step(self.step)
+        return signal.payload(step, _coded(signal.values, step))
 
-    def _step_for_snr(self, x: np.ndarray, signal: _Signal) -> int:
-        def margin(log: float) -> float:
-            step = signal.kernel_step(2**log)
-            back = signal.restored(_samples(signal.coded(step), step, x.size), Layout.of(x))
-            return decibels(float(((x.astype(np.float64) - back) ** 2).mean()), power)
+    def _with_snr(self, x: np.ndarray, signal: _Signal) -> bytes:
+        values, layout = signal.values, Layout.of(x)
+        power, wanted = float(x.astype(np.float64).var()), 10 ** (-self.snr / 10)
+        allowed = wanted * float(values.var())
+        lossless = allowed * values.size < 1
 
-        def rough(log: float) -> float:
-            step = signal.kernel_step(2**log)
-            errors = [values - _samples(_coded(values, step), step, values.size) for values in stretches]
-            return decibels(float(np.mean(np.square(errors))), float(signal.values.var()))
+        def attempt(log: float) -> tuple[float, bytes]:
+            step = signal.sizes.step_for_noise(4**log, signal.least_step)
+            coded, back = _coded_to(values, step, noise=0 if lossless else min(round(4**log * values.size), _MOST))
+            lost = float(((x.astype(np.float64) - signal.restored(back, layout)) ** 2).mean())
+            margin = 10 * log10(power * wanted / lost) if lost and power else (inf if not lost else -inf)
+            return 0.0 if lossless and not lost else margin, signal.payload(step, coded)
 
-        def decibels(noise: float, power: float) -> float:
-            return 10 * log10(power / noise) - self.snr if noise and power else (inf if not noise else -inf)
-
-        power, stretches = float(x.astype(np.float64).var()), signal.stretches(_STRETCHES, _STRETCH)
-        start = log2(max(sqrt(power / 10 ** (self.snr / 10) * 12) / signal.distance, signal.unit))
-        guess, least = rough if stretches else None, log2(signal.finest * signal.unit)
-        log = _search(margin, guess, start, 6.0, _CLOSE_DB, least)
-        if log is None:
+        start = log2(max(allowed, 0.01 / values.size)) / 2 - _AIM_DB / 6
+        found = _search(attempt, start, 6.0, _CLOSE_DB, _AIM_DB, start - 60)
+        if found is None:
             raise CodecError(f"mdct: snr={self.snr:g} is more than can be kept of such samples (name fewer dB)")
-        return signal.kernel_step(2**log)
+        return found
 
-    def _step_for_rate(self, x: np.ndarray, signal: _Signal) -> int:
-        def margin(log: float) -> float:
-            return log2(self.rate * x.size / 8 / len(signal.payload(signal.kernel_step(2**-log))))
+    def _with_rate(self, x: np.ndarray, signal: _Signal) -> bytes:
+        wanted = self.rate * x.size / 8
 
-        def rough(log: float) -> float:
-            step = signal.kernel_step(2**-log)
-            size = sum(len(_coded(values, step)) for values in stretches)
-            return log2(self.rate * _STRETCHES * _STRETCH / 8 / max(size, 1))
+        def attempt(log: float) -> tuple[float, bytes]:
+            length = min(max(round(2**log) - len(signal.head) - 4, 1), _MOST)
+            step = signal.sizes.step_for_length(length, signal.least_step)
+            payload = signal.payload(step, _coded_to(signal.values, step, length=length)[0])
+            margin = log2(wanted / len(payload))
+            return 0.0 if margin > 0 and step == signal.least_step else margin, payload
 
-        stretches, least = signal.stretches(1, _STRETCHES * _STRETCH), -log2(1e9 * signal.unit)
-        start, slope = -log2(10 * signal.unit), 1.0
-        log = _search(margin, rough if stretches else None, start, slope, _CLOSE_RATE, least)
-        return signal.kernel_step(2**-log if log is not None else 1e9 * signal.unit)
+        found = _search(attempt, log2(wanted) - _AIM_RATE, 1.0, _CLOSE_RATE, _AIM_RATE, 0.0)
+        return found or signal.payload(_MOST_STEP, _coded(signal.values, _MOST_STEP))
 
     def decode(self, data: bytes, layout: Layout) -> np.ndarray:
         reader = Reader(data)
@@ -143,59 +150,39 @@ class Mdct(Coder):
 
 
 def _search(
-    margin: Callable[[float], float],
-    rough: Callable[[float], float] | None,
-    at: float,
-    slope: float,
-    close: float,
-    least: float,
-) -> float | None:
-    """Return about the largest argument of which a falling function is not negative; None if it is at ``least``.
-
-    Near its zero it falls by fits and starts: what an adaptive code learns depends on all that went before.
+    attempt: Callable[[float], tuple[float, bytes]], at: float, slope: float, close: float, aim: float, least: float
+) -> bytes | None:
+    """Return the payload of about the largest argument whose margin is not negative; None if there is none.
 
     Args:
-        rough: a function that costs less and is about the same, for a first guess.
-        at, slope: where to begin, and by how much it falls about for each step of 1.
-        close: how small the function may be to be near enough to 0.
+        attempt: a margin, which falls, and a payload.
+        at, slope: where to begin, and by how much the margin falls for each step of 1.
+        close: how small the margin may be to be near enough to 0.
+        aim: how small it should be.
+        least: the least argument that makes sense.
     """
-    if rough:
-        guess = _narrowed(rough, at, slope, _ROUGHLY * close, _ROUGHLY * _NARROW, least)
-        if guess is not None:
-            there, beyond = rough(guess), rough(guess + _APART)
-            at, slope = guess, (there - beyond) / _APART if inf > there > beyond > -inf else slope
-            at += (there - close / 2) / slope if there < inf else 0.0
-    return _narrowed(margin, at, slope, close, _NARROW, least)
-
-
-def _narrowed(
-    margin: Callable[[float], float], at: float, slope: float, close: float, narrow: float, least: float
-) -> float | None:
-    """Search as :func:`_search` says, until the zero is known as well as ``narrow`` says."""
     good: tuple[float, float] | None = None
     bad: tuple[float, float] | None = None
-    best: tuple[float, float] | None = None  # where the function does not fall everywhere, it is not the last
-    for _ in range(_MOST_TRIES):
-        value = max(min(margin(at), 60.0), -60.0)
-        if 0 <= value <= close:
-            return at
-        if value >= 0:
-            good = (at, value)
-            best = min(best or good, good, key=lambda found: found[1])
-        elif at <= least:
-            return None
+    best: tuple[float, bytes] | None = None
+    for tries in range(1, _MOST_TRIES + 1):
+        at = max(at, least) if tries < _MOST_TRIES or best else least
+        margin, payload = attempt(at)
+        margin = max(min(margin, 60.0), -60.0)
+        if margin >= 0:
+            best, good = min(best or (margin, payload), (margin, payload)), (at, margin)
         else:
-            bad = (at, value)
+            bad = (at, margin)
+        near = _NEAR * close if good and bad and tries >= _ENOUGH_TRIES else close
+        if (best and best[0] <= near) or (not best and at <= least):
+            break
         if good and bad:
-            if bad[0] - good[0] < narrow:
+            if bad[0] - good[0] < _NARROW:
                 break
-            share = (good[1] - close / 2) / (good[1] - bad[1])
+            share = (good[1] - aim) / (good[1] - bad[1])
             at = good[0] + (bad[0] - good[0]) * min(max(share, 0.1), 0.9)
         else:
-            at = max(at + (value - close / 2) / slope, least)
-    if good is None and margin(least) >= 0:
-        return least
-    return best[0] if best else None
+            at += (margin - aim) / slope
+    return best[1] if best else None
 
 
 def _coded(values: np.ndarray, step: int) -> np.ndarray:
@@ -204,11 +191,71 @@ def _coded(values: np.ndarray, step: int) -> np.ndarray:
     return out[: _encode(values, step, _BIT_PRICE, out, np.empty(_encode_work_size(), np.uint8))].copy()
 
 
+def _coded_to(values: np.ndarray, step: int, noise: int = 0, length: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return the kernel's bytes with about so much noise or length, and without a length what is decoded of them."""
+    out, back = np.empty(16 * (values.size + 512), np.uint8), np.empty(0 if length else values.size, np.int32)
+    work = np.empty(_encode_work_size(), np.uint8)
+    return out[: _encode_to(values, step, _BIT_PRICE, noise, length, out, back, work)].copy(), back
+
+
 def _samples(coded: np.ndarray, step: int, size: int) -> np.ndarray:
     """Return what the kernel makes of its bytes, int32."""
     x = np.empty(size, np.int32)
     _decode(coded, step, x, np.empty(_decode_work_size(), np.uint8))
     return x
+
+
+class _Sizes:
+    """What a signal's coefficients come to at each step with a simple quantiser, to which less than ``_ZERO`` is 0.
+
+    Bits go with the share of what is not 0 (Z. He, S. K. Mitra, "A linear source model and a unified rate control
+    algorithm for DCT video coding", IEEE Trans. CSVT 12(11), 2002), and so does how much less noise dependent
+    quantisation has.
+    """
+
+    def __init__(self, values: np.ndarray) -> None:
+        counts = np.empty(_CLASSES, np.int64)
+        self._number = _count_sizes(values, counts)
+        steps, noise, coded, bits = _ladder()
+        share = counts @ coded / self._number
+        noise = counts @ noise / self._number * 2 ** np.interp(share, *_DEPENDENT)
+        self._steps = np.log2(steps)
+        self._noise = np.maximum.accumulate([_rounded(variance) for variance in noise]) + 1e-12 * steps
+        bits = counts @ bits / self._number
+        self._bits = np.minimum.accumulate(bits * np.interp(bits, *_ADAPTIVE))
+
+    def step_for_noise(self, noise: float, least: int) -> int:
+        """Return a kernel's step at which the error of whole samples has this mean of squares, about."""
+        return self._nearest(np.interp(noise, self._noise, self._steps), least)
+
+    def step_for_length(self, length: int, least: int) -> int:
+        """Return a kernel's step at which there are so many bytes, about."""
+        return self._nearest(np.interp(-8 * length / self._number, -self._bits, self._steps), least)
+
+    def _nearest(self, log: float, least: int) -> int:
+        return min(max(round((1 << _STEP_BITS) * 2 ** float(log)), least), _MOST_STEP)
+
+
+def _rounded(variance: float) -> float:
+    """Return the mean square of normal errors that are rounded to whole numbers."""
+    if variance > 0.5:
+        return variance + 1 / 12
+    return sum((2 * off - 1) * erfc((off - 0.5) / sqrt(2 * variance)) for off in (1, 2, 3)) if variance else 0.0
+
+
+@cache
+def _ladder() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return steps, four an octave, and by class and step a coefficient's noise, chance not to be 0, and bits."""
+    steps = 2.0 ** np.arange(-8, 20.25, 0.25)
+    numbers = np.arange(_CLASSES)
+    least = np.where(numbers < 4, numbers, (4 + numbers % 4) * 2.0 ** (numbers // 4 - 1))
+    width = np.where(numbers < 4, 1, 2.0 ** (numbers // 4 - 1))
+    sizes = (least[:, None] + width[:, None] * (np.arange(8) + 0.5) / 8) / 256
+    ratio = sizes[:, None] / steps[:, None]
+    noise = ((ratio - np.floor(ratio + 1 - _ZERO)) ** 2).mean(axis=2) * steps**2
+    coded = ratio >= _ZERO
+    bits = coded * np.maximum(np.floor(np.log2(ratio)) + 3, _LEAST_BITS)
+    return steps, noise, coded.mean(axis=2), bits.mean(axis=2)
 
 
 class _Signal(ABC):
@@ -220,13 +267,12 @@ class _Signal(ABC):
     """In steps of the converter, or of floats in theirs; a power of two."""
     finest: float
     """The least step that makes sense, in units."""
-    distance = 1
-    """How far apart two samples are at most that are a step of the converter apart."""
     values: np.ndarray
     """int32; only of samples that are to be coded."""
 
     @staticmethod
-    def of(x: np.ndarray, step: float) -> _Signal:
+    def of(x: np.ndarray, step: float | None = None) -> _Signal:
+        """Return it, for a step of the converter or of floats' unit, or for any."""
         return _Reals.made_of(x, step) if x.dtype.kind == "f" else _Codes.made_of(x)
 
     @staticmethod
@@ -251,24 +297,17 @@ class _Signal(ABC):
             )
         return round(min(units * (1 << _STEP_BITS), _MOST_STEP))
 
-    def coded(self, step: int) -> np.ndarray:
-        """Return the kernel's bytes, of the last step that was asked for from memory."""
-        if self._last is None or self._last[0] != step:
-            self._last = step, _coded(self.values, step)
-        return self._last[1]
+    @property
+    def least_step(self) -> int:
+        """The finest, as the kernel wants it."""
+        return round(self.finest * (1 << _STEP_BITS))
 
-    def stretches(self, count: int, size: int) -> list[np.ndarray]:
-        """Return so many stretches of the values, equally far apart; none of a signal that is hardly longer."""
-        apart = self.values.size // count
-        if apart < 2 * size:
-            return []
-        first = (apart - size) // 2
-        return [self.values[at : at + size] for at in range(first, first + count * apart, apart)]
+    @cached_property
+    def sizes(self) -> _Sizes:
+        return _Sizes(self.values)
 
-    _last: tuple[int, np.ndarray] | None = None
-
-    def payload(self, step: int) -> bytes:
-        return self.head + put_uint(step) + self.coded(step).tobytes()
+    def payload(self, step: int, coded: np.ndarray) -> bytes:
+        return self.head + put_uint(step) + coded.tobytes()
 
 
 class _Codes(_Signal):
@@ -285,7 +324,6 @@ class _Codes(_Signal):
     def made_of(cls, x: np.ndarray) -> _Codes:
         counted, steps = Steps.of(x)
         made = cls(counted, min(round(float(steps.mean())), counted.highest))
-        made.distance = converter.distance(counted.form, 1)
         made.values = ((steps >> made._shift).astype(np.int64) - (made._middle >> made._shift)).astype(np.int32)
         return made
 
@@ -315,15 +353,18 @@ class _Reals(_Signal):
         self.head = struct.pack("<dddh", low, high, middle, exponent)
 
     @classmethod
-    def made_of(cls, x: np.ndarray, step: float) -> _Reals:
+    def made_of(cls, x: np.ndarray, step: float | None) -> _Reals:
         if not np.isfinite(x).all():
             raise CodecError("mdct: some samples are no numbers (NaN or infinite), of which there is no spectrum")
         low, high = float(x.min()), float(x.max())
         if not high - low < _LARGEST:
             raise CodecError("mdct: its samples are too large to tell how far apart they are")
-        exponent = floor(log2(step / 64))
+        exponents = [_LEAST_EXPONENT]
         if high > low:
-            exponent = max(exponent, ceil(log2((high - low) / (1 << _BITS))), _LEAST_EXPONENT)
+            exponents.append(ceil(log2((high - low) / ((1 << _BITS) - 1))))
+        if step:
+            exponents.append(floor(log2(step / 64)))
+        exponent = max(exponents)
         made = cls(low, high, min(max(float(x.mean(dtype=np.float64)), low), high), exponent)
         made.values = np.rint((x.astype(np.float64) - made._middle) / made.unit).astype(np.int32)
         return made

@@ -146,7 +146,7 @@ static void unfold(const int64_t *x, int64_t *rest, int64_t *out) {
 /* Sizes are multiples of half a step, means of them have SIZE_BITS bits below the point. */
 
 #define SIZE_BITS 8
-#define CLASSES 128
+#define CLASSES N1C_MDCT_CLASSES
 #define UNARY 15        /* of a number that the counters code bit by bit; the rest is an escape */
 #define MOST_BITS 40    /* of an escape */
 #define LIMIT 200       /* of the counters */
@@ -445,42 +445,154 @@ static int64_t mirrored(const int32_t *x, int64_t n, int64_t i) {
   return x[i < n ? i : 2 * n - 1 - i];
 }
 
-int64_t n1c_mdct_encode(const int32_t *x, int64_t n, int64_t step, int64_t bit_price, uint8_t *out, int64_t capacity,
-                        void *work, int64_t work_size) {
+/* A block's coefficients, 1 / 2^FRACTION of a sample. */
+static void transformed(const int32_t *x, int64_t n, int64_t b, int64_t *c) {
+  int64_t u[2 * BLOCK];
+  for (int i = 0; i < 2 * BLOCK; i++) u[i] = mirrored(x, n, (b - 1) * BLOCK + i) * (1 << FRACTION);
+  fold(u, c);
+  cosine_transform(c);
+}
+
+/* The same in 1 / 2^SIZE_BITS of half a step, which has 1 / 2^(N1C_MDCT_STEP_BITS + 1). */
+static void in_half_steps(int64_t *c, int64_t step) {
+  for (int i = 0; i < BLOCK; i++) c[i] = c[i] * (1 << (SIZE_BITS + 1 + N1C_MDCT_STEP_BITS - FRACTION)) / step;
+}
+
+static int64_t from_half_steps(int64_t halves, int64_t step) {
+  return halves * step * (1 << FRACTION) / (2 << N1C_MDCT_STEP_BITS);
+}
+
+/* The samples that block b completes, of its coefficients, which are lost; `rest` goes from block to block. */
+static void put_samples(int64_t *c, int64_t *rest, int64_t b, int32_t *x, int64_t n) {
+  int64_t y[BLOCK];
+  cosine_transform(c);
+  unfold(c, rest, y);
+  for (int64_t i = 0, at = (b - 1) * BLOCK; b && i < BLOCK && at + i < n; i++)
+    x[at + i] = (int32_t)((y[i] + (1 << (FRACTION - 1))) >> FRACTION);
+}
+
+static int are_allowed(const int32_t *x, int64_t n) {
+  if (n < 0) return 0;
+  for (int64_t i = 0; i < n; i++)
+    if (x[i] > N1C_MDCT_MOST || x[i] < -N1C_MDCT_MOST) return 0;
+  return 1;
+}
+
+int64_t n1c_mdct_sizes(const int32_t *x, int64_t n, int64_t *counts, int64_t classes) {
+  if (classes != CLASSES || !are_allowed(x, n)) return N1C_E_ARGUMENT;
+  for (int i = 0; i < CLASSES; i++) counts[i] = 0;
+  for (int64_t b = 0; n && b < block_count(n); b++) {
+    int64_t c[BLOCK];
+    transformed(x, n, b, c);
+    for (int i = 0; i < BLOCK; i++) counts[class_of((uint32_t)((c[i] < 0 ? -c[i] : c[i]) >> (FRACTION - SIZE_BITS)))]++;
+  }
+  return n ? block_count(n) * BLOCK : 0;
+}
+
+/* -- steering --------------------------------------------------------------------------------------------------------------- */
+/* What a bit may cost goes up and down, block by block, so that noise or length come to what is wanted in the end. Each
+ * block should take a part of it that a simple quantiser foretells, which makes 0 of what is below ZERO. */
+
+#define ZERO 307           /* 0.6 of a step, which has 2^(SIZE_BITS + 1) */
+#define BLOCKS_AN_OCTAVE 4 /* of the mean block's part that were taken too much, until bits cost half or twice as much */
+#define SHARE_AN_OCTAVE 24 /* the same as a part of the blocks that are left, which is more at first */
+#define MOST_OCTAVES 2
+
+/* In any unit. */
+static int64_t foretold(const int64_t *c, int is_noise) {
+  const int64_t whole = (int64_t)2 << SIZE_BITS, most = 1 << 30;
+  int64_t squares = 0, bits = 0, numbers = 0;
+  for (int i = 0; i < BLOCK; i++) {
+    const int64_t size = c[i] < 0 ? -c[i] : c[i], off = size - (size + whole - ZERO) / whole * whole;
+    squares += off * off;
+    if (size < ZERO) continue;
+    const int width = n1c_width((uint32_t)(size < most ? size : most)) - SIZE_BITS + 1;
+    bits += width < 4 ? 4 : width;
+    numbers++;
+  }
+  if (!is_noise) return bits;
+  /* dependent quantisation has less noise than this one, but not where most numbers are 0 */
+  const int64_t range = BLOCK / 7, above = numbers - BLOCK / 5, less = above < 0 ? 0 : above < range ? above : range;
+  return squares * (9 * range - 2 * less);
+}
+
+/* What block b completes of it; samples are complete half a block after their coefficients. */
+static int64_t completed(int64_t before, int64_t part, int64_t b, int is_noise) {
+  if (!is_noise) return part;
+  return b ? before + part : 0;
+}
+
+/* bit_price times 2^octaves, about. */
+static int64_t price_in(int64_t bit_price, double octaves) {
+  if (octaves > MOST_OCTAVES) octaves = MOST_OCTAVES;
+  if (octaves < -MOST_OCTAVES) octaves = -MOST_OCTAVES;
+  const int64_t e = (int64_t)((octaves + MOST_OCTAVES) * 256);
+  return ((bit_price * (256 + (e & 255))) << (e >> 8)) >> (8 + MOST_OCTAVES);
+}
+
+int64_t n1c_mdct_encode_to(const int32_t *x, int64_t n, int64_t step, int64_t bit_price, int64_t noise, int64_t length,
+                           uint8_t *out, int64_t capacity, int32_t *back, int64_t room, void *work, int64_t work_size) {
   encoder_memory *w = (encoder_memory *)n1c_align64(work);
   n1c_encoder e;
+  int64_t rest[BLOCK] = {0}, total = 0, done = 0, part = 0, price = bit_price;
+  double lost = 0;
   int state = 0;
-  if (n < 0 || step < 1 || step > N1C_MDCT_MOST_STEP || bit_price < 0 || bit_price > 65536) return N1C_E_ARGUMENT;
-  if (work_size < n1c_mdct_encode_work_size()) return N1C_E_CAPACITY;
-  for (int64_t i = 0; i < n; i++)
-    if (x[i] > N1C_MDCT_MOST || x[i] < -N1C_MDCT_MOST) return N1C_E_ARGUMENT;
+  if (step < 1 || step > N1C_MDCT_MOST_STEP || bit_price < 0 || bit_price > 65536) return N1C_E_ARGUMENT;
+  if (noise < 0 || length < 0 || (noise && length) || !are_allowed(x, n)) return N1C_E_ARGUMENT;
+  if (work_size < n1c_mdct_encode_work_size() || room < (noise ? n : 0) || (room && room < n)) return N1C_E_CAPACITY;
   if (!n) return 0;
+  const double goal = (double)(noise ? noise : length), blocks = (double)block_count(n);
+  for (int64_t b = 0; goal > 0 && b < block_count(n); b++) {
+    int64_t c[BLOCK];
+    transformed(x, n, b, c);
+    in_half_steps(c, step);
+    const int64_t before = part;
+    part = foretold(c, noise > 0);
+    total += completed(before, part, b, noise > 0);
+  }
   start_model(&w->m);
   start_prices(&w->p);
   n1c_encoder_start(&e, out, capacity);
   for (int64_t b = 0; b < block_count(n); b++) {
-    int64_t u[2 * BLOCK], c[BLOCK], numbers[BLOCK];
+    int64_t c[BLOCK], numbers[BLOCK];
     int32_t sizes[BLOCK];
-    for (int i = 0; i < 2 * BLOCK; i++) u[i] = mirrored(x, n, (b - 1) * BLOCK + i) * (1 << FRACTION);
-    fold(u, c);
-    cosine_transform(c);
-    /* from 1 / 2^FRACTION of a sample to 1 / 2^SIZE_BITS of half a step, which has 1 / 2^(N1C_MDCT_STEP_BITS + 1) */
-    for (int i = 0; i < BLOCK; i++)
-      c[i] = c[i] * (1 << (SIZE_BITS + 1 + N1C_MDCT_STEP_BITS - FRACTION)) / step;
+    transformed(x, n, b, c);
+    in_half_steps(c, step);
     const int first = state;
-    state = choose(&w->m, &w->p, bit_price, c, state, numbers, w->steps);
+    state = choose(&w->m, &w->p, price, c, state, numbers, w->steps);
+    const int64_t before = part;
+    part = goal > 0 ? foretold(c, noise > 0) : 0;
     for (int i = 0, s = first; i < BLOCK; i++) {
       const int32_t near = i > 0 ? sizes[i - 1] : 0, far = i > 1 ? sizes[i - 2] : 0;
       encode_number(&e, &w->m, expected(&w->m, remembered(&w->m, i), near, far), s >> 1, numbers[i]);
       sizes[i] = size_of(numbers[i], s >> 1);
+      c[i] = from_half_steps(2 * numbers[i] - (numbers[i] > 0 ? s >> 1 : numbers[i] < 0 ? -(s >> 1) : 0), step);
       s = next_state[s][numbers[i] & 1];
     }
     learn(&w->m, sizes);
+    if (room) put_samples(c, rest, b, back, n);
+    for (int64_t i = (b - 1) * BLOCK; noise && b && i < b * BLOCK && i < n; i++) {
+      const double off = (double)x[i] - (double)back[i];
+      lost += off * off;
+    }
+    done += completed(before, part, b, noise > 0);
+    const double taken = noise ? lost : (double)(8 * e.at + 32 - n1c_width((uint32_t)(e.range >> 32))) / 8;
+    if (total > 0) {
+      const double over = (taken / goal - (double)done / (double)total) * blocks;
+      const double share = (blocks - 1 - (double)b) / SHARE_AN_OCTAVE;
+      const double octaves = over / (share > BLOCKS_AN_OCTAVE ? share : BLOCKS_AN_OCTAVE);
+      price = price_in(bit_price, noise ? -octaves : octaves);
+    }
   }
-  int64_t length = n1c_encoder_end(&e);
-  if (length < 0) return N1C_E_CAPACITY;
-  while (length < n / N1C_SAMPLES_PER_BYTE && length < capacity) out[length++] = 0;
-  return length < n / N1C_SAMPLES_PER_BYTE ? N1C_E_CAPACITY : length;
+  int64_t written = n1c_encoder_end(&e);
+  if (written < 0) return N1C_E_CAPACITY;
+  while (written < n / N1C_SAMPLES_PER_BYTE && written < capacity) out[written++] = 0;
+  return written < n / N1C_SAMPLES_PER_BYTE ? N1C_E_CAPACITY : written;
+}
+
+int64_t n1c_mdct_encode(const int32_t *x, int64_t n, int64_t step, int64_t bit_price, uint8_t *out, int64_t capacity,
+                        void *work, int64_t work_size) {
+  return n1c_mdct_encode_to(x, n, step, bit_price, 0, 0, out, capacity, 0, 0, work, work_size);
 }
 
 int64_t n1c_mdct_decode(const uint8_t *in, int64_t length, int64_t step, int32_t *x, int64_t n, void *work,
@@ -496,7 +608,7 @@ int64_t n1c_mdct_decode(const uint8_t *in, int64_t length, int64_t step, int32_t
   start_model(m);
   n1c_decoder_start(&d, in, length);
   for (int64_t b = 0; b < block_count(n); b++) {
-    int64_t c[BLOCK], y[BLOCK];
+    int64_t c[BLOCK];
     int32_t sizes[BLOCK];
     for (int i = 0; i < BLOCK; i++) {
       const int32_t near = i > 0 ? sizes[i - 1] : 0, far = i > 1 ? sizes[i - 2] : 0;
@@ -504,15 +616,12 @@ int64_t n1c_mdct_decode(const uint8_t *in, int64_t length, int64_t step, int32_t
       if (decode_number(&d, m, expected(m, remembered(m, i), near, far), state >> 1, &number)) return N1C_E_CORRUPT;
       const int64_t sign = number < 0 ? -1 : 1, halves = 2 * number - (state >> 1 && number ? sign : 0);
       if (halves * sign > MOST_COEFFICIENT / step) return N1C_E_CORRUPT;
-      c[i] = halves * step * (1 << FRACTION) / (2 << N1C_MDCT_STEP_BITS);
+      c[i] = from_half_steps(halves, step);
       sizes[i] = size_of(number, state >> 1);
       state = next_state[state][number & 1];
     }
     learn(m, sizes);
-    cosine_transform(c);
-    unfold(c, rest, y);
-    for (int64_t i = 0, at = (b - 1) * BLOCK; b && i < BLOCK && at + i < n; i++)
-      x[at + i] = (int32_t)((y[i] + (1 << (FRACTION - 1))) >> FRACTION);
+    put_samples(c, rest, b, x, n);
   }
   return n1c_decoder_overrun(&d) ? N1C_E_CORRUPT : n;
 }

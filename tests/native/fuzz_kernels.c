@@ -656,7 +656,8 @@ static int64_t unpack_kendall(const uint8_t *in, int64_t length, int16_t *x, int
 
 /* -- mdct ------------------------------------------------------------------------------------------------------------ */
 
-/* A packet begins with its step, of two bytes. The finest steps give back every sample. */
+/* A packet begins with its step, of two bytes. The finest steps give back every sample; with a coarser one the encoder
+ * says what comes back. */
 
 static packet pack_mdct(const int16_t *x, int64_t n, setting s) {
   const int64_t capacity = less(16 * (n + 512), s), room = n1c_mdct_encode_work_size();
@@ -665,6 +666,21 @@ static packet pack_mdct(const int16_t *x, int64_t n, setting s) {
   int32_t *wide = (int32_t *)allocate(4 * n);
   packet p = {(uint8_t *)allocate(2 + capacity), 0};
   for (int64_t i = 0; i < n; i++) wide[i] = x[i];
+  int32_t *back = (int32_t *)allocate(4 * n), *again = (int32_t *)allocate(4 * n);
+  const int64_t noise = s.variant % 2 ? n : 0, wanted = s.variant % 2 ? 0 : n / 4;
+  p.length = n1c_mdct_encode_to(wide, n, 50 * step, 90, noise, wanted, p.bytes + 2, capacity, back, n, work, room);
+  if (p.length > 0) {
+    void *kept = allocate(n1c_mdct_decode_work_size());
+    if (n1c_mdct_decode(p.bytes + 2, p.length, 50 * step, again, n, kept, n1c_mdct_decode_work_size()) != n) abort();
+    for (int64_t i = 0; i < n; i++)
+      if (back[i] != again[i]) abort();
+    free(kept);
+  }
+  free(back);
+  free(again);
+  int64_t counts[N1C_MDCT_CLASSES], numbers = n1c_mdct_sizes(wide, n, counts, N1C_MDCT_CLASSES);
+  for (int i = 0; i < N1C_MDCT_CLASSES; i++) numbers -= counts[i];
+  if (numbers) abort();
   p.bytes[0] = (uint8_t)step, p.bytes[1] = 0;
   p.length = n1c_mdct_encode(wide, n, step, 0, p.bytes + 2, capacity, work, room);
   if (p.length >= 0) p.length += 2;

@@ -34,6 +34,7 @@ N1C_API int64_t n1c_bitunshuffle16(const uint8_t *in, int64_t length, int16_t *x
 #define N1C_MDCT_STEP_BITS 8                        /* of a step, below the point */
 #define N1C_MDCT_MOST_STEP ((int64_t)1 << 28)
 #define N1C_MDCT_MOST ((1 << 19) - 1)               /* that a sample may be */
+#define N1C_MDCT_CLASSES 128                        /* of coefficients' sizes */
 
 /* Modified discrete cosine transform, dependent quantisation, adaptive range coding. docs/lossy.md describes the bytes.
  *
@@ -50,6 +51,28 @@ N1C_API int64_t n1c_mdct_encode_work_size(void);
 N1C_API int64_t n1c_mdct_decode_work_size(void);
 N1C_API int64_t n1c_mdct_encode(const int32_t *x, int64_t n, int64_t step, int64_t bit_price, uint8_t *out,
                                 int64_t capacity, void *work, int64_t work_size);
+
+/* The same, with a goal: bits cost up to four times more or less than bit_price, block by block, so that the payload has
+ * about so many bytes, or its samples so much noise. Where a step and a goal do not go together it ends beside it.
+ *
+ * @param noise      the sum of squares of the samples' errors that is wanted, or 0.
+ * @param length     the bytes that are wanted, or 0; N1C_E_ARGUMENT if both are.
+ * @param back       what n1c_mdct_decode() makes of the payload.
+ * @param room       n; without noise it may be 0, else N1C_E_CAPACITY.
+ * @return           the length of the payload. */
+N1C_API int64_t n1c_mdct_encode_to(const int32_t *x, int64_t n, int64_t step, int64_t bit_price, int64_t noise,
+                                   int64_t length, uint8_t *out, int64_t capacity, int32_t *back, int64_t room,
+                                   void *work, int64_t work_size);
+
+/* How many of the coefficients are of which size. Class c < 4 is of c units of 1/256 of a sample; above there are four
+ * classes an octave, from (4 + c % 4) 2^(c / 4 - 1) units on.
+ *
+ * @param x          n samples of at most N1C_MDCT_MOST either way, else N1C_E_ARGUMENT.
+ * @param n          their number, n >= 0.
+ * @param counts     room for all classes.
+ * @param classes    N1C_MDCT_CLASSES, else N1C_E_ARGUMENT.
+ * @return           the number of coefficients. */
+N1C_API int64_t n1c_mdct_sizes(const int32_t *x, int64_t n, int64_t *counts, int64_t classes);
 
 /* The samples that the payload stands for, the same on every machine.
  *
