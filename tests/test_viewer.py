@@ -486,7 +486,7 @@ def test_the_common_median_goes_and_what_is_a_channels_own_stays(tmp_path: Path)
     x = made.read(np.array([3, 0]), 0, 5000, steps) * made.scale(steps)
     assert x.std(axis=1).max() < 80 and x[0].argmax() == 2500 and abs(np.median(x)) == pytest.approx(100, abs=40)
     glimpsed = made.tile(128, 0, np.array([3]), steps)
-    assert not glimpsed.exact and np.abs(glimpsed.values * glimpsed.scale).max() < 300
+    assert glimpsed.apart == 8 * 128 and np.abs(glimpsed.values * glimpsed.scale).max() < 300
 
 
 def test_whitening_leaves_no_correlation(tmp_path: Path) -> None:
@@ -696,7 +696,7 @@ def test_microvolts_and_places_are_those_of_the_file(tmp_path: Path) -> None:
 
 def test_tiles_travel(client: Any, opened: Session) -> None:
     head, arrays = get(client, "tile", width=4, tile=1, channels="0-1,4")
-    assert head == {"scale": 1.0, "exact": True, "read": None}
+    assert head == {"scale": 1.0, "apart": 0, "read": None}
     assert np.array_equal(arrays["values"], opened.tile(4, 1, np.array([0, 1, 4])).values)
     assert "no power of 2" in refused(client, "tile", width=3, tile=0)
     assert "there are channels 0 to 5" in refused(client, "tile", width=4, tile=0, channels="0-6")
@@ -1022,7 +1022,7 @@ overview._BUSY = 1.0
 opened = opening.open_paths([sys.argv[1]], Path(sys.argv[2]))
 opened.prepare().wait()
 steps, every = Processing.parse("300-6000+cmr"), np.arange(opened.channels)
-before = opened.tile(1 << 12, 0, every, steps)
+before = opened.tile(1 << 10, 0, every, steps)
 job = opened.read_all(steps)
 job.wait()
 after = opened.tile(1 << 12, 0, every, steps)

@@ -66,7 +66,7 @@ def register(app: Flask, sessions: Sessions, results: Path) -> None:
         if not made.exact:
             session.read_all(steps)
         read = None if made.exact else session.overview_read(steps)
-        return packed({"scale": made.scale, "exact": made.exact, "read": read}, values=made.values)
+        return packed({"scale": made.scale, "apart": made.apart, "read": read}, values=made.values)
 
     @answers("order")
     def channel_order(session: Session) -> Any:

@@ -56,8 +56,12 @@ _WHITENED = 1 << 15
 """Frames that tell how to whiten."""
 _STRETCH_BYTES = 32 << 20
 """About how many bytes of samples are held at a time."""
-_BATCH = 1 << 24
+_BATCH = 1 << 22
 """Samples that are processed at a time."""
+_MOST_DIRECT = 1 << 24
+"""Samples that are processed while the reader waits, of bins that are too narrow for an overview."""
+_EVERY = 8
+"""Of so many wide bins the first stands for all, where signals are processed and their overview is not there yet."""
 _WIDEST_READ = 512
 """The widest bins, in frames, whose every sample is read where the overview of a large recording has longer blocks."""
 _MOST_PROCESSED = 1 << 28
@@ -96,8 +100,13 @@ class Tile(NamedTuple):
     """int16 of shape (channels, bins, 2); the lowest is above the highest where there are no samples."""
     scale: float
     """What the values have to be multiplied by."""
-    exact: bool
-    """Whether every sample was looked at; else some at the beginning of each bin."""
+    apart: int
+    """Frames from one stretch that was looked at to the next; 0 where every sample was looked at."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether every sample was looked at."""
+        return self.apart == 0
 
 
 class Session:
@@ -308,7 +317,7 @@ class Session:
         shape = len(channels), max(0, -(-(stop - start) // width)), 2
         scale, exact = self.scale(steps), True
         if shape[1] == 0:
-            return Tile(np.empty(shape, np.int16), scale, True)
+            return Tile(np.empty(shape, np.int16), scale, 0)
         level = (width // BLOCK).bit_length() - 1
         if steps == Processing() and level >= 0 and self._pyramid is not None:
             values = self._pyramid.level(level, channels, number * BINS, number * BINS + shape[1])
@@ -322,7 +331,7 @@ class Session:
         if ends.min() < shape[1]:
             behind = np.arange(shape[1]) >= ends[:, None]
             values = np.where(behind[..., None], np.array([32767, -32768], np.int16), values)
-        return Tile(np.ascontiguousarray(values, "<i2"), scale, exact)
+        return Tile(np.ascontiguousarray(values, "<i2"), scale, 0 if exact else width * _every(steps))
 
     def _surveyed(
         self, overview: Overview, channels: np.ndarray, start: int, stop: int, width: int, steps: Processing
@@ -331,7 +340,7 @@ class Session:
         if steps == Processing():
             few = width <= _WIDEST_READ
         else:
-            few = len(self._needed(channels, steps)) * (stop - start) <= _BATCH
+            few = len(self._needed(channels, steps)) * (stop - start) <= _MOST_DIRECT
         if few and width < overview.block:
             step = max(_STRETCH_BYTES // (2 * self.channels) // width, 1) * width
             pieces = [
@@ -348,7 +357,7 @@ class Session:
         return np.concatenate([values, rest], axis=1), False
 
     def _glimpses(self, channels: np.ndarray, start: int, bins: int, width: int, steps: Processing) -> np.ndarray:
-        """Return extremes of the first frames of each bin; of one in four, for all four, where they are processed.
+        """Return extremes of the first frames of each bin; of one in ``_EVERY``, for all, where they are processed.
 
         The page asks for them again and again until the overview is there: what was found last is kept.
         """
@@ -363,10 +372,20 @@ class Session:
         return made
 
     def _glimpse(self, channels: np.ndarray, start: int, bins: int, width: int, steps: Processing) -> np.ndarray:
-        count, margin = sampled_frames(width), steps.margin(self.rate)
-        every = 1 if steps == Processing() else 4
-        starts = start + width * np.arange(0, bins, every)
-        needed = self._needed(channels, steps)
+        starts = start + width * np.arange(0, bins, _every(steps))
+        needed, length = self._needed(channels, steps), sampled_frames(width) + 2 * steps.margin(self.rate)
+        step = max(_BATCH // (len(needed) * length), 1)
+        made = [
+            self._stretches(channels, needed, starts[first : first + step], sampled_frames(width), steps)
+            for first in range(0, len(starts), step)
+        ]
+        return np.repeat(np.concatenate(made, axis=1), _every(steps), axis=1)[:, :bins]
+
+    def _stretches(
+        self, channels: np.ndarray, needed: np.ndarray, starts: np.ndarray, count: int, steps: Processing
+    ) -> np.ndarray:
+        """Return the extremes of ``count`` frames from each start on, int16 of shape (channels, starts, 2)."""
+        margin = steps.margin(self.rate)
         pieces = np.zeros((len(needed), len(starts), count + 2 * margin), np.int16)
         self._scattered(True)
         for at, first in enumerate(starts.tolist()):
@@ -379,7 +398,7 @@ class Session:
         self._scattered(False)
         self.release()
         made = self._processed(pieces, needed, channels, steps)[..., margin : margin + count]
-        return np.repeat(np.stack([made.min(axis=2), made.max(axis=2)], axis=2), every, axis=1)[:, :bins]
+        return np.stack([made.min(axis=2), made.max(axis=2)], axis=2)
 
     def _scattered(self, yes: bool) -> None:
         if isinstance(self.signals, InPlace):
@@ -414,7 +433,8 @@ class Session:
 
     @cached_property
     def _fraction(self) -> float:
-        peak = float(np.abs(self._spread(np.arange(self.channels), self.common, 1 << 14) - self.centres[:, None]).max())
+        x = self._spread(np.arange(self.channels), self.common, 1 << 14)
+        peak = float(np.maximum(x.max(axis=1) - self.centres, self.centres - x.min(axis=1)).max())
         return 2.0 ** min(int(np.ceil(np.log2(max(2 * peak, 1) / 32767))), 0)
 
     def _needed(self, channels: np.ndarray, steps: Processing) -> np.ndarray:
@@ -697,6 +717,10 @@ class Session:
 
         x = np.array(self.signals[channel, first : min(last, int(self.lengths[channel]))])
         return np.asarray(n1codec.decode(n1codec.encode(x, checked(spec).spec, rate=self.rate))).reshape(-1)
+
+
+def _every(steps: Processing) -> int:
+    return 1 if steps == Processing() else _EVERY
 
 
 def welch(x: np.ndarray, rate: float, size: int) -> np.ndarray:

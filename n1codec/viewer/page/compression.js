@@ -9,6 +9,7 @@ import { window_ } from "./state.js";
 export const inTime = true;
 export const picksChannels = true;
 const last = { coded: [], panels: [] };
+const ranges = new WeakMap(); // of answers
 
 /** Return the frames [start, stop) of a block of a channel; what is left at the end joins the last block. */
 export function blockOf(index, block, length) {
@@ -51,14 +52,22 @@ function about(scene, made) {
   return `${made.head.spec}: ${made.head.whole.toFixed(3)} bits per sample of ${samples.toLocaleString("en")} samples, in ${part}`;
 }
 
+/** Return the bits per sample between which all blocks lie but a hundredth at either end, for the colours. */
+function colourRange(made) {
+  if (!ranges.has(made)) {
+    const values = made.bits.filter((value) => value >= 0).sort();
+    const low = values[Math.floor(0.01 * values.length)] ?? 0;
+    ranges.set(made, [low, Math.max(values[Math.floor(0.99 * (values.length - 1))] ?? 1, low + 0.01)]);
+  }
+  return ranges.get(made);
+}
+
 function overview(scene, area, one, other, side) {
   const { state, session, theme, pen, raster, dpr, shown } = scene;
   const [start, stop] = window_(state, session.frames);
   const columns = one.bits.shape[1];
   const { block } = one.head;
-  const values = Array.from(one.bits.filter((value) => value >= 0)).sort((a, b) => a - b);
-  const low = values[Math.floor(0.01 * values.length)] ?? 0;
-  const high = Math.max(values[Math.floor(0.99 * (values.length - 1))] ?? 1, low + 0.01);
+  const [low, high] = colourRange(one);
   const table = theme.sequential;
   const count = Math.round(area.w * dpr);
   paintCells(raster, Math.round(area.x * dpr), Math.round(area.y * dpr), count, Math.round(area.h * dpr), shown.length, count, (row, column) => {

@@ -61,7 +61,7 @@ export function gather(scene, channels, area, steps = scene.state.steps) {
     finest = finest && found.finest;
     ranges.push([found.least, found.most]);
   });
-  const sampled = candidates.flat().filter(({ tile, shift }) => !shift && !tile.exact).map(({ tile }) => tile);
+  const sampled = candidates.flat().filter(({ tile, shift }) => !shift && tile.apart).map(({ tile }) => tile);
   memo.gathered = { key, low, high, count, scale, columns, finest, sampled, ranges };
   tellStretches(scene, memo.gathered, steps);
   return memo.gathered;
@@ -73,7 +73,7 @@ function tellStretches(scene, { sampled, finest, columns }, steps) {
   if (sampled.length) scene.again(Math.max(...sampled.map((tile) => tiles.patience(tile, steps))));
   if (!session.large && !steps) return;
   if (sampled.length) {
-    const apart = (columns.width * (steps ? 4 : 1)).toLocaleString("en"); // see Session._glimpse
+    const apart = Math.max(...sampled.map((tile) => tile.apart)).toLocaleString("en");
     const share = Math.max(...sampled.map((tile) => tile.read ?? -1));
     const rest = share < 0 ? "" : ` ${Math.floor(100 * share)} % of the recording is ${steps ? "processed" : "read"} so far, and shown with all samples.`;
     scene.notes.push(`Overview from the first 64 of each ${apart} frames: zoom in for all samples.${rest}`);

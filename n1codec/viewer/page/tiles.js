@@ -27,8 +27,9 @@ export class Tiles {
   constructor(session, arrived) {
     this.session = session;
     this.arrived = arrived;
-    // "steps|width|number" -> {rows: [values of each channel], scale, exact, read, bytes, used, time}; `read` is how much
-    // the server has for an overview of all samples, null where it has not all and gets no more.
+    // "steps|width|number" -> {rows: [values of each channel], scale, apart, read, bytes, used, time}; `apart` is how many
+    // frames there are from one stretch that was looked at to the next, 0 where all samples were; `read` is how much the
+    // server has for an overview of all samples, null where it has not all and gets no more.
     this.tiles = new Map();
     this.flying = new Map();
     this.failed = new Map(); // name -> when it may be asked for again
@@ -58,7 +59,7 @@ export class Tiles {
     for (const { steps, width, number, channels } of list) {
       const name = `${steps}|${width}|${number}`;
       const tile = this.tiles.get(name);
-      const patience = tile && !tile.exact && this.patience(tile, steps);
+      const patience = tile && tile.apart && this.patience(tile, steps);
       const old = patience && now - tile.time > patience;
       const missing = tile && !old ? channels.filter((channel) => !tile.rows[channel]) : channels;
       if (!missing.length || this.failed.get(name) > now) continue;
@@ -94,16 +95,16 @@ export class Tiles {
 
   put(name, answer, channels) {
     let tile = this.tiles.get(name);
-    if (!tile || (answer.head.exact && !tile.exact)) {
+    if (!tile || (tile.apart && !answer.head.apart)) {
       if (tile) this.bytes -= tile.bytes;
-      tile = { rows: new Array(this.session.channels), bytes: 0, scale: 1, exact: true, read: null };
+      tile = { rows: new Array(this.session.channels), bytes: 0, scale: 1, apart: 0, read: null };
       this.tiles.set(name, tile);
     }
     tile.used = ++this.clock;
     tile.time = performance.now();
     this.version++;
     tile.scale = answer.head.scale;
-    tile.exact = answer.head.exact;
+    tile.apart = answer.head.apart;
     tile.read = answer.head.read;
     const size = 2 * answer.values.shape[1];
     channels.forEach((channel, row) => {
