@@ -153,7 +153,7 @@ static inline int32_t multi_sample(const multi_channel *c, const multi_group *g,
 static inline int32_t multi_nearest(const multi_channel *c, const multi_group *g, int32_t sample) {
   int64_t k = sample - (c->step ? c->first : g->first);
   if (c->step == MULTI_STRETCH) k = n1_code_of((int16_t)sample);
-  else if (c->step && k > 0) k = (int64_t)((((uint64_t)k << MULTI_STEP_BITS) + c->step / 2) / c->step);
+  else if (c->step && k > 0) k = (((uint32_t)k << MULTI_STEP_BITS) + c->step / 2) / c->step; /* below 2^30 */
   return (int32_t)(k < 0 ? 0 : k >= g->codes ? g->codes - 1 : k);
 }
 

@@ -38,12 +38,18 @@ void n1_find_steps(const int16_t *x, int64_t n, uint32_t *used, n1_steps *out) {
   if (step < gap && gap <= 256 && values >= 8 && values <= N1_ADAPTIVE_CODES) {
     /* Each value may be a multiple of one number between gap - 1 and gap + 1. */
     const int64_t from = (int64_t)(gap - 1) << N1_STEP_BITS, to = (int64_t)(gap + 1) << N1_STEP_BITS;
-    for (int64_t s = from + 1; s < to; s++) {
-      int64_t least = 0, most = (1 << N1_STEP_BITS) - 1; /* phases that no value so far rules out */
-      for (int32_t i = values; i-- > 0 && least <= most;) { /* the far ones rule out most */
-        const int64_t at = (int64_t)(list[i] - list[0]) << N1_STEP_BITS, rest = at - (at + s / 2) / s * s;
+    const int64_t reach = (1 << N1_STEP_BITS) - 1;
+    for (int64_t s = from + 1, next; s < to; s = next) {
+      int64_t least = 0, most = reach; /* phases that no value so far rules out */
+      next = s + 1;
+      for (int32_t i = values; i-- > 0 && least <= most;) { /* far ones rule out most */
+        const int64_t at = (int64_t)(list[i] - list[0]) << N1_STEP_BITS, steps = (at + s / 2) / s, rest = at - steps * s;
         if (rest > least) least = rest;
-        if (rest + (1 << N1_STEP_BITS) - 1 < most) most = rest + (1 << N1_STEP_BITS) - 1;
+        if (rest + reach < most) most = rest + reach;
+        if (rest > reach || rest < -reach) { /* this value alone rules s out, and all up to the next that it does not */
+          const int64_t fewer = rest > 0 ? steps : steps - 1;
+          next = fewer ? (at - reach + fewer - 1) / fewer : to;
+        }
       }
       if (least <= most) {
         out->step = (uint32_t)s, out->phase = (uint32_t)((least + most) / 2);
