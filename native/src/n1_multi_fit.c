@@ -12,7 +12,7 @@
 
 #define MOST_FITTED ((int64_t)1 << 23) /* samples that are looked at: more make a model no better, only slower to fit */
 #define MOST_FITTED_FAST ((int64_t)1 << 21)
-#define LEAST_ROWS 16       /* that are looked at, however many channels there are */
+#define LEAST_ROWS 128      /* that are looked at, however many channels there are */
 #define Y_SHIFT 3           /* what y is coarser than x by, in bits */
 #define CLOSE 128           /* rows that tell how large samples are, and how residuals are distributed */
 #define CLOSE_OF_FEW 4096   /* and of so many channels together, where they are few */
