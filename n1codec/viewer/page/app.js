@@ -728,7 +728,8 @@ class App {
 
   /** Return the title of a picture: the data set, the view and what is shown of it. */
   titles() {
-    const codec = this.state.view === "compression" ? `, ${this.state.codec}` : "";
+    const codecs = [this.state.codec, this.state.against].filter(Boolean).join(" and ");
+    const codec = this.state.view === "compression" ? `, ${codecs}` : "";
     const data = this.state.view === "results" ? this.resultsName() : this.session.title;
     const chips = [...byId("chips").children].map((chip) => chip.textContent).join(", ");
     return [`${data}: ${VIEWS[this.state.view]}${codec}${chips ? ` (${chips})` : ""}`, byId("range").textContent];

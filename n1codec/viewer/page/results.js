@@ -7,9 +7,11 @@ const last = {};
 const SPEED = { encode: "average_compression_speed_xRT", decode: "average_decompression_speed_xRT" };
 const FAMILIES = ["n1", "numeric", "entropy", "predictive", "dictionary", "blosc", "audio", "baseline"];
 
+const HUES = ["predictive", "numeric", "entropy", "others", "dictionary", "blosc", "audio"]; // from blue on; n1 has its own
+
 const colour = (theme, family) => {
-  const at = FAMILIES.indexOf(family);
-  return family === "n1" ? theme.second : css(oklch(theme.dark ? 0.77 : 0.52, family === "baseline" ? 0.01 : 0.13, 4.3 + (at < 0 ? FAMILIES.length : at) * 0.83));
+  const at = HUES.includes(family) ? HUES.indexOf(family) : HUES.indexOf("others");
+  return family === "n1" ? theme.second : css(oklch(theme.dark ? 0.77 : 0.52, family === "baseline" ? 0.01 : 0.13, 4.3 + at * 0.83));
 };
 
 /** Return the numbers of the points that none beats in both, by rising x. */

@@ -41,8 +41,10 @@ export class Tiles {
 
   /** Return after how many milliseconds a sampled tile may be better, 0 where it gets no better. */
   patience(tile, steps) {
-    if (!this.session.large && !steps) return PROVISIONAL;
-    return tile.read === null || tile.read >= 1 ? 0 : READING;
+    const { large } = this.session;
+    if (!large && !steps) return PROVISIONAL;
+    if (tile.read === null || tile.read >= 1) return 0;
+    return large ? READING : PROVISIONAL;
   }
 
   get(steps, width, number) {
