@@ -117,6 +117,9 @@ def test_loudness_is_found_in_the_recording(small: Subject) -> None:
     assert 10 < known.snr[0] < 25
     silent = truth.of_spikes(np.zeros((20, 1), np.int16), 30_000, np.array([5]), np.array([7]))
     assert (silent.snr, silent.channels) == ({7: 0.0}, {7: 0})
+    noise = np.random.default_rng(3).normal(0, 5, (600, 1)).round().astype(np.int16)
+    at_the_edge = truth.of_spikes(noise, 30_000, np.array([0]), np.array([7]))
+    assert (at_the_edge.snr, at_the_edge.channels) == ({7: 0.0}, {7: 0})
 
 
 @pytest.mark.parametrize("name", ["spikes.csv", "spikes.npz", "plural.npz"])
