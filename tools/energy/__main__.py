@@ -2,7 +2,8 @@
 
 The encoder is mapped onto the cells of a Liberty library. The netlist is simulated with the library's delays, so with
 glitches, on codes of 1024 channels, and must return what the Verilog returns. Energies of toggles are the library's;
-those of wires, of the clock's tree and of memories are assumed, and said. Without DATA the channels are noise.
+those of wires, of the clock's tree and of memories are assumed, and said. Without DATA the channels are noise. Where
+OpenSTA is installed, its figures for the same toggles stand beside.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from rich.console import Console
 from n1codec import n1_mapping
 from n1codec.recordings import open_recording
 
-from . import netlist, trace
+from . import netlist, opensta, trace
 from .liberty import Library
 
 RATE = 20000 * trace.CHANNELS
@@ -69,6 +70,13 @@ def part(name: str, kind: str) -> str:
     return inner[1] if inner else "product of stage 7" if kind == "gate" else "registers"
 
 
+def parts_of(found: netlist.Netlist) -> dict[str, list[int]]:
+    parts: dict[str, list[int]] = {}
+    for i, instance in enumerate(found.instances):
+        parts.setdefault(part(instance.name, instance.cell.kind), []).append(i)
+    return parts
+
+
 def line(*values: object) -> None:
     name, *numbers = values
     print(f"{name:24}" + "".join(f"{number:>16}" for number in numbers), flush=True)
@@ -103,12 +111,17 @@ def main() -> int:
         given, seen = trace.record(found, codes[: WARM * trace.CHANNELS + options.samples], options.samples, folder)
         status.update("simulating the netlist")
         activity = netlist.Activity(found, timing, given, trace.QUIET, folder)
-    wrong = trace.differences(seen, trace.split(activity.returned, found.outputs))
-    report(
-        library, found, activity, netlist.energies(found, library, timing, activity, options.tree), wire, options, area
-    )
-    for port, clocks in wrong.items():
-        print(f"rtl-energy: {port} of the netlist is not that of the Verilog in {clocks} clocks", file=sys.stderr)
+        wrong = trace.differences(seen, trace.split(activity.returned, found.outputs))
+        joules = netlist.energies(found, library, timing, activity, options.tree)
+        status.stop()
+        report(library, found, activity, joules, wire, options, area)
+        for port, clocks in wrong.items():
+            print(f"rtl-energy: {port} of the netlist is not that of the Verilog in {clocks} clocks", file=sys.stderr)
+        if opensta.is_there():
+            theirs = opensta.energies(found, options.libraries, library, activity, folder)
+            beside(library, found, activity, theirs, options.samples)
+        else:
+            print("\nno OpenSTA to compare with: apt-get install opensta")
     return int(bool(wrong))
 
 
@@ -127,11 +140,9 @@ def report(
     print(f"settled {1e9 * activity.settles:.3g} ns after the clock's edge at the latest, flip-flops included")
     print(f"assumed: {1e15 * wire:.2g} fF of wire to each pin, clock pins load {options.tree:g} times, for the tree")
     codes = "recordings" if options.data else "noise"
-    print(f"{samples} samples of {codes}, {activity.clocks - trace.QUIET} clocks; pJ a sample:\n")
+    print(f"{samples} samples of {codes}, {activity.counted} clocks; pJ a sample:\n")
     line("part", "cells", "flip-flops", "logic", "of it glitches", "clock", "sum")
-    parts: dict[str, list[int]] = {}
-    for i, instance in enumerate(found.instances):
-        parts.setdefault(part(instance.name, instance.cell.kind), []).append(i)
+    parts = parts_of(found)
 
     def row(name: str, members: list[int]) -> float:
         logic, clock, glitches = (
@@ -156,6 +167,40 @@ def report(
     line("leakage of the encoder", f"{1e12 * leakage / RATE:.3g}", f"{1e3 * leakage:.3g}")
     whole = encoder + sum(memories.values()) + 1e12 * leakage / RATE
     line("in all", f"{whole:.4g}", f"{whole * RATE * 1e-9:.3g}")
+
+
+OPENSTA = """
+OpenSTA {version} on the same netlist, without wires and tree; pJ a sample. It reads no toggles from a file: it is asked
+for each cell on its own, at a global activity that is how often the cell's output toggles. By its rule is what our
+toggles take if each takes what the tables say of rising and of falling, and of all conditions: docs/silicon.md.
+"""
+
+
+def beside(
+    library: Library, found: netlist.Netlist, activity: netlist.Activity, theirs: np.ndarray, samples: int
+) -> None:
+    """Print what OpenSTA tells, ``theirs`` in J, beside our figures for the same, and why they differ."""
+    if not theirs.any():
+        print("\nOpenSTA tells no power: it needs default_operating_conditions in the library")
+        return
+    bare, rule = netlist.Timing(found, library, 0.0), opensta.by_its_rule(found)
+    ours, ruled = (netlist.energies(each, library, bare, activity, 1) for each in (found, rule))
+    rows = [(o.internal, t[0], r.internal, o.switching, t[1]) for o, t, r in zip(ours, theirs, ruled, strict=True)]
+    figures = np.array(rows) * 1e12 / samples
+    sums = {name: figures[members].sum(0) for name, members in parts_of(found).items()}
+    print(OPENSTA.format(version=opensta.version()))
+    line("part", "internal", "OpenSTA", "by its rule", "switching", "OpenSTA")
+    for name, row in sorted(sums.items(), key=lambda item: -item[1].sum()):
+        line(name, *(f"{x:.3g}" for x in row))
+    whole = figures.sum(0)
+    line("encoder", *(f"{x:.4g}" for x in whole))
+    internal, by_rule, switching = whole[1] / whole[0], whole[1] / whole[2], whole[4] / whole[3]
+    print(f"\nOpenSTA tells {internal:.2f} times our internal energy, {by_rule:.2f} times that by its rule")
+    print(f"and {switching:.2f} times our energy of switching")
+    for name, row in sums.items():
+        for what, our, their in (("internal energy by its rule", row[2], row[1]), ("switching", row[3], row[4])):
+            if not our / 2 < their < 2 * our:
+                print(f"{name}: {what} differs by more than 2 times, and nothing here says why")
 
 
 if __name__ == "__main__":

@@ -214,6 +214,7 @@ class Cell:
     delays: dict[str, list[Group]]
     energies: dict[str, list[Edges]]  # by the related pin, of the output
     passive: dict[str, list[Edges]]  # by the pin, of an input
+    grounded: bool  # the library tells energies of ground, too, which are left out here
 
 
 class Library:
@@ -355,6 +356,7 @@ class Library:
             delays=delays,
             energies=energies,
             passive={name: [edges(power) for power in powers(name)] for name in inputs},
+            grounded=any(map(of_ground, pins[output].all("internal_power"))),
         )
 
     def _leakage(self, cell: Group) -> float:

@@ -232,6 +232,7 @@ class Activity:
         run(folder, "cc", "-std=c99", "-O2", "-o", "gatesim", HERE / "gatesim.c")
         told = run(folder, folder / "gatesim", "netlist", given, "returned", "counts")
         self.clocks, last = map(int, told.split())
+        self.counted = self.clocks - quiet
         self.settles = last * step * timing.library.seconds
         self.returned = np.fromfile(folder / "returned", np.uint8).reshape(self.clocks, len(outs))
         counts = np.fromfile(folder / "counts", np.uint32)
@@ -261,11 +262,13 @@ def energy_of(edges: list[Edges], counts: np.ndarray, rises: int, slew: float, l
 
 @dataclass
 class Energy:
-    """Of one instance, J in all clocks that count: its logic, its clock pin, and what of the logic are glitches."""
+    """Of one instance, J in all clocks that count."""
 
-    logic: float
-    clock: float
-    glitches: float
+    internal: float  # by the tables of the library
+    switching: float  # of the net that it drives, a clock's too
+    logic: float  # of both without clocks
+    clock: float  # of its clock pin, with the wire to it and the tree before it
+    glitches: float  # of the logic
 
 
 def energies(netlist: Netlist, library: Library, timing: Timing, activity: Activity, tree: float) -> list[Energy]:
@@ -278,9 +281,10 @@ def energies(netlist: Netlist, library: Library, timing: Timing, activity: Activ
     found = []
     for i, (instance, counts) in enumerate(zip(netlist.instances, activity.counts, strict=True)):
         cell = instance.cell
-        load = clock_loads[i] if cell.kind == "gater" else timing.loads[instance.out]
+        gates_clock = cell.kind == "gater"
+        load = clock_loads[i] if gates_clock else timing.loads[instance.out]
         pins = len(cell.inputs) + bool(cell.clock)
-        logic = clock = 0.0
+        logic = of_clock = at_clock = 0.0
         for pin, name in enumerate(cell.inputs):
             slew = sum(timing.slews[instance.nets[pin]]) / 2
             moved = sum(1 << s for s in range(1 << pins) if s >> pin & 1)
@@ -291,20 +295,22 @@ def energies(netlist: Netlist, library: Library, timing: Timing, activity: Activ
         if cell.clock:
             every, slew = (1 << (1 << pins)) - 1, timing.clock_slew
             pin = len(cell.inputs)
-            clock += energy_of(cell.passive[cell.clock], counts[0, pin], every, slew, 0.0)
-            clock += energy_of(cell.passive[cell.clock], counts[2, pin], 0, slew, 0.0)
+            of_clock += energy_of(cell.passive[cell.clock], counts[0, pin], every, slew, 0.0)
+            of_clock += energy_of(cell.passive[cell.clock], counts[2, pin], 0, slew, 0.0)
             pulses = int(counts[0, pin].sum())
-            clock += 2 * pulses * half * tree * (cell.capacitance[cell.clock] + timing.wire)
+            at_clock += 2 * pulses * half * tree * (cell.capacitance[cell.clock] + timing.wire)
             held = sum(1 << s for s in range(1 << pins) if s >> pin & 1)
             related = cell.energies.get(cell.clock, [])
-            if cell.kind == "gater":  # its output rises and falls; the pins behind it count what they load
-                clock += energy_of(related, counts[1, pin], every, slew, load)
-                clock += energy_of(related, counts[1, pin], 0, slew, load)
+            if gates_clock:  # its output rises and falls; the pins behind it count what they load
+                of_clock += energy_of(related, counts[1, pin], every, slew, load)
+                of_clock += energy_of(related, counts[1, pin], 0, slew, load)
             else:
                 logic += energy_of(related, counts[1, pin], held, slew, load)
-        if cell.kind != "gater":
-            logic += toggles * half * load
+        internal, switching = logic + of_clock, (2 if gates_clock else 1) * toggles * half * load
+        if not gates_clock:
+            logic += switching
         functional = activity.functional[i]
         glitches = logic * max(0, toggles - functional) / toggles if toggles and cell.kind == "gate" else 0.0
-        found.append(Energy(*(joules * library.farads for joules in (logic, clock, glitches))))
+        joules = (internal, switching, logic, of_clock + at_clock, glitches)
+        found.append(Energy(*(value * library.farads for value in joules)))
     return found

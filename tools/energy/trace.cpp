@@ -32,7 +32,7 @@ int main(int count, char **arguments) {
   auto top = std::make_unique<Vn1_trace>();
   size_t at = 0;
   int idle = 0;
-  long waits = 0;
+  long waits = 0, clocks = 0;
   auto clock = [&] {
     top->clk = 1;
     top->eval();
@@ -41,11 +41,13 @@ int main(int count, char **arguments) {
   };
   top->rst = 1;
   top->in_valid = 0;
+  top->room = 1;
   for (int i = 0; i < 3; i++) clock();
   top->rst = 0;
   while (at < all) {
     if (at == warm && idle < IDLE) idle++;
     top->in_valid = at != warm || idle == IDLE;
+    top->room = ++clocks % ROOM == 0;
     top->in_code = codes[2 * at] | codes[2 * at + 1] << 8;
     top->eval();
     if (at >= warm && idle >= IDLE - QUIET) {

@@ -9,16 +9,18 @@ import numpy as np
 from .netlist import HERE, Netlist, run, sources
 
 CHANNELS, FRAMES = 1024, 20
+SETTINGS = {"channels": CHANNELS, "frames": FRAMES, "period": 4882, "room": 1}
+"""Of the packets, and in which of the clocks, one out of so many, a word of them is taken."""
 QUIET = 32
 """Clocks before the first sample, as in trace.cpp."""
 
 TOP = """module n1_trace (
     input wire clk, input wire rst, input wire in_valid, input wire [9:0] in_code, output wire in_ready,
-    output wire [{given}:0] given, output wire [{returned}:0] returned
+    input wire room, output wire [{given}:0] given, output wire [{returned}:0] returned
 );
-  n1_packets #(.CHANNELS({channels}), .FRAMES({frames}), .PERIOD(4882)) packets (
+  n1_packets #(.CHANNELS({channels}), .FRAMES({frames}), .PERIOD({period})) packets (
       .clk(clk), .rst(rst), .restart(1'b0), .in_valid(in_valid), .in_ready(in_ready), .in_code(in_code),
-      .out_valid(), .out_ready(1'b1), .out_word(), .out_count(), .out_last()
+      .out_valid(), .out_ready(room), .out_word(), .out_count(), .out_last()
   );
   assign given = {{{ins}}};
   assign returned = {{{outs}}};
@@ -26,24 +28,27 @@ endmodule
 """
 
 
-def record(netlist: Netlist, codes: np.ndarray, samples: int, folder: Path) -> tuple[Path, dict[str, np.ndarray]]:
+def record(
+    netlist: Netlist, codes: np.ndarray, samples: int, folder: Path, settings: dict[str, int] = SETTINGS
+) -> tuple[Path, dict[str, np.ndarray]]:
     """Return a file of the encoder's inputs, and its outputs by port, shape (clocks, bits), for the last ``samples``.
 
-    ``codes`` are those of 1024 channels in turn. The encoder is reset in the first clocks of the file.
+    ``codes`` are those of all channels in turn, more than 512. The encoder is reset in the first clocks of the file.
     """
     sources(folder)
     ports = [[f"packets.core.encoder.{name}" for name in side] for side in (netlist.inputs, netlist.outputs)]
     widths = [sum(map(len, side.values())) for side in (netlist.inputs, netlist.outputs)]
     text = TOP.format(
-        channels=CHANNELS, frames=FRAMES, given=widths[0] - 1, returned=widths[1] - 1,
+        **settings, given=widths[0] - 1, returned=widths[1] - 1,
         ins=", ".join(reversed(ports[0])), outs=", ".join(reversed(ports[1])),
     )  # fmt: skip
     (folder / "n1_trace.v").write_text(text)
     (folder / "trace.cpp").write_text((HERE / "trace.cpp").read_text())
     codes.astype("<u2").tofile(folder / "codes")
+    defined = f"-O1 -DGIVEN={widths[0]} -DRETURNED={widths[1]} -DROOM={settings['room']}"
     run(
         folder, "verilator", "--cc", "--exe", "--build", "-O3", "-Wno-fatal", "-Wno-lint", "-Wno-style",
-        "-CFLAGS", f"-O1 -DGIVEN={widths[0]} -DRETURNED={widths[1]}", "--top-module", "n1_trace", "-Mdir", ".",
+        "-CFLAGS", defined, "--top-module", "n1_trace", "-Mdir", ".",
         "n1_trace.v", *sorted(path.name for path in folder.glob("n1_*.v") if path.name != "n1_trace.v"), "trace.cpp",
     )  # fmt: skip
     run(folder, folder / "Vn1_trace", "codes", codes.size - samples, samples, "given", "seen")
