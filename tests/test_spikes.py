@@ -7,14 +7,16 @@ import subprocess
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 
 from n1codec.codec import CodecError, FormatError
+from n1codec.lossy.sorting import Sorter, Sorting
 from n1codec.recordings import Recording, open_recording
 from n1codec.recordings.source import Flat, Place
-from n1codec.spikes import align, codebooks, detect, evaluate, generate, network, robust, stored
+from n1codec.spikes import align, codebooks, detect, evaluate, generate, network, rebuilt, robust, stored
 from n1codec.spikes.align import Spikes
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -355,6 +357,55 @@ def test_other_noise_jitter_and_neurons_have_rows(monkeypatch: pytest.MonkeyPatc
         assert unseen.sorted_before == seen.sorted_before
 
 
+# -- sorting what comes back -----------------------------------------------------------------------------------------
+
+
+def test_spikes_are_drawn_where_they_were_and_noise_is_elsewhere() -> None:
+    waves = np.full((3, 2, 64), 100.0, np.float32)
+    waves[2] = 50
+    spikes = Spikes(waves, np.array([100, 500, 530]), np.array([0, 2, 2]), 1.0, RATE, 1.0)
+    around = np.array([[0, 1], [0, 1], [1, 2]])
+    x = rebuilt.drawn(spikes, around, 2000, np.array([5.0, 5.0, 20.0]))
+    assert x.dtype == np.int16
+    assert (x[80:144, :2] == 100).all()
+    assert (x[480:510, 1:] == 100).all()
+    assert (x[510:544, 1:] == 75).all()
+    assert (x[544:574, 1:] == 50).all()
+    assert x[600:].std(axis=0) == pytest.approx([5, 5, 20], rel=0.1)
+    assert abs(x[80:144, 2].mean()) < 10
+
+
+class ByDepth:
+    """A sorter that takes for a unit what is deep on a channel."""
+
+    name = "by depth"
+    failure = ""
+
+    def __call__(self, x: np.ndarray, rate: float, geometry: np.ndarray | None) -> Sorting:
+        return Sorting(
+            {i: detect.troughs(column.astype(float), rate, 5.5) for i, column in enumerate(x.T)}, self.failure
+        )
+
+
+def test_what_is_drawn_is_sorted_beside_the_recording() -> None:
+    sorter = cast(Sorter, ByDepth())
+    said: list[str] = []
+    rows = rebuilt.run(sorter, ("rvq",), (0,), seconds=4.0, advance=lambda text="", step=1: said.append(text))
+    assert [row.method for row in rows] == [rebuilt.RECORDING, rebuilt.UNCODED, "rvq"]
+    assert said[:3] == ["generated, seed 0, the recording", "", "generated, seed 0, its spikes"]
+    plain, uncoded, coded = rows
+    assert plain.ratio is plain.bits_per_spike is uncoded.ratio is None
+    assert min(plain.accuracy, uncoded.accuracy, coded.accuracy) > 0.15
+    assert plain.false_units > 10
+    assert coded.bits_per_spike
+    assert coded.bits_per_spike < 9
+    assert coded.ratio
+    assert 500 < coded.ratio < 5000
+    sorter.failure = "ValueError: no"  # type: ignore[attr-defined]
+    with pytest.raises(CodecError, match="seed 0, the recording: by depth fails: ValueError: no"):
+        rebuilt.run(sorter, (), (0,), seconds=2.0)
+
+
 # -- files -----------------------------------------------------------------------------------------------------------
 
 
@@ -473,6 +524,7 @@ def test_one_channel_goes_by_the_model_of_the_package(run: Run, tmp_path: Path) 
         (("evaluate", "--methods", "pcq"), 2, "there is no method pcq"),
         (("evaluate", "--clean"), 2, "--clean is for --generated"),
         (("evaluate", "--robust"), 2, "--robust is for --generated"),
+        (("evaluate", "--sorter", "tridesclous2"), 2, "--sorter is for --generated"),
         (("train", "--generated", "--clean", "-o", "x.safetensors"), 2, "--clean is for --generated"),
         (("train", "--generated", "--neighbours", 5, "-o", "x.safetensors"), 2, "have 4 channels (--neighbours)"),
         (("evaluate", "--factor", 1000), 1, "no spikes were found"),

@@ -193,6 +193,12 @@ def detect(
     help="Of generated ones: measure what other noise, jitter and neurons than those "
     "to which methods are fitted do to them, and to sorting.",
 )
+@click.option(
+    "--sorter",
+    metavar="NAME",
+    help="Of --generated recordings: sort them, and what can be drawn of their spikes after each method, with a sorter "
+    "of SpikeInterface such as spykingcircus2 (make sorting).",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON list, an object per method and rate.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def evaluate(
@@ -207,6 +213,7 @@ def evaluate(
     clean: bool,
     of_detectors: bool,
     robust: bool,
+    sorter: str | None,
     as_json: bool,
     quiet: bool,
     reading: Reading,
@@ -233,6 +240,11 @@ def evaluate(
         if not generated:
             raise click.UsageError("--robust is for --generated: of a recording nobody knows its neurons")
         _show_robustness(chosen, model, as_json, quiet)
+        return
+    if sorter:
+        if not generated:
+            raise click.UsageError("--sorter is for --generated: n1codec quality sorts recordings")
+        _show_sorted(sorter, methods.split() if methods else None, neighbours, as_json, quiet)
         return
     with progress(len(chosen), "methods", quiet=quiet or as_json) as advance:
         if generated:
@@ -303,6 +315,30 @@ def _show_robustness(methods: list[str], model: Path | None, as_json: bool, quie
             f"{row.condition:40}{row.method:11}{row.bits_per_spike:7.2f}{row.sndr_db:7.2f}{row.clean_db:7.2f}"
             f"{row.sorted_before:15.3f}{row.sorted_after:7.3f}"
         )
+
+
+def _show_sorted(name: str, methods: list[str] | None, neighbours: int, as_json: bool, quiet: bool) -> None:
+    import tempfile
+
+    from n1codec.cli._progress import progress
+    from n1codec.lossy.sorting import Sorter
+    from n1codec.spikes import rebuilt
+
+    chosen = [method for method in methods or rebuilt.METHODS if method != "vqae"]
+    total = len(rebuilt.SEEDS) * (2 + len(chosen))
+    with (
+        tempfile.TemporaryDirectory(prefix="n1-sorted-") as folder,
+        Sorter(name, Path(folder)) as sorter,
+        progress(total, "sortings", quiet=quiet or as_json) as advance,
+    ):
+        rows = rebuilt.run(sorter, chosen, neighbours=neighbours, advance=advance)
+    if as_json:
+        click.echo(json.dumps([row._asdict() for row in rows], indent=2))
+        return
+    click.echo(f"{'sorted':15}{'bits':>7}{'ratio':>8}{'accuracy':>10}{'well':>6}{'false':>7}")
+    for row in rows:
+        bits, ratio = ("" if value is None else f"{value:.2f}" for value in (row.bits_per_spike, row.ratio))
+        click.echo(f"{row.method:15}{bits:>7}{ratio:>8}{row.accuracy:10.3f}{row.found_well:6.1f}{row.false_units:7.1f}")
 
 
 @command.command()

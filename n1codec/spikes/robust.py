@@ -60,7 +60,7 @@ def run(
         advance: called after each condition.
     """
     usual = generate.spikes(count)
-    fitted = _codes(methods, usual, np.ones(count, bool), model)
+    fitted = codes(methods, evaluate.split(usual.noisy), 1.0, model)
     rows = []
     conditions = [
         ("usual", usual),
@@ -73,46 +73,49 @@ def run(
         advance(condition)
     later = usual.units >= HALF
     rows += _rows(f"neurons {HALF} to {generate.UNITS - 1}", fitted, usual, test & later)
-    others = _codes([name for name in methods if name != "vqae"], usual, ~later, None)
+    others = codes([name for name in methods if name != "vqae"], evaluate.split(usual.noisy[~later]), 1.0)
     rows += _rows(f"neurons {HALF} to {generate.UNITS - 1}, not fitted to", others, usual, test & later)
     advance("neurons")
     return rows
 
 
-def _codes(
-    methods: Sequence[str], made: generate.Generated, chosen: np.ndarray, model: Network | None
-) -> dict[str, Code]:
-    """Return codes of about ``BITS``, fitted to those of the first spikes that are chosen."""
-    parts = evaluate.split(made.noisy[chosen])
-    given = Given(parts.train, 1.0, model)
+def codes(methods: Sequence[str], parts: evaluate.Split, noise: float, model: Network | None = None) -> dict[str, Code]:
+    """Return codes of about ``BITS`` a spike, those of ``parts.validation``, fitted to ``parts.train``.
+
+    Args:
+        methods: keys of ``METHODS``.
+        noise: standard deviation of the samples around spikes.
+        model: of the autoencoder, which is left out without one.
+    """
+    given = Given(parts.train, noise, model)
     found = {}
     for method in methods:
-        codes = METHODS[method](given)
-        if callable(codes):
-            found[method] = _stepped(codes, parts.validation)
-        elif codes:
-            fits = [code for code in codes if _bits(code, parts.validation) <= BITS * (1 + evaluate.NEAR)]
-            found[method] = (fits or codes[:1])[-1]
+        fitted = METHODS[method](given)
+        if callable(fitted):
+            found[method] = _stepped(fitted, parts.validation)
+        elif fitted:
+            fits = [code for code in fitted if _bits(code, parts.validation) <= BITS * (1 + evaluate.NEAR)]
+            found[method] = (fits or fitted[:1])[-1]
     return found
 
 
-def _stepped(codes: Stepped, x: np.ndarray) -> Code:
+def _stepped(code: Stepped, x: np.ndarray) -> Code:
     low, high = -2.0, 4.0
     for _ in range(9):  # the bits fall as the step grows
         middle = (low + high) / 2
-        low, high = (middle, high) if _bits(codes(float(np.exp(middle))), x) > BITS else (low, middle)
-    return codes(float(np.exp(high)))
+        low, high = (middle, high) if _bits(code(float(np.exp(middle))), x) > BITS else (low, middle)
+    return code(float(np.exp(high)))
 
 
 def _bits(code: Code, x: np.ndarray) -> float:
     return evaluate.adaptive_length(code.encode(x.reshape(len(x), -1)))
 
 
-def _rows(condition: str, codes: dict[str, Code], made: generate.Generated, chosen: np.ndarray) -> list[Row]:
+def _rows(condition: str, fitted: dict[str, Code], made: generate.Generated, chosen: np.ndarray) -> list[Row]:
     x, clean, units = made.noisy[chosen], made.clean[chosen], made.units[chosen]
     before = sorting(x, units)
     rows = []
-    for method, code in codes.items():
+    for method, code in fitted.items():
         numbers = code.encode(x.reshape(len(x), -1))
         back = code.decode(numbers).reshape(x.shape)
         sndr, clean_db = (float(evaluate.sndr(back, wanted).mean()) for wanted in (x, clean))
