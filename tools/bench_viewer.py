@@ -30,6 +30,9 @@ VIEWS = {
     "overlaid, lines": "?mode=overlaid&last=100000&look=lines",
     "overlaid, density": "?mode=overlaid&last=100000&look=density",
     "image": "?view=image",
+    "48 plots, filtered": "?last=48&steps=300-6000",
+    "spikes": "?view=spikes",
+    "two codecs": "?view=compression&last=48&against=zstd:level=3",
     "correlation": "?view=correlation&order=average",
 }
 WATCH = """

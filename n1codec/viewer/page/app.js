@@ -263,12 +263,17 @@ class App {
         return found.value || null;
       },
       /** The same of what the server computes anew for each range: it is asked when the range has come to rest. */
-      askAtRest: (path, values) => {
+      askAtRest(path, values) {
+        return scene.atRest() ? scene.ask(path, values) : answers.known(path, { data: session.key, ...values });
+      },
+      /** Whether the range is at rest; if not, the view is drawn again when it is. */
+      atRest: () => {
         const still = performance.now() - this.rangeMoved >= REST;
-        if (still) return scene.ask(path, values);
-        scene.restless = true;
-        scene.again(REST);
-        return answers.known(path, { data: session.key, ...values });
+        if (!still) {
+          scene.restless = true;
+          scene.again(REST);
+        }
+        return still;
       },
       /** Draw again after so many milliseconds at the latest. */
       again(milliseconds) {

@@ -9,6 +9,7 @@ export const inTime = true;
 export const picksChannels = true;
 const last = {};
 const LONGEST = 50; // milliseconds between crossings that the histogram of intervals shows at the most
+const MOVING = 40; // waveforms that are drawn while the range moves
 const REFRACTORY = 2; // milliseconds within which a neuron does not fire twice
 
 export function draw(scene) {
@@ -113,16 +114,13 @@ function waveforms(scene, box, found, counts, busiest) {
   pen.below(area, from, to, "Time from the trough (ms)", { count: 4 });
   const y = (value) => area.y + area.h - ((value - low) / (high - low)) * area.h;
   const mean = new Float64Array(length);
+  const every = scene.atRest() ? 1 : Math.ceil(count / MOVING);
   pen.within(area, () => {
-    pen.c.globalAlpha = Math.max(0.12, Math.min(0.6, 12 / count));
+    pen.c.globalAlpha = Math.max(0.12, Math.min(0.6, (12 * every) / count));
     for (let i = 0; i < count; i++) {
-      const line = [];
-      for (let k = 0; k < length; k++) {
-        const value = waves[i * length + k] * factor;
-        mean[k] += value / count;
-        line.push([area.x + (k / (length - 1)) * area.w, y(value)]);
-      }
-      pen.path(line, theme.accent, 1);
+      const wave = waves.subarray(i * length, (i + 1) * length);
+      wave.forEach((value, k) => (mean[k] += (value * factor) / count));
+      if (i % every === 0) pen.path(Array.from(wave, (value, k) => [area.x + (k / (length - 1)) * area.w, y(value * factor)]), theme.accent, 1);
     }
     pen.c.globalAlpha = 1;
     pen.path(Array.from(mean, (value, k) => [area.x + (k / (length - 1)) * area.w, y(value)]), theme.ink, 2);
