@@ -330,7 +330,8 @@ class Packing:
             nonlocal seconds
             assert codec.model_coder
             stretches = looked_at(codec.model_coder, stream.rate, start, min(start + span, stream.frames))
-            x = np.concatenate([self.samples(piece._replace(start=a, stop=b)) for a, b in stretches])
+            parts = [self.samples(piece._replace(start=a, stop=b)) for a, b in stretches]
+            x = np.concatenate(parts) if len(parts) > 1 else parts[0]
             begun = perf_counter()
             model = codec.fit(x, None if stream.converters is None else stream.converters[list(channels)])
             seconds = perf_counter() - begun

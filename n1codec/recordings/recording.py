@@ -108,7 +108,7 @@ class Recording(ABC):
         start, stop, _ = slice(start, stop).indices(self.frames)
         x = self._frames(start, max(start, stop))
         if channels is not None:
-            x = x[:, [channels] if isinstance(channels, int | np.integer) else channels]
+            x = _columns(x, np.atleast_1d(np.arange(self.channels)[(channels,)]))
         return np.require(x, self.dtype, ["C", "A"])
 
     def __getitem__(self, key: Any) -> np.ndarray:
@@ -180,3 +180,10 @@ class Recording(ABC):
         for start in range(0, self.frames, length):
             yield self.read(max(0, start - overlap), start + length)
             self.release()
+
+
+def _columns(x: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """Return columns of an array: a view where they stand side by side, which is several times as fast to copy."""
+    if len(numbers) and np.all(np.diff(numbers) == 1):
+        return x[:, numbers[0] : numbers[-1] + 1]
+    return x.take(numbers, axis=1)
