@@ -434,7 +434,7 @@ class App {
     pen.box(left, height / 2 - 6, wide, 12, theme.accent);
     if (wide > 18) for (const x of [left + 4, left + wide - 4]) pen.line(x, height / 2 - 3, x, height / 2 + 3, theme.paper, 1.5);
     if (state.cursor >= 0) pen.line(at(state.cursor), 3, at(state.cursor), height - 3, theme.mark, 1.5);
-    const decimals = session.frames / session.rate < 100 ? 2 : 0;
+    const decimals = session.frames / session.rate < 100 ? (state.clock === "s" ? 2 : 1) : 0;
     const [begin, end] = [0, session.frames / session.rate].map((seconds) => clock(seconds, state.clock, decimals));
     if (area.x > pen.width(begin) + 8) pen.text(begin, area.x - 8, height / 2, { align: "right" });
     if (width - area.x - area.w > pen.width(end) + 8) pen.text(end, area.x + area.w + 8, height / 2);

@@ -191,7 +191,7 @@ function pair(scene, box) {
   pen.line(area.x + area.w / 2, area.y, area.x + area.w / 2, area.y + area.h, theme.soft, 1, [3, 3]);
   pen.path(Array.from(r, (value, i) => [area.x + (i / (r.length - 1)) * area.w, area.y + area.h / 2 - (value / most) * (area.h / 2)]), theme.ink, 1.3);
   const at = lags.findIndex((lag) => lag >= 0);
-  pen.tag(`cross-correlation, r = ${r[at].toFixed(4)} at lag 0`, area.x + 6, area.y + 6, { colour: theme.ink, most: w - 12 });
+  pen.tag(`cross-correlation, r = ${number(r[at], 1e-4)} at lag 0`, area.x + 6, area.y + 6, { colour: theme.ink, most: w - 12 });
 }
 
 function cellAt(scene, x, y) {
@@ -206,7 +206,7 @@ export function readout(scene, x, y) {
   if (!cell) return null;
   const [a, b] = cell.map((at) => scene.shown[at]);
   const r = last.found.r[a * scene.session.channels + b];
-  return [name(scene.session, a), name(scene.session, b), r > 1.5 ? "r is not defined: a channel is constant" : `r = ${r.toFixed(4)}`];
+  return [name(scene.session, a), name(scene.session, b), r > 1.5 ? "r is not defined: a channel is constant" : `r = ${number(r, 1e-4)}`];
 }
 
 export function click(scene, x, y) {

@@ -116,8 +116,9 @@ function namesInside(scene, area, best) {
   const placed = [];
   for (const { row, px, py } of best) {
     const room = area.x + area.w - px - 12;
-    const right = px + 12 + Math.min(pen.width(row.mode, 10.5), room);
-    if (room < 60 || py - 16 < area.y || placed.some((one) => px < one.right && right > one.px && Math.abs(py - one.py) < 16)) continue;
+    const wide = pen.width(row.mode, 10.5);
+    const right = px + 12 + Math.min(wide, room);
+    if (room < Math.min(wide, 60) || py - 16 < area.y || placed.some((one) => px < one.right && right > one.px && Math.abs(py - one.py) < 16)) continue;
     pen.tag(row.mode, px + 8, py - 9, { colour: theme.ink, size: 10.5, most: room });
     placed.push({ px, py, right });
   }
