@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import re
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from conftest import ROOT
 
 from n1codec import native, registry
 from n1codec.codec import CodecError, FormatError, Layout, SpecError, UnavailableError
-from n1codec.native import Kernel, KernelError, reads, writes
+from n1codec.native import Kernel, KernelError, reads, scratch, writes
 from n1codec.pipeline import get_codec
 
 HEADERS = sorted((ROOT / "native" / "include").glob("**/*.h"))
@@ -334,3 +336,15 @@ def test_declarations_are_those_of_the_headers() -> None:
                     wanted.append("int64_t")
             assert [t for t in known[symbol] if t] == wanted, symbol
     assert len(declared) > 30
+
+
+def test_a_thread_keeps_scratch_memory_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("n1codec.native._thread", threading.local())
+    monkeypatch.setattr("n1codec.native._KEPT", 1000)
+    first, smaller = scratch(900), scratch(50)
+    assert first.shape == (900,) and smaller.shape == (50,) and np.shares_memory(first, smaller)
+    with ThreadPoolExecutor(1) as pool:
+        assert not np.shares_memory(pool.submit(scratch, 50).result(), first)
+    large = scratch(1001)
+    assert large.shape == (1001,) and not np.shares_memory(scratch(1001), large)
+    assert np.shares_memory(scratch(50), first)
