@@ -125,7 +125,7 @@ mutants: $(STAMP) ## break one line at a time, show what no test notices: COUNT=
 
 rtl: $(STAMP) ## test the hardware of n1_implant: rtl/README.md says what that needs
 	@$(BIN)/python -c 'import cocotb' 2>/dev/null || EXTRAS="$$EXTRAS,rtl" $(INSTALL)
-	@$(RUN) pytest -q -m "not slow" rtl/tests
+	@$(RUN) pytest -q -m "not slow" -n auto --dist worksteal rtl/tests
 
 rtl-stat: $(STAMP) ## count the hardware's gates, flip-flops and what an ECP5 needs
 	@$(BIN)/python tools/rtl_stat.py
