@@ -21,7 +21,7 @@ from n1codec.container.models import Kept
 from n1codec.container.version2 import Bytes, Chunk, File, Group, Head, Index, Model, Stream
 from n1codec.pipeline import Pipeline, get_codec
 from n1codec.recordings import wav
-from n1codec.recordings.recording import Channels, Recording, channel_numbers
+from n1codec.recordings.recording import Channels, Recording, channel_numbers, columns
 from n1codec.recordings.samples import Form
 
 if TYPE_CHECKING:
@@ -396,10 +396,10 @@ class Stored(Recording):
             place = np.full(self.channels, -1)
             numbers = np.asarray(self.archive.head.streams[self.number].groups[group].channels)
             place[numbers] = np.arange(len(numbers))
-            columns = np.flatnonzero(place[wanted] >= 0)
+            found = np.flatnonzero(place[wanted] >= 0)
             a, b = max(start, span.start), min(stop, span.start + span.frames)
             part = decoded[a - span.start : b - span.start]
-            x[a - start : b - start, columns] = part[:, place[np.asarray(wanted)[columns]]]
+            x[a - start : b - start, columns(found)] = part[:, columns(place[np.asarray(wanted)[found]])]
 
         if self.threads > 1 and len(work) > 1:
             from concurrent.futures import ThreadPoolExecutor

@@ -20,6 +20,7 @@ from n1codec.container.packing import frames_of_chunk, groups_of, suited
 from n1codec.container.version2 import Chunk, Group, Head, Stream
 from n1codec.container.writer import Writer
 from n1codec.pipeline import Pipeline, default_codec
+from n1codec.recordings.recording import columns
 
 
 class Recorder:
@@ -90,7 +91,7 @@ class Recorder:
         if due and any(codec.model_coder for codec in self._codecs):
             self._fit(x[:count])
         for number, (group, codec) in enumerate(zip(self._writer.head.streams[0].groups, self._codecs, strict=True)):
-            part, model = np.ascontiguousarray(x[:count, list(group.channels)]), self._models[number]
+            part, model = np.ascontiguousarray(x[:count, columns(group.channels)]), self._models[number]
             chunk = Chunk(0, number, self.frames, count, self._number if model is not None else 0, 0, 0)
             payload, kept = codec.coded(part, model)
             self._writer.chunk(chunk, checksum_of(kept), payload)
@@ -101,7 +102,7 @@ class Recorder:
         stream, self._number = self._writer.head.streams[0], self._number + 1
         for number, (group, codec) in enumerate(zip(stream.groups, self._codecs, strict=True)):
             if codec.model_coder:
-                channels = list(group.channels)
+                channels = columns(group.channels)
                 stretches = looked_at(codec.model_coder, stream.rate or 0.0, 0, len(x))
                 part = np.concatenate([x[start:stop, channels] for start, stop in stretches])
                 model = codec.fit(part, None if self._converters is None else self._converters[channels])

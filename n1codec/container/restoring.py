@@ -17,6 +17,7 @@ from n1codec.container.archive import Archive
 from n1codec.container.crc import combine
 from n1codec.container.header import ARRAY, Header, differs
 from n1codec.container.version2 import File, Head
+from n1codec.recordings.recording import columns
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
@@ -102,7 +103,7 @@ class Restorer:
         else:
             x = np.empty((len(parts[0]), channels), self.archive.dtype(stream))
             for group, part in zip(groups, parts, strict=True):
-                x[:, list(group.channels)] = part
+                x[:, columns(group.channels)] = part
         for number, file in enumerate(self.archive.head.files):
             if file.stream == stream:
                 self._samples(number, file, x[:, file.first_channel : file.first_channel + file.channels], start)
