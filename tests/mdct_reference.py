@@ -307,34 +307,44 @@ def price_in(bit_price: int, octaves: float) -> int:
     return (bit_price * (256 + (e & 255)) << (e >> 8)) >> 10
 
 
+def given(mirrored: list[int], n: int, block: int, step: int) -> list[int]:
+    """Return a block's coefficients in half steps with 8 bits below the point."""
+    places = range((block - 1) * BLOCK, (block + 1) * BLOCK)
+    folded = fold([mirrored[(-1 - i if i < 0 else i) % (2 * n)] << 10 for i in places])
+    scaled_up = [v << 7 for v in transform(folded)]
+    return [v // step if v >= 0 else -(-v // step) for v in scaled_up]
+
+
 def encode(x: list[int], step: int, bit_price: int, noise: int = 0, length: int = 0) -> bytes:
     """Return the kernel's payload of numbers around 0, with about so much noise or so many bytes."""
     e, model, state, n = Encoder(), Model(), 0, len(x)
-    mirrored, blocks = x + x[::-1], -(-n // BLOCK) + 1
-    given, samples, price = [], Samples(n), bit_price
-    for block in range(blocks):
-        places = range((block - 1) * BLOCK, (block + 1) * BLOCK)
-        folded = fold([mirrored[(-1 - i if i < 0 else i) % (2 * n)] << 10 for i in places])
-        scaled_up = [v << 7 for v in transform(folded)]
-        given.append([v // step if v >= 0 else -(-v // step) for v in scaled_up])
-    parts = [foretold(halves, bool(noise)) for halves in given]
+    mirrored, blocks, price = x + x[::-1], -(-n // BLOCK) + 1, bit_price
+    samples = Samples(n) if noise else None
+    parts = []
+    if noise or length:
+        parts = [foretold(given(mirrored, n, block, step), bool(noise)) for block in range(blocks)]
     if noise:
         parts = [0] + [before + part for before, part in pairwise(parts)]
-    for block, halves in enumerate(given):
+    for block in range(blocks):
+        halves = given(mirrored, n, block, step)
         prices, first = Prices(model), state
         numbers, state = choose(model, prices, price, halves, first)
-        sizes, restored = [], []
+        sizes: list[int] = []
+        restored = []
         for i, k in enumerate(numbers):
             odd = first >> 1
             near, far = (sizes[i - back] if i >= back else 0 for back in (1, 2))
             put_number(e, model, model.expected(i, near, far), odd, k)
             sizes.append(min(max(2 * abs(k) - (odd if k else 0), 0), 1 << 20))
-            restored.append(coefficient(2 * k - odd * ((k > 0) - (k < 0)), step))
+            if samples:
+                restored.append(coefficient(2 * k - odd * ((k > 0) - (k < 0)), step))
             first = NEXT[first][k & 1]
         model.learn(sizes)
-        samples.add(restored)
-        if (noise or length) and sum(parts):
+        lost = 0
+        if samples:
+            samples.add(restored)
             lost = sum((a - b) ** 2 for a, b in zip(x, samples.out, strict=False))
+        if sum(parts):
             taken = lost / noise if noise else (8 * e.bytes_out + 64 - e.size.bit_length()) / 8 / length
             over = (taken - sum(parts[: block + 1]) / sum(parts)) * blocks
             octaves = over / max((blocks - 1 - block) / 24, 4)
