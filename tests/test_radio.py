@@ -122,6 +122,16 @@ def test_energies_are_the_published_ones_times_the_counts() -> None:
         assert spent.high == pytest.approx(high * (energy.OVERHEAD * at_45 + 20), rel=1e-3)
     assert energy.encoder(counts, 1 << 20, 65).low > energy.encoder(counts, 4096, 65).low
     assert energy.operation("division float32") == pytest.approx(7.1 * 3.7)
+    horowitz = {"addition": {"int8": 0.03, "int32": 0.1, "float32": 0.9},
+                "multiplication": {"int8": 0.2, "int32": 3.1, "float32": 3.7}}  # fmt: skip
+    for operation, dtypes in horowitz.items():
+        for dtype, picojoules in dtypes.items():
+            assert energy.operation(f"{operation} {dtype}") == picojoules
+    for wider, dtype in (("int64", "int32"), ("float64", "float32")):
+        assert energy.operation(f"addition {wider}") == 2 * energy.operation(f"addition {dtype}")
+        assert energy.operation(f"multiplication {wider}") == 4 * energy.operation(f"multiplication {dtype}")
+    assert energy.operation("multiplication int16") == 4 * energy.operation("multiplication int8")
+    assert energy.operation("addition int16") == 0.05
     assert energy.milliwatts(energy.Range(1, 2), 20.48e6) == pytest.approx((0.02048, 0.04096))
     with pytest.raises(ValueError, match="there are 28 and 65"):
         energy.node(7)
